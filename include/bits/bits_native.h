@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bits_native.h - the plain C interface of libbits: UTF-8, no COM knowledge needed. The COM
+ * objects of bits.h are a thin layer over these functions.
+ *
+ * Conventions
+ *   - Functions return an HRESULT; S_OK means the service has done and stored it. Codes are those
+ *     of the Windows interface (bitsmsg.h); bits_error_text() explains each.
+ *   - Jobs are named by GUID. A bits_client reconnects by itself (and starts the user's service
+ *     when none runs), so a client handle survives restarts of the service.
+ *   - A bits_client may be used from several threads; calls are made one after another.
+ *   - Results are freed with the function named beside their type; NULL is allowed there.
+ *   - Times are FILETIME ticks (100 ns since 1601 UTC), 0 = never; sizes are bytes, unknown sizes
+ *     BG_SIZE_UNKNOWN.
+ */
+#ifndef BITS_NATIVE_H
+#define BITS_NATIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wintypes.h"
+#include "bitsmsg.h"
+#include "bits_enums.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bits_client bits_client;
+typedef struct bits_events bits_events;
+
+/* ---- connection ---- */
+
+typedef struct bits_options {
+    const char *socket_path;     /* NULL: BITSD_SOCKET, else the user's own instance */
+    int no_autostart;            /* non-zero: never start the service (also BITSD_AUTOSTART=0) */
+    unsigned int timeout_ms;     /* for each call; 0: 25,000 (Complete and Cancel: no limit) */
+} bits_options;
+
+/* Connects (options may be NULL). 0x80070422 when autostart is off and nobody listens, 0x800706BA
+ * (RPC server unavailable) when the service cannot be started or reached. */
+HRESULT bits_connect(const bits_options *options, bits_client **ret);
+void bits_disconnect(bits_client *client);
+/* The socket this client talks to; lives as long as the client. */
+const char *bits_client_socket(bits_client *client);
+/* What the service said about this thread's last failed call on any client: one line for people,
+ * more precise than bits_error_text() of its code; "" when there is nothing to add. Valid until
+ * the thread's next call. */
+const char *bits_last_message(void);
+
+/* ---- jobs ---- */
+
+/* Why a job moves no bytes just now; the texts of bits_why_name() are stable. */
+typedef enum bits_why {
+    BITS_WHY_NONE = 0, BITS_WHY_QUEUED_BEHIND, BITS_WHY_RETRY_AT, BITS_WHY_NETWORK_DOWN,
+    BITS_WHY_PAUSED_BY_USER, BITS_WHY_DISK_FULL, BITS_WHY_NEEDS_COMPLETE,
+    BITS_WHY_NEEDS_CREDENTIALS, BITS_WHY_ERROR, BITS_WHY_EMPTY
+} bits_why;
+const char *bits_why_name(bits_why why); /* "queued-behind" ...; "" for BITS_WHY_NONE */
+
+typedef struct bits_job_info {
+    GUID id;
+    BG_JOB_TYPE type;
+    BG_JOB_STATE state;
+    BG_JOB_PRIORITY priority;
+    uint32_t owner_uid;
+    char *name;
+    char *description;
+    uint64_t bytes_total;
+    uint64_t bytes_transferred;
+    uint32_t files_total;
+    uint32_t files_transferred;
+    uint64_t creation_time;
+    uint64_t modification_time;
+    uint64_t transfer_completion_time;
+    uint32_t notify_flags;
+    uint32_t minimum_retry_delay;  /* seconds */
+    uint32_t no_progress_timeout;  /* seconds */
+    uint32_t error_count;
+    BG_JOB_PROXY_USAGE proxy_usage;
+    char *proxy_list;              /* NULL when not set */
+    char *proxy_bypass_list;       /* NULL when not set */
+    uint32_t files_in_flight;      /* 0 = the service's default */
+    int auto_complete;             /* completes itself once transferred */
+    int has_callback;              /* some client's callback is registered */
+    uint64_t rate_bps;             /* bytes per second just now */
+    bits_why why;
+    uint64_t retry_time;           /* next try, for BITS_WHY_RETRY_AT; else 0 */
+    char *behind;                  /* name of the job it queues behind; NULL */
+    HRESULT error_code;            /* S_OK when no error is pending */
+    BG_ERROR_CONTEXT error_context;
+    int32_t error_file;            /* index; -1 = none */
+    int32_t error_http_status;     /* 0 = none */
+    char *error_text;              /* detail for people, may be "" */
+    HRESULT end_result;            /* ended jobs: what Complete or Cancel gave */
+} bits_job_info;
+void bits_job_info_free(bits_job_info *info);
+
+typedef struct bits_job_list { size_t count; bits_job_info *jobs; } bits_job_list;
+void bits_job_list_free(bits_job_list *list);
+
+HRESULT bits_job_create(bits_client *client, const char *name, BG_JOB_TYPE type, GUID *ret_id);
+/* S_OK when the job lives and the caller may use it; BG_E_NOT_FOUND, E_ACCESSDENIED. */
+HRESULT bits_job_open(bits_client *client, const GUID *id);
+/* Everything about a job, in one call; also for jobs that ended a while ago. */
+HRESULT bits_job_read(bits_client *client, const GUID *id, bits_job_info **ret);
+/* flags: 0 or BG_JOB_ENUM_ALL_USERS. Live jobs in creation order, one message. */
+HRESULT bits_jobs_list(bits_client *client, uint32_t flags, bits_job_list **ret);
+
+HRESULT bits_job_suspend(bits_client *client, const GUID *id);
+HRESULT bits_job_resume(bits_client *client, const GUID *id);
+HRESULT bits_job_cancel(bits_client *client, const GUID *id);
+HRESULT bits_job_complete(bits_client *client, const GUID *id); /* BG_S_PARTIAL_COMPLETE ... */
+HRESULT bits_job_set_name(bits_client *client, const GUID *id, const char *name);
+HRESULT bits_job_set_description(bits_client *client, const GUID *id, const char *text);
+HRESULT bits_job_set_priority(bits_client *client, const GUID *id, BG_JOB_PRIORITY priority);
+HRESULT bits_job_set_notify_flags(bits_client *client, const GUID *id, uint32_t flags);
+HRESULT bits_job_set_minimum_retry_delay(bits_client *client, const GUID *id, uint32_t seconds);
+HRESULT bits_job_set_no_progress_timeout(bits_client *client, const GUID *id, uint32_t seconds);
+HRESULT bits_job_set_proxy(bits_client *client, const GUID *id, BG_JOB_PROXY_USAGE usage,
+                           const char *list, const char *bypass);
+HRESULT bits_job_take_ownership(bits_client *client, const GUID *id);
+/* Beyond the Windows interface. */
+HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id, int on);
+HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *id, uint32_t n);
+
+/* ---- files ---- */
+
+typedef struct bits_file_spec { const char *remote; const char *local; } bits_file_spec;
+/* All or none. */
+HRESULT bits_job_add_files(bits_client *client, const GUID *id, const bits_file_spec *files,
+                           size_t count);
+
+typedef struct bits_file_info {
+    uint32_t index;
+    char *remote;
+    char *local;
+    uint64_t bytes_total;
+    uint64_t bytes_transferred;
+    int completed;               /* visible under its local name */
+} bits_file_info;
+typedef struct bits_file_list { size_t count; bits_file_info *files; } bits_file_list;
+void bits_file_list_free(bits_file_list *list);
+
+HRESULT bits_files_list(bits_client *client, const GUID *id, bits_file_list **ret);
+/* One file, current values; E_INVALIDARG for an index that is not there. Free as a list of one. */
+HRESULT bits_file_read(bits_client *client, const GUID *id, uint32_t index, bits_file_list **ret);
+
+/* ---- the service ---- */
+
+typedef struct bits_status {
+    char *version;
+    uint32_t pid;
+    uint64_t uptime_sec;
+    uint32_t jobs;
+    uint32_t jobs_active;
+    uint32_t max_jobs_per_machine; /* UINT32_MAX = no limit; the next two likewise */
+    uint32_t max_jobs_per_user;
+    uint32_t max_files_per_job;
+    int network_up;
+    uint64_t rate_bps;           /* all jobs together */
+    char *state_dir;
+    char *store_note;            /* "" or what was wrong with the queue's file, for people */
+} bits_status;
+void bits_status_free(bits_status *status);
+HRESULT bits_service_status(bits_client *client, bits_status **ret);
+
+/* ---- events ---- */
+
+typedef enum bits_event_kind {
+    BITS_EVENT_CHANGED = 1,      /* info holds the job's present state; progress comes at most
+                                    four times a second and job, state changes at once */
+    BITS_EVENT_LOST,             /* the service went away; the handle reconnects by itself ... */
+    BITS_EVENT_RECONNECTED       /* ... and then repeats the watch: read the jobs anew */
+} bits_event_kind;
+
+typedef struct bits_event {
+    bits_event_kind kind;
+    bits_job_info *info;         /* NULL unless CHANGED; ended jobs come once with a final state */
+} bits_event;
+void bits_event_free(bits_event *event);
+
+/* Watches one job (id) or all jobs of the caller (id NULL). A connection of its own. */
+HRESULT bits_events_open(const bits_options *options, const GUID *id, bits_events **ret);
+void bits_events_close(bits_events *events);
+/* For poll(2): wait for POLLIN, then call bits_events_next with timeout 0 until S_FALSE. */
+int bits_events_fd(bits_events *events);
+/* S_OK with an event; S_FALSE when none came within timeout_ms (-1: wait for ever). */
+HRESULT bits_events_next(bits_events *events, int timeout_ms, bits_event **ret);
+
+/* ---- texts ---- */
+
+const char *bits_error_text(HRESULT hr); /* one sentence, never NULL */
+const char *bits_error_name(HRESULT hr); /* "BG_E_EMPTY"; NULL when the code has no name */
+const char *bits_error_hint(HRESULT hr); /* what to do; "" when nothing fits */
+const char *bits_state_name(BG_JOB_STATE state);       /* "BG_JOB_STATE_QUEUED" */
+const char *bits_context_text(BG_ERROR_CONTEXT context); /* "the remote file" */
+/* 36 characters, lower case, no braces; buffer of 37. */
+void bits_guid_format(const GUID *id, char text[37]);
+HRESULT bits_guid_parse(const char *text, GUID *ret_id);
+const char *bits_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker's side of port "transfer": starts bitsd-worker processes (one per active owner; a
+ * user instance has one), sends them operations, turns their messages into TransferEvents, retires
+ * them when they have had nothing to do for a while, and reports BITS_E_WORKER_LOST for what a dead
+ * one left open. The pool is owned by app.c; it runs on the daemon's event loop. */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "base/cleanup.h"
+#include "engine/port/transfer.h"
+#include "transfer/transfer_config.h"
+
+typedef struct WorkerPool WorkerPool;
+
+typedef struct WorkerPoolOptions {
+        const char *worker_path; /* absolute path of the bitsd-worker program */
+        int lock_fd;             /* the state directory's lock, inherited by workers so that a new
+                                    bitsd waits until the last worker of the old one is gone */
+        const TransferConfig *config; /* copied */
+        uint64_t idle_usec;      /* retire after; 10 s */
+} WorkerPoolOptions;
+
+/* `on_event` is called from the event loop, never from inside a port call. 0 or negative errno. */
+_must_use_ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
+                               void (*on_event)(void *ctx, const TransferEvent *ev), void *ctx,
+                               WorkerPool **ret);
+/* Closes the sockets: workers end by themselves at once. */
+WorkerPool *worker_pool_free(WorkerPool *p);
+DEFINE_CLEANUP(WorkerPool *, worker_pool_free)
+TransferPort worker_pool_port(WorkerPool *p);

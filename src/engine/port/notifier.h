@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Port "notifier": how the engine speaks to clients. Nothing calls back into the engine from
+ * inside these functions. */
+#pragma once
+
+#include "engine/types.h"
+
+typedef struct NotifierPort {
+        /* Answers a call that manager.h said is answered later. */
+        void (*reply)(void *ctx, uint64_t token, HRESULT hr);
+        /* The job changed (state_changed: also its state). For watchers; may be merged and
+         * rate-limited by the other side, which always sends the last state. */
+        void (*changed)(void *ctx, const Job *job, bool state_changed);
+        /* Calls the callback that `client` registered. Answered once by
+         * manager_notify_result(delivery), or by manager_client_gone(client). 0 or negative errno
+         * (then the callback counts as invalid). */
+        int (*deliver)(void *ctx, uint64_t client, uint64_t delivery, const Job *job, NotifyKind kind);
+        void *ctx;
+} NotifierPort;

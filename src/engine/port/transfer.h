@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Port "transfer": whatever moves bytes and touches the user's files, as the job's owner.
+ *
+ * The engine starts operations under numbers of its own (op, never 0, never reused in a process);
+ * the other side answers with events through manager_transfer_event(). Nothing is called back
+ * from inside a port call: events come on a later turn of the loop.
+ *
+ *   start    → CONNECTED? META* PROGRESS* then exactly one of DONE, FAILED, STOPPED
+ *   stop     → makes a running start end soon, with STOPPED (or DONE/FAILED that was under way)
+ *   sync     → SYNCED: the named DONE files are on disk, contents and directory entry
+ *   publish  → FILE_PUBLISHED for each file tried, then PUBLISHED
+ *   discard  → DISCARDED: the temporary files of all unpublished files of the job are gone
+ *
+ * When a worker dies, the other side reports FAILED, SYNCED, PUBLISHED or DISCARDED with
+ * BITS_E_WORKER_LOST for every operation it had; all operations may be asked again (idempotent).
+ *
+ * Temporary files are named transfer_temp_leaf() in the directory of the local name, so that after
+ * any crash they can be found again from the job alone. */
+#pragma once
+
+#include "engine/types.h"
+
+/* HRESULT_FROM_WIN32(ERROR_PROCESS_ABORTED): the helper process ended; transient. */
+#define BITS_E_WORKER_LOST ((HRESULT) 0x8007042BL)
+
+enum { TEMP_LEAF_BYTES = 48 };
+/* ".BIT" + 20 hex digits of the job's GUID and the file's index + ".tmp". */
+void transfer_temp_leaf(const GUID *job, uint32_t file_index, char leaf[TEMP_LEAF_BYTES]);
+
+typedef enum TransferEventKind {
+        TRANSFER_CONNECTED,      /* first header of a usable answer: CONNECTING → TRANSFERRING */
+        TRANSFER_META,           /* size, etag, modified learnt; done_bytes (0: starts afresh) */
+        TRANSFER_PROGRESS,       /* done_bytes, synced_bytes; at most 4 a second and file */
+        TRANSFER_DONE,           /* file whole in its temporary file; size, done, etag, modified */
+        TRANSFER_FAILED,         /* error; done_bytes is what is kept for a resume */
+        TRANSFER_STOPPED,        /* done_bytes is what is kept */
+        TRANSFER_SYNCED,         /* result */
+        TRANSFER_FILE_PUBLISHED, /* file_index, result */
+        TRANSFER_PUBLISHED,      /* result: S_OK or the first file's failure, with error */
+        TRANSFER_DISCARDED,      /* result: S_OK or BG_S_UNABLE_TO_DELETE_FILES */
+        TRANSFER_EVENT_MAX,
+} TransferEventKind;
+
+typedef struct TransferEvent {
+        TransferEventKind kind;
+        uint64_t op;
+        uint32_t file_index;
+        uint64_t size_bytes;
+        uint64_t done_bytes;
+        uint64_t synced_bytes;
+        const char *etag; /* borrowed; NULL when none */
+        int64_t modified_sec;
+        HRESULT result;
+        JobError error;
+} TransferEvent;
+
+typedef struct TransferPort {
+        /* Downloads job->files[file] into its temporary file, from file->done_bytes on when the
+         * validators still hold. 0 or negative errno (then no event follows). */
+        int (*start)(void *ctx, uint64_t op, const Job *job, const JobFile *file);
+        void (*stop)(void *ctx, uint64_t op);
+        int (*sync)(void *ctx, uint64_t op, const Job *job);
+        /* Publishes every file in FILE_DONE, syncing first what synced_bytes says is not on disk.
+         * A file whose temporary is gone but whose final name holds the same file (size and time)
+         * counts as published: the roll-forward after a crash. */
+        int (*publish)(void *ctx, uint64_t op, const Job *job);
+        int (*discard)(void *ctx, uint64_t op, const Job *job);
+        /* May this owner create files in the directory of `local`? Answered at once: S_OK,
+         * E_ACCESSDENIED, or HRESULT_FROM_WIN32(path not found, not a directory …). */
+        HRESULT (*check_destination)(void *ctx, uint32_t owner_uid, const char *local);
+        void *ctx;
+} TransferPort;

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a job is: plain data, shared by the engine, the store, the transfer side and the socket.
+ * Only the engine changes these objects; everybody else reads them through const pointers that
+ * stay valid until control returns to the engine. All strings are valid UTF-8 and owned by the
+ * object they stand in. Sizes are bytes; BG_SIZE_UNKNOWN means not known. Times called `_wall`
+ * are microseconds since 1970 (they survive restarts), `_mono` run on the engine's steady clock
+ * (they do not). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/guid.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "bits_enums.h"
+#include "bitsmsg.h"
+#include "wintypes.h"
+
+enum {
+        JOB_ERROR_TEXT_BYTES = 200,
+        JOB_ERROR_HOST_BYTES = 256,
+        JOB_NO_FILE = -1,
+};
+
+/* Limits of the API, in UTF-16 units where text is meant (api-core §21.1, design §3). */
+enum {
+        LIMIT_NAME_UNITS = 256,
+        LIMIT_DESCRIPTION_UNITS = 1024,
+        LIMIT_URL_UNITS = 2200,
+        LIMIT_URL_SEGMENT_UNITS = 260,
+        LIMIT_LOCAL_BYTES = 4095, /* PATH_MAX without the terminator */
+        LIMIT_LOCAL_LEAF_BYTES = 255,
+        LIMIT_PROXY_LIST_UNITS = 32000,
+        MIN_RETRY_DELAY_SEC = 5,
+        DEFAULT_RETRY_DELAY_SEC = 600,
+        DEFAULT_NO_PROGRESS_SEC = 1209600,
+        MAX_NOTIFICATIONS_PER_USER = 4,
+};
+
+/* Why a transfer or a job failed; a value, copied whole. code S_OK means "no error". */
+typedef struct JobError {
+        HRESULT code;
+        BG_ERROR_CONTEXT context;
+        int32_t file_index;  /* JOB_NO_FILE when no file is concerned */
+        int32_t http_status; /* 0 when no HTTP answer was involved */
+        int32_t curl_code;   /* 0 when none; for logs only */
+        int32_t sys_errno;   /* positive; 0 when none */
+        uint32_t retry_after_sec;          /* server's Retry-After, 0 when none */
+        bool fatal;                        /* classified by whoever made it (job_error.h) */
+        bool event_driven;                 /* waits for an outside event, not for the retry timer */
+        char host[JOB_ERROR_HOST_BYTES];   /* host of the URL, never user info or query */
+        char text[JOB_ERROR_TEXT_BYTES];   /* what happened, for people; may be "" */
+} JobError;
+
+typedef enum FileState {
+        FILE_PENDING,   /* nothing kept locally */
+        FILE_PARTIAL,   /* a temporary file with done_bytes good bytes from offset 0 */
+        FILE_DONE,      /* the temporary file is whole */
+        FILE_PUBLISHED, /* visible under its final name */
+        FILE_STATE_MAX,
+} FileState;
+
+#define FILE_NO_TIME INT64_MIN
+typedef struct JobFile {
+        uint32_t index; /* order of AddFile, from 0 */
+        char *remote;
+        char *local;
+        FileState state;
+        uint64_t size_bytes;   /* of the remote file, BG_SIZE_UNKNOWN until learnt */
+        uint64_t done_bytes;   /* written; trusted over a crash of the daemon, not of the machine */
+        uint64_t synced_bytes; /* of these, known to be on disk; trusted after power loss */
+        char *etag;            /* strong validator as sent, with quotes; NULL when none */
+        int64_t modified_sec;  /* Last-Modified, seconds since 1970; FILE_NO_TIME when none */
+
+        /* Runtime only. */
+        uint64_t op;     /* running transfer operation, 0 = none */
+        bool dirty;      /* differs from the store */
+        bool stopping;   /* a stop was asked for `op` */
+} JobFile;
+
+/* What the user sets. */
+typedef struct JobProps {
+        char *name;
+        char *description;
+        BG_JOB_PRIORITY priority;
+        uint32_t notify_flags;
+        uint32_t retry_delay_sec;
+        uint32_t no_progress_sec;
+        BG_JOB_PROXY_USAGE proxy_usage;
+        char *proxy_list;   /* NULL = not set */
+        char *proxy_bypass; /* NULL = not set */
+        uint32_t files_in_flight; /* 0 = the policy's default for the priority; 1 keeps the order */
+        bool auto_complete;       /* Complete by itself once TRANSFERRED (bitsctl get) */
+} JobProps;
+
+/* A final step under way: recorded before it acts, so that a crash rolls it forward. */
+typedef enum JobIntent {
+        INTENT_NONE,
+        INTENT_COMPLETE,
+        INTENT_CANCEL,
+        INTENT_MAX,
+} JobIntent;
+
+typedef enum NotifyKind {
+        NOTIFY_NONE,
+        NOTIFY_TRANSFERRED,
+        NOTIFY_ERROR,
+        NOTIFY_MODIFICATION,
+        NOTIFY_KIND_MAX,
+} NotifyKind;
+
+/* What happens to it; stored with the job. */
+typedef struct JobStatus {
+        BG_JOB_STATE state;
+        JobIntent intent;
+        NotifyKind undelivered; /* the sticky event nobody has taken yet */
+        uint32_t error_count;
+        JobError error; /* last one, until the next TRANSFERRING */
+        uint64_t created_wall;
+        uint64_t modified_wall;
+        uint64_t transferred_wall; /* 0 before TRANSFERRED */
+        uint64_t ended_wall;       /* 0 before ACKNOWLEDGED or CANCELLED; final jobs are kept a
+                                      while so that held pointers still answer */
+        HRESULT end_result;        /* of the Complete or Cancel that ended it */
+        uint64_t active_usec;      /* CONNECTING + TRANSFERRING so far (MaxDownloadTime) */
+} JobStatus;
+
+typedef struct Job {
+        GUID id;
+        uint64_t serial; /* creation order inside this store; the store's key of the job */
+        uint32_t owner_uid;
+        BG_JOB_TYPE type;
+        JobProps props;
+        JobStatus status;
+        JobFile **files;
+        uint32_t files_len;
+
+        /* Kept in step by job_file.c so that GetProgress is O(1). */
+        uint32_t files_done;          /* DONE or PUBLISHED */
+        uint32_t files_size_unknown;
+        uint64_t bytes_total_known;   /* sum over files of known size */
+        uint64_t bytes_done;
+
+        /* The rest is the engine's runtime state; see job.h. Not stored, not for others. */
+        struct JobRun *run;
+} Job;
+
+/* Progress as GetProgress reports it. */
+static inline uint64_t job_bytes_total(const Job *job)
+{
+        return job->files_size_unknown > 0 ? BG_SIZE_UNKNOWN : job->bytes_total_known;
+}
+
+static inline bool job_state_is_final(BG_JOB_STATE s)
+{
+        return s == BG_JOB_STATE_ACKNOWLEDGED || s == BG_JOB_STATE_CANCELLED;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings of the transfer side, made by daemon/config and handed to every worker at its start.
+ * Strings are owned by the struct; NULL means "not set". */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+typedef struct TransferConfig {
+        uint32_t connect_timeout_sec; /* 30 */
+        uint32_t stall_timeout_sec;   /* no byte for so long: transient failure; 60 */
+        uint32_t redirects_max;       /* 10 */
+        uint32_t connections_per_host; /* 6 */
+        char *user_agent;             /* NULL: "bitsd/<version>" */
+        char *ca_bundle;              /* NULL: the system's trust store */
+        /* Proxy of BG_JOB_PROXY_USAGE_PRECONFIG, from the configuration file; where not set, the
+         * environment that bitsd was started with (http_proxy, https_proxy, all_proxy, no_proxy)
+         * is used. */
+        char *http_proxy;
+        char *https_proxy;
+        char *no_proxy;
+} TransferConfig;
+
+/* Fills in the defaults above; _done frees the strings. */
+void transfer_config_init(TransferConfig *c);
+void transfer_config_done(TransferConfig *c);
