@@ -15,7 +15,8 @@ typedef struct Buf {
         size_t len;
         size_t cap;
         size_t max_bytes;
-        int error; /* 0, -ENOMEM, -EMSGSIZE (maximum reached) */
+        int error;   /* 0, -ENOMEM, -EMSGSIZE (maximum reached) */
+        size_t head; /* bytes consumed before data; the allocation starts at data - head */
 } Buf;
 
 void buf_init(Buf *b, size_t max_bytes);

@@ -4,6 +4,7 @@
  * a simulation stays deterministic. Iteration order is unspecified. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "attr.h"

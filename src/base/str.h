@@ -8,7 +8,7 @@
 
 #include "attr.h"
 
-bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
+bool str_equal(const char *a, const char *b);        /* NULL equals only NULL */
 bool str_equal_nocase(const char *a, const char *b); /* ASCII only, both non-NULL */
 bool str_starts_with(const char *s, const char *prefix);
 bool str_starts_with_nocase(const char *s, const char *prefix);
