@@ -24,6 +24,11 @@
 #define BITS_API __attribute__((visibility("default")))
 #endif
 
+/* 64-bit members stand at multiples of 8 also on 32-bit platforms that would allow 4. */
+#ifndef BITS_ALIGN8
+#define BITS_ALIGN8 __attribute__((aligned(8)))
+#endif
+
 #ifndef EXTERN_C
 #ifdef __cplusplus
 #define EXTERN_C extern "C"
@@ -139,7 +144,8 @@ typedef GUID *LPCLSID;
 #endif
 #endif
 
-/* Calling conventions and method decoration: there is one convention here. */
+/* Calling conventions and method decoration for ported sources. libbits itself uses none of
+ * them: its tables are in the platform's own convention, whatever another header defines here. */
 #ifndef STDMETHODCALLTYPE
 #define STDMETHODCALLTYPE
 #endif
@@ -260,9 +266,9 @@ extern "C++" {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
 struct IUnknown {
-        virtual HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **ppvObject) = 0;
-        virtual ULONG STDMETHODCALLTYPE AddRef() = 0;
-        virtual ULONG STDMETHODCALLTYPE Release() = 0;
+        virtual HRESULT QueryInterface(REFIID riid, void **ppvObject) = 0;
+        virtual ULONG AddRef() = 0;
+        virtual ULONG Release() = 0;
 
         template <typename Q> HRESULT QueryInterface(Q **pp)
         {
@@ -275,9 +281,9 @@ BITS_UUIDOF(IUnknown, IID_IUnknown)
 #else
 typedef struct IUnknown IUnknown;
 typedef struct IUnknownVtbl {
-        HRESULT(STDMETHODCALLTYPE *QueryInterface)(IUnknown *This, REFIID riid, void **ppvObject);
-        ULONG(STDMETHODCALLTYPE *AddRef)(IUnknown *This);
-        ULONG(STDMETHODCALLTYPE *Release)(IUnknown *This);
+        HRESULT (*QueryInterface)(IUnknown *This, REFIID riid, void **ppvObject);
+        ULONG (*AddRef)(IUnknown *This);
+        ULONG (*Release)(IUnknown *This);
 } IUnknownVtbl;
 struct IUnknown {
         const IUnknownVtbl *lpVtbl;
