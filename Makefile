@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# The door to the Meson build. On a fresh Debian 12 with git, make and root or sudo:
+#
+#   make demo     install what is missing, build, and show the main job
+#   make check    install what is missing, build (also with sanitizers), and run every test
+#
+# Also: make (build), deps, bench, install [PREFIX=/usr/local] [DESTDIR=], format, clean.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: all deps build demo check bench install format clean
+all: build
+
+deps:
+	@tools/install-deps build test bench
+
+build:
+	@tools/install-deps build
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
+	@ninja -C $(BUILD) --quiet
+
+demo:
+	@tools/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@tools/demo $(BUILD)
+
+check:
+	@tools/install-deps build test bench
+	@tools/check
+
+bench:
+	@tools/install-deps build test bench
+	@[ -f build-release/build.ninja ] || meson setup build-release --buildtype=release >/dev/null
+	@ninja -C build-release --quiet
+	@bench/run build-release
+
+install:
+	@tools/install-deps build
+	@[ -f build-install/build.ninja ] || meson setup build-install --buildtype=release --prefix=$(PREFIX) >/dev/null
+	@meson configure build-install -Dprefix=$(PREFIX) >/dev/null
+	@ninja -C build-install --quiet
+	DESTDIR=$(DESTDIR) meson install -C build-install --quiet
+
+format:
+	@tools/check-format --fix
+
+clean:
+	rm -rf build build-asan build-release build-install
