@@ -14,10 +14,11 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-#include "fd.h"
 #include "guid.h"
 #include "str.h"
 
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define MESSAGE_FIELD "MESSAGE="
 #define MESSAGE_MAX_BYTES 2048
 #define LINE_MAX_BYTES 4096
 #define FIELD_MAX_BYTES 320 /* a host name has 255 at most */
@@ -35,14 +36,15 @@ static struct {
         LogTarget target;
 } settings = {.program = "bitsd", .max_level = LOG_INFO, .target = LOG_TARGET_STDERR};
 
-/* $JOURNAL_STREAM names the socket by "device:inode"; a redirected stderr is another one. */
+/* $JOURNAL_STREAM names the socket by "device:inode"; a redirected stderr is another one. Where
+ * the journal's own socket is out of reach, sd_journal_sendv() drops entries without an error. */
 static bool stderr_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
         char text[64];
         struct stat st;
 
-        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+        if (!stream || fstat(STDERR_FILENO, &st) < 0 || access(JOURNAL_SOCKET, W_OK) < 0)
                 return false;
         (void) snprintf(text, sizeof(text), "%" PRIuMAX ":%" PRIuMAX, (uintmax_t) st.st_dev,
                         (uintmax_t) st.st_ino);
@@ -115,17 +117,17 @@ static void send_to_stderr(int level, const char *message)
         if (settings.target != LOG_TARGET_STDERR)
                 (void) snprintf(prefix, sizeof(prefix), "<%d>", level);
         n = snprintf(line, sizeof(line), "%s%.64s: %s\n", prefix, settings.program, message);
+        if (n <= 0)
+                return;
         /* One write, so that lines of several processes do not mix. There is nobody left to tell
-         * when it fails. */
-        if (n > 0)
-                (void) !fd_write_all(STDERR_FILENO, line, MIN((size_t) n, sizeof(line) - 1));
+         * when it fails, and waiting for a reader would stop the service. */
+        (void) !write(STDERR_FILENO, line, MIN((size_t) n, sizeof(line) - 1));
 }
 
 void log_line(int level, const LogFields *fields, const char *fmt, ...)
 {
-        static const char field[] = "MESSAGE=";
-        char message[MESSAGE_MAX_BYTES], line[LINE_MAX_BYTES] = "MESSAGE=";
-        char *text = line + sizeof(field) - 1;
+        char message[MESSAGE_MAX_BYTES] = "", line[LINE_MAX_BYTES] = MESSAGE_FIELD;
+        char *text = line + strlen(MESSAGE_FIELD);
         int saved_errno = errno;
         va_list ap;
 
@@ -133,9 +135,9 @@ void log_line(int level, const LogFields *fields, const char *fmt, ...)
         if (level > settings.max_level)
                 return;
         va_start(ap, fmt);
-        (void) vsnprintf(message, sizeof(message), fmt, ap);
+        (void) vsnprintf(message, sizeof(message), fmt, ap); /* a cut line is still a line */
         va_end(ap);
-        (void) str_escape(text, sizeof(line) - sizeof(field) + 1, message);
+        (void) str_escape(text, sizeof(line) - strlen(MESSAGE_FIELD), message);
 
         if (settings.target != LOG_TARGET_JOURNAL || send_to_journal(level, fields, line) < 0)
                 send_to_stderr(level, text);
