@@ -184,15 +184,17 @@ typedef GUID *LPCLSID;
 
 /* GUID constants: declared everywhere, defined by libbits, and also in each object that defines
  * INITGUID (weak, so any number of them may). */
-#ifndef DEFINE_GUID
-#ifdef INITGUID
-#define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8)                               \
+#define BITS_GUID_DECLARE_(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8)                        \
+        EXTERN_C const GUID name __attribute__((visibility("default")))
+#define BITS_GUID_DEFINE_(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8)                         \
         EXTERN_C const GUID name __attribute__((weak, visibility("default")));                     \
         EXTERN_C_START const GUID name = {l, w1, w2, {b1, b2, b3, b4, b5, b6, b7, b8}};            \
         EXTERN_C_END struct bits_need_semicolon_
+#ifndef DEFINE_GUID
+#ifdef INITGUID
+#define DEFINE_GUID BITS_GUID_DEFINE_
 #else
-#define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8)                               \
-        EXTERN_C const GUID name __attribute__((visibility("default")))
+#define DEFINE_GUID BITS_GUID_DECLARE_
 #endif
 #endif
 
