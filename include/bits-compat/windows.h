@@ -30,20 +30,29 @@
 #define __cdecl
 #endif
 
+/* For LONG as on Windows, and for sources that count in long. */
 #ifndef InterlockedIncrement
 #define InterlockedIncrement(p) bits_compat_add_((p), 1)
 #define InterlockedDecrement(p) bits_compat_add_((p), -1)
-static __inline__ LONG bits_compat_add_(LONG volatile *p, LONG n)
+#ifdef __cplusplus
+template <typename T> inline T bits_compat_add_(T volatile *p, int n)
 {
         return __atomic_add_fetch(p, n, __ATOMIC_SEQ_CST);
 }
+#else
+#define bits_compat_add_(p, n) __atomic_add_fetch((p), (n), __ATOMIC_SEQ_CST)
+#endif
 #endif
 
 #ifndef Sleep
 #define Sleep(milliseconds) bits_compat_sleep_(milliseconds)
 static __inline__ void bits_compat_sleep_(DWORD milliseconds)
 {
-        (void) poll(NULL, 0, milliseconds > INT_MAX ? -1 : (int) milliseconds);
+        int timeout = -1;
+
+        if (milliseconds <= INT_MAX)
+                timeout = milliseconds;
+        (void) poll(NULL, 0, timeout);
 }
 #endif
 
@@ -68,8 +77,6 @@ static __inline__ void bits_compat_sleep_(DWORD milliseconds)
 #define GetSystemDefaultLangID() MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US)
 #endif
 
-#ifndef byte
 typedef unsigned char byte;
-#endif
 
 #endif /* BITS_COMPAT_WINDOWS_H */
