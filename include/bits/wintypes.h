@@ -4,9 +4,9 @@
  * Widths are those of Windows whatever the data model here: HRESULT, LONG, ULONG and DWORD are
  * 32-bit, never "long". WCHAR is wchar_t (32-bit), so that L"…" literals and wcs* functions work.
  *
- * Other headers that imitate Windows may be in the same program: the structures and IUnknown
- * carry the guards such headers commonly use, scalars are plain typedefs of the same types, and
- * with BITS_NO_WINTYPES defined nothing but our linkage macros is declared here. */
+ * Other headers that imitate Windows may be in the same program: structures, IUnknown and macros
+ * carry the guards such headers commonly use, and scalars are typedefs of the same types, which
+ * C11 and C++ let stand twice. */
 #ifndef BITS_WINTYPES_H
 #define BITS_WINTYPES_H
 
@@ -32,16 +32,19 @@
 #ifndef EXTERN_C
 #ifdef __cplusplus
 #define EXTERN_C extern "C"
+#else
+#define EXTERN_C extern
+#endif
+#endif
+#ifndef EXTERN_C_START
+#ifdef __cplusplus
 #define EXTERN_C_START extern "C" {
 #define EXTERN_C_END }
 #else
-#define EXTERN_C extern
 #define EXTERN_C_START
 #define EXTERN_C_END
 #endif
 #endif
-
-#ifndef BITS_NO_WINTYPES
 
 typedef int32_t HRESULT;
 typedef int32_t LONG;
@@ -199,8 +202,8 @@ typedef GUID *LPCLSID;
 #endif
 
 #ifdef __cplusplus
-#ifndef BITS_GUID_OPERATORS_DEFINED
-#define BITS_GUID_OPERATORS_DEFINED
+#if !defined(_SYS_GUID_OPERATORS_) && !defined(IsEqualGUID)
+#define _SYS_GUID_OPERATORS_
 static inline int IsEqualGUID(REFGUID a, REFGUID b)
 {
         return memcmp(&a, &b, sizeof(GUID)) == 0;
@@ -299,5 +302,4 @@ struct IUnknown {
 typedef IUnknown *LPUNKNOWN;
 #endif /* __IUnknown_INTERFACE_DEFINED__ */
 
-#endif /* BITS_NO_WINTYPES */
 #endif /* BITS_WINTYPES_H */
