@@ -129,7 +129,7 @@ typedef struct IEnumBackgroundCopyFilesVtbl {
         HRESULT (*QueryInterface)(IEnumBackgroundCopyFiles *This, REFIID riid, void **ppvObject);
         ULONG (*AddRef)(IEnumBackgroundCopyFiles *This);
         ULONG (*Release)(IEnumBackgroundCopyFiles *This);
-        HRESULT (*Next)
+        HRESULT(*Next)
         (IEnumBackgroundCopyFiles *This, ULONG celt, IBackgroundCopyFile **rgelt,
          ULONG *pceltFetched);
         HRESULT (*Skip)(IEnumBackgroundCopyFiles *This, ULONG celt);
@@ -177,9 +177,9 @@ typedef struct IBackgroundCopyErrorVtbl {
         ULONG (*Release)(IBackgroundCopyError *This);
         HRESULT (*GetError)(IBackgroundCopyError *This, BG_ERROR_CONTEXT *pContext, HRESULT *pCode);
         HRESULT (*GetFile)(IBackgroundCopyError *This, IBackgroundCopyFile **pVal);
-        HRESULT (*GetErrorDescription)
+        HRESULT(*GetErrorDescription)
         (IBackgroundCopyError *This, DWORD LanguageId, LPWSTR *pErrorDescription);
-        HRESULT (*GetErrorContextDescription)
+        HRESULT(*GetErrorContextDescription)
         (IBackgroundCopyError *This, DWORD LanguageId, LPWSTR *pContextDescription);
         HRESULT (*GetProtocol)(IBackgroundCopyError *This, LPWSTR *pProtocol);
 } IBackgroundCopyErrorVtbl;
@@ -281,10 +281,10 @@ typedef struct IBackgroundCopyJobVtbl {
         HRESULT (*SetNoProgressTimeout)(IBackgroundCopyJob *This, ULONG Seconds);
         HRESULT (*GetNoProgressTimeout)(IBackgroundCopyJob *This, ULONG *Seconds);
         HRESULT (*GetErrorCount)(IBackgroundCopyJob *This, ULONG *Errors);
-        HRESULT (*SetProxySettings)
+        HRESULT(*SetProxySettings)
         (IBackgroundCopyJob *This, BG_JOB_PROXY_USAGE ProxyUsage, const WCHAR *ProxyList,
          const WCHAR *ProxyBypassList);
-        HRESULT (*GetProxySettings)
+        HRESULT(*GetProxySettings)
         (IBackgroundCopyJob *This, BG_JOB_PROXY_USAGE *pProxyUsage, LPWSTR *pProxyList,
          LPWSTR *pProxyBypassList);
         HRESULT (*TakeOwnership)(IBackgroundCopyJob *This);
@@ -362,7 +362,7 @@ typedef struct IEnumBackgroundCopyJobsVtbl {
         HRESULT (*QueryInterface)(IEnumBackgroundCopyJobs *This, REFIID riid, void **ppvObject);
         ULONG (*AddRef)(IEnumBackgroundCopyJobs *This);
         ULONG (*Release)(IEnumBackgroundCopyJobs *This);
-        HRESULT (*Next)
+        HRESULT(*Next)
         (IEnumBackgroundCopyJobs *This, ULONG celt, IBackgroundCopyJob **rgelt,
          ULONG *pceltFetched);
         HRESULT (*Skip)(IEnumBackgroundCopyJobs *This, ULONG celt);
@@ -406,9 +406,9 @@ typedef struct IBackgroundCopyCallbackVtbl {
         ULONG (*AddRef)(IBackgroundCopyCallback *This);
         ULONG (*Release)(IBackgroundCopyCallback *This);
         HRESULT (*JobTransferred)(IBackgroundCopyCallback *This, IBackgroundCopyJob *pJob);
-        HRESULT (*JobError)
+        HRESULT(*JobError)
         (IBackgroundCopyCallback *This, IBackgroundCopyJob *pJob, IBackgroundCopyError *pError);
-        HRESULT (*JobModification)
+        HRESULT(*JobModification)
         (IBackgroundCopyCallback *This, IBackgroundCopyJob *pJob, DWORD dwReserved);
 } IBackgroundCopyCallbackVtbl;
 struct IBackgroundCopyCallback {
@@ -449,13 +449,13 @@ typedef struct IBackgroundCopyManagerVtbl {
         HRESULT (*QueryInterface)(IBackgroundCopyManager *This, REFIID riid, void **ppvObject);
         ULONG (*AddRef)(IBackgroundCopyManager *This);
         ULONG (*Release)(IBackgroundCopyManager *This);
-        HRESULT (*CreateJob)
+        HRESULT(*CreateJob)
         (IBackgroundCopyManager *This, LPCWSTR DisplayName, BG_JOB_TYPE Type, GUID *pJobId,
          IBackgroundCopyJob **ppJob);
         HRESULT (*GetJob)(IBackgroundCopyManager *This, REFGUID jobID, IBackgroundCopyJob **ppJob);
-        HRESULT (*EnumJobs)
+        HRESULT(*EnumJobs)
         (IBackgroundCopyManager *This, DWORD dwFlags, IEnumBackgroundCopyJobs **ppEnum);
-        HRESULT (*GetErrorDescription)
+        HRESULT(*GetErrorDescription)
         (IBackgroundCopyManager *This, HRESULT hResult, DWORD LanguageId,
          LPWSTR *pErrorDescription);
 } IBackgroundCopyManagerVtbl;

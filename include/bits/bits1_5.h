@@ -88,22 +88,22 @@ typedef struct IBackgroundCopyJob2Vtbl {
         HRESULT (*SetNoProgressTimeout)(IBackgroundCopyJob2 *This, ULONG Seconds);
         HRESULT (*GetNoProgressTimeout)(IBackgroundCopyJob2 *This, ULONG *Seconds);
         HRESULT (*GetErrorCount)(IBackgroundCopyJob2 *This, ULONG *Errors);
-        HRESULT (*SetProxySettings)
+        HRESULT(*SetProxySettings)
         (IBackgroundCopyJob2 *This, BG_JOB_PROXY_USAGE ProxyUsage, const WCHAR *ProxyList,
          const WCHAR *ProxyBypassList);
-        HRESULT (*GetProxySettings)
+        HRESULT(*GetProxySettings)
         (IBackgroundCopyJob2 *This, BG_JOB_PROXY_USAGE *pProxyUsage, LPWSTR *pProxyList,
          LPWSTR *pProxyBypassList);
         HRESULT (*TakeOwnership)(IBackgroundCopyJob2 *This);
         HRESULT (*SetNotifyCmdLine)(IBackgroundCopyJob2 *This, LPCWSTR Program, LPCWSTR Parameters);
-        HRESULT (*GetNotifyCmdLine)
+        HRESULT(*GetNotifyCmdLine)
         (IBackgroundCopyJob2 *This, LPWSTR *pProgram, LPWSTR *pParameters);
         HRESULT (*GetReplyProgress)(IBackgroundCopyJob2 *This, BG_JOB_REPLY_PROGRESS *pProgress);
         HRESULT (*GetReplyData)(IBackgroundCopyJob2 *This, BYTE **ppBuffer, UINT64 *pLength);
         HRESULT (*SetReplyFileName)(IBackgroundCopyJob2 *This, LPCWSTR ReplyFileName);
         HRESULT (*GetReplyFileName)(IBackgroundCopyJob2 *This, LPWSTR *pReplyFileName);
         HRESULT (*SetCredentials)(IBackgroundCopyJob2 *This, BG_AUTH_CREDENTIALS *credentials);
-        HRESULT (*RemoveCredentials)
+        HRESULT(*RemoveCredentials)
         (IBackgroundCopyJob2 *This, BG_AUTH_TARGET Target, BG_AUTH_SCHEME Scheme);
 } IBackgroundCopyJob2Vtbl;
 struct IBackgroundCopyJob2 {
