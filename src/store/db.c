@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/db.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/str.h"
+
+/* No value comes near; a damaged row that claims more is refused before memory is taken. */
+#define VALUE_MAX_BYTES (1024 * 1024)
+/* Statements are our own; the longest is the table of jobs. */
+#define SQL_MAX_BYTES (64 * 1024)
+
+/* locking_mode comes first: set before the first look at the file, the log's index lives in our
+ * memory, and no shared-memory file exists that another process could map. secure_delete=FAST
+ * wipes what costs no extra write: the file is private, its speed is everybody's. */
+static const char settings_sql[] = "PRAGMA locking_mode=EXCLUSIVE;"
+                                   "PRAGMA cell_size_check=ON;"
+                                   "PRAGMA trusted_schema=OFF;"
+                                   "PRAGMA secure_delete=FAST;"
+                                   "PRAGMA temp_store=MEMORY;"
+                                   "PRAGMA mmap_size=0;"
+                                   "PRAGMA cache_size=-512;"
+                                   "PRAGMA auto_vacuum=NONE;"
+                                   "PRAGMA synchronous=NORMAL;"
+                                   "PRAGMA foreign_keys=ON;";
+
+/* In pages of 4 KiB. A checkpoint syncs twice and copies at most so many pages: a stall of a few
+ * milliseconds on a disk where one sync takes 0.1 ms (docs/design/store.md has the figures). */
+static const char log_sql[] = "PRAGMA wal_autocheckpoint=1000;"
+                              "PRAGMA journal_size_limit=8388608;";
+
+static int errno_from_system(int system_errno)
+{
+        switch (system_errno) {
+        case ENOSPC:
+        case EDQUOT:
+        case EFBIG: /* RLIMIT_FSIZE */
+                return -ENOSPC;
+        case EROFS:
+                return -EROFS;
+        case EACCES:
+        case EPERM:
+                return -EACCES;
+        case ENOMEM:
+                return -ENOMEM;
+        default:
+                return -EIO;
+        }
+}
+
+static int errno_from_result(sqlite3 *handle, int rc)
+{
+        switch (rc & 0xff) {
+        case SQLITE_OK:
+        case SQLITE_ROW:
+        case SQLITE_DONE:
+                return 0;
+        case SQLITE_FULL:
+                return -ENOSPC;
+        case SQLITE_READONLY:
+                return -EROFS;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return -EBUSY;
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_TOOBIG:
+                return -EMSGSIZE;
+        case SQLITE_CONSTRAINT:
+                return rc == SQLITE_CONSTRAINT_FOREIGNKEY ? -ENOENT : -EINVAL;
+        case SQLITE_MISUSE:
+                return -EINVAL;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+                return -EUCLEAN;
+        case SQLITE_IOERR:
+                if (rc == SQLITE_IOERR_NOMEM)
+                        return -ENOMEM;
+                return errno_from_system(sqlite3_system_errno(handle));
+        case SQLITE_CANTOPEN:
+                return errno_from_system(sqlite3_system_errno(handle));
+        default:
+                return -EIO;
+        }
+}
+
+int db_fail(Db *db, int rc)
+{
+        int r = errno_from_result(db->handle, rc);
+        int primary = rc & 0xff;
+
+        if (r == 0)
+                return 0;
+        db->rc = rc;
+        if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+                db->damaged = true;
+        (void) snprintf(db->detail, sizeof(db->detail), "%s",
+                        db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+        return r;
+}
+
+int db_damage(Db *db, const char *fmt, ...)
+{
+        char text[DB_DETAIL_BYTES];
+        va_list ap;
+
+        va_start(ap, fmt);
+        (void) vsnprintf(text, sizeof(text), fmt, ap);
+        va_end(ap);
+        db->damaged = true;
+        str_copy(db->detail, sizeof(db->detail), text);
+        return -EUCLEAN;
+}
+
+/* A hostile file may bring triggers, views and functions of its own; none of them gets to run. */
+static int restrict_connection(Db *db)
+{
+        static const struct {
+                int op, value;
+        } switches[] = {
+                {SQLITE_DBCONFIG_DEFENSIVE, 1},   {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+                {SQLITE_DBCONFIG_ENABLE_VIEW, 0}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                {SQLITE_DBCONFIG_ENABLE_FKEY, 1}, {SQLITE_DBCONFIG_DQS_DML, 0},
+                {SQLITE_DBCONFIG_DQS_DDL, 0},     {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
+                int rc = sqlite3_db_config(db->handle, switches[i].op, switches[i].value, NULL);
+
+                if (rc != SQLITE_OK)
+                        return db_fail(db, rc);
+        }
+        (void) sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES);
+        (void) sqlite3_limit(db->handle, SQLITE_LIMIT_SQL_LENGTH, SQL_MAX_BYTES);
+        (void) sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+        (void) sqlite3_limit(db->handle, SQLITE_LIMIT_WORKER_THREADS, 0);
+        return 0;
+}
+
+static int enter_wal_mode(Db *db)
+{
+        _cleanup_(db_finalizep) sqlite3_stmt *stmt = NULL;
+        const unsigned char *mode;
+        int r, rc;
+
+        r = db_prepare(db, "PRAGMA journal_mode=WAL", &stmt);
+        if (r < 0)
+                return r;
+        rc = sqlite3_step(stmt);
+        if (rc != SQLITE_ROW)
+                return db_fail(db, rc == SQLITE_DONE ? SQLITE_ERROR : rc);
+        mode = sqlite3_column_text(stmt, 0);
+        if (!mode || !str_equal((const char *) mode, "wal")) {
+                str_copy(db->detail, sizeof(db->detail), "write-ahead log refused");
+                return -EIO;
+        }
+        return 0;
+}
+
+int db_open(Db *db, const char *path)
+{
+        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+                          SQLITE_OPEN_EXRESCODE;
+        int r;
+
+        *db = (Db){0};
+        r = db_fail(db, sqlite3_open_v2(path, &db->handle, flags, NULL));
+        if (r < 0)
+                return r;
+        r = restrict_connection(db);
+        if (r < 0)
+                return r;
+        r = db_exec(db, settings_sql);
+        if (r < 0)
+                return r;
+        r = enter_wal_mode(db);
+        if (r < 0)
+                return r;
+        return db_exec(db, log_sql);
+}
+
+void db_close(Db *db, bool keep_log)
+{
+        if (keep_log && db->handle)
+                (void) sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        /* Fails only while statements are open; v2 then closes with the last of them. */
+        (void) sqlite3_close_v2(db->handle);
+        db->handle = NULL;
+}
+
+int db_exec(Db *db, const char *sql)
+{
+        return db_fail(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
+}
+
+int db_prepare(Db *db, const char *sql, sqlite3_stmt **ret)
+{
+        int rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+
+        /* Our own text against a schema that claims to be ours: the schema is at fault. */
+        if (rc == SQLITE_ERROR)
+                return db_damage(db, "%s", sqlite3_errmsg(db->handle));
+        return db_fail(db, rc);
+}
+
+int db_run(Db *db, sqlite3_stmt *stmt)
+{
+        int rc = sqlite3_step(stmt);
+        int r = db_fail(db, rc == SQLITE_ROW ? SQLITE_DONE : rc);
+
+        (void) sqlite3_reset(stmt); /* repeats the error of the step */
+        return r;
+}
+
+int db_get_int(Db *db, const char *sql, int64_t *ret)
+{
+        _cleanup_(db_finalizep) sqlite3_stmt *stmt = NULL;
+        int r, rc;
+
+        r = db_prepare(db, sql, &stmt);
+        if (r < 0)
+                return r;
+        rc = sqlite3_step(stmt);
+        if (rc != SQLITE_ROW)
+                return db_fail(db, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc);
+        *ret = sqlite3_column_int64(stmt, 0);
+        return 0;
+}
+
+static int file_last_errno(sqlite3_file *file)
+{
+        int last = 0;
+
+        (void) file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last);
+        return last;
+}
+
+/* Writes the log back into the database and starts it anew, with every sync on the way. */
+static int checkpoint_whole(Db *db)
+{
+        return db_fail(db, sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE,
+                                                     NULL, NULL));
+}
+
+/* A commit with synchronous=NORMAL has written all its frames, checksummed, to the log and left
+ * the sync out; with FULL the same sync would follow at this point and nothing else. So one sync
+ * of the log file hardens this commit and all before it. It goes through SQLite's own file object,
+ * which also syncs the directory after a new log file was made.
+ *
+ * After a failed sync the kernel may have dropped pages it could not write, and a later sync
+ * reports success all the same. The log is then not trusted again: its content, which the kernel
+ * still serves to readers, is written back whole into the database file and the log cut to
+ * nothing. */
+int db_harden(Db *db)
+{
+        sqlite3_file *log = NULL;
+        int r, rc;
+
+        if (db->wal_suspect) {
+                r = checkpoint_whole(db);
+                if (r < 0)
+                        return r;
+                db->wal_suspect = false;
+                return 0;
+        }
+
+        rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+        if (rc != SQLITE_OK)
+                return db_fail(db, rc);
+        if (!log || !log->pMethods) /* nothing was ever written to the log */
+                return 0;
+        rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+        if (rc == SQLITE_OK)
+                return 0;
+        r = errno_from_system(file_last_errno(log));
+        db->wal_suspect = true;
+        str_copy(db->detail, sizeof(db->detail), "sync of the write-ahead log failed");
+        return r;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Enumerations are the numbers of the API and of engine/types.h. Sizes: -1 is BG_SIZE_UNKNOWN.
+ * Times `_wall`: microseconds since 1970. The rules about values live in stored.c, because both
+ * stores keep them; the schema adds types and the tie between files and jobs.
+ *
+ * jobs has a rowid (its serial), since rows are long. files has none: its key is the pair, and a
+ * job's files lie side by side in the order of their loading. */
+static const char step_1[] =
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE jobs ("
+        " serial INTEGER PRIMARY KEY,"
+        " id BLOB NOT NULL,"
+        " owner_uid INTEGER NOT NULL,"
+        " type INTEGER NOT NULL,"
+        " name TEXT,"
+        " description TEXT,"
+        " priority INTEGER NOT NULL,"
+        " notify_flags INTEGER NOT NULL,"
+        " retry_delay_sec INTEGER NOT NULL,"
+        " no_progress_sec INTEGER NOT NULL,"
+        " proxy_usage INTEGER NOT NULL,"
+        " proxy_list TEXT,"
+        " proxy_bypass TEXT,"
+        " files_in_flight INTEGER NOT NULL,"
+        " auto_complete INTEGER NOT NULL,"
+        " state INTEGER NOT NULL,"
+        " intent INTEGER NOT NULL,"
+        " undelivered INTEGER NOT NULL,"
+        " error_count INTEGER NOT NULL,"
+        " created_wall INTEGER NOT NULL,"
+        " modified_wall INTEGER NOT NULL,"
+        " transferred_wall INTEGER NOT NULL,"
+        " ended_wall INTEGER NOT NULL,"
+        " end_result INTEGER NOT NULL,"
+        " active_usec INTEGER NOT NULL,"
+        " error_code INTEGER NOT NULL,"
+        " error_context INTEGER NOT NULL,"
+        " error_file INTEGER NOT NULL,"
+        " error_http_status INTEGER NOT NULL,"
+        " error_curl_code INTEGER NOT NULL,"
+        " error_errno INTEGER NOT NULL,"
+        " error_retry_after_sec INTEGER NOT NULL,"
+        " error_fatal INTEGER NOT NULL,"
+        " error_event_driven INTEGER NOT NULL,"
+        " error_host TEXT NOT NULL,"
+        " error_text TEXT NOT NULL"
+        ") STRICT;"
+        "CREATE TABLE files ("
+        " job INTEGER NOT NULL REFERENCES jobs (serial),"
+        " idx INTEGER NOT NULL,"
+        " remote TEXT NOT NULL,"
+        " local TEXT NOT NULL,"
+        " state INTEGER NOT NULL,"
+        " size_bytes INTEGER NOT NULL,"
+        " done_bytes INTEGER NOT NULL,"
+        " synced_bytes INTEGER NOT NULL,"
+        " etag TEXT,"
+        " modified_sec INTEGER NOT NULL,"
+        " PRIMARY KEY (job, idx)"
+        ") STRICT, WITHOUT ROWID;";
+
+static const char *const step_list[] = {step_1};
+
+const SchemaSteps *schema_steps(void)
+{
+        static const SchemaSteps steps = {step_list, ARRAY_LEN(step_list)};
+
+        return &steps;
+}
+
+static int set_pragma(Db *db, const char *name, uint32_t value)
+{
+        char sql[64];
+
+        (void) snprintf(sql, sizeof(sql), "PRAGMA %s=%" PRIu32, name, value);
+        return db_exec(db, sql);
+}
+
+static int raise_version(Db *db, const SchemaSteps *steps, uint32_t from)
+{
+        int r;
+
+        for (uint32_t i = from; i < steps->n; i++) {
+                r = db_exec(db, steps->sql[i]);
+                if (r < 0)
+                        return r;
+        }
+        r = set_pragma(db, "application_id", SCHEMA_APPLICATION_ID);
+        if (r < 0)
+                return r;
+        return set_pragma(db, "user_version", steps->n);
+}
+
+/* Whose file is it, and of which version? */
+static int identify(Db *db, uint32_t *ret_version)
+{
+        int64_t app, version, objects;
+        int r;
+
+        r = db_get_int(db, "PRAGMA application_id", &app);
+        if (r < 0)
+                return r;
+        r = db_get_int(db, "PRAGMA user_version", &version);
+        if (r < 0)
+                return r;
+        r = db_get_int(db, "SELECT count(*) FROM sqlite_schema", &objects);
+        if (r < 0)
+                return r;
+
+        if (app == 0 && version == 0 && objects == 0) {
+                *ret_version = 0;
+                return 0;
+        }
+        if (app != SCHEMA_APPLICATION_ID)
+                return db_damage(db, "a database, but not of this program");
+        if (version <= 0 || version > SCHEMA_PLAUSIBLE_VERSIONS)
+                return db_damage(db, "impossible version %" PRIi64, version);
+        *ret_version = (uint32_t) version;
+        return 0;
+}
+
+static int decide_and_raise(Db *db, const SchemaSteps *steps, SchemaVerdict *ret,
+                            uint32_t *ret_version)
+{
+        SchemaVerdict verdict;
+        uint32_t version = 0;
+        int r;
+
+        r = identify(db, &version);
+        if (r < 0)
+                return r;
+        if (version > steps->n)
+                verdict = SCHEMA_NEWER;
+        else if (version == steps->n)
+                verdict = SCHEMA_READY;
+        else
+                verdict = version == 0 ? SCHEMA_FRESH : SCHEMA_RAISED;
+
+        if (verdict == SCHEMA_FRESH || verdict == SCHEMA_RAISED) {
+                r = raise_version(db, steps, version);
+                if (r < 0)
+                        return r;
+        }
+        *ret = verdict;
+        *ret_version = version;
+        return 0;
+}
+
+int schema_apply(Db *db, const SchemaSteps *steps, SchemaVerdict *ret, uint32_t *ret_version)
+{
+        SchemaVerdict verdict;
+        uint32_t version = 0;
+        int r;
+
+        /* The write lock at once: a file that cannot be written is found out here, not at the
+         * first job. */
+        r = db_exec(db, "BEGIN IMMEDIATE");
+        if (r < 0)
+                return r;
+        r = decide_and_raise(db, steps, &verdict, &version);
+        if (r == 0 && (verdict == SCHEMA_FRESH || verdict == SCHEMA_RAISED))
+                r = db_exec(db, "COMMIT");
+        if (!sqlite3_get_autocommit(db->handle))
+                (void) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* r says why */
+        if (r < 0)
+                return r;
+        if (verdict == SCHEMA_FRESH || verdict == SCHEMA_RAISED) {
+                r = db_harden(db);
+                if (r < 0)
+                        return r;
+        }
+        *ret = verdict;
+        *ret_version = version;
+        return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stored part of jobs and files as plain values: copying, freeing, and the rules that every
+ * stored value keeps. Both stores share it, so that what one accepts and gives back the other does
+ * too. Derived counters and runtime fields of the engine are never stored; they come back zero. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "engine/types.h"
+
+/* No string of a row is longer; the longest the API allows is a proxy list. */
+enum { STORED_TEXT_BYTES_MAX = 4 * LIMIT_PROXY_LIST_UNITS };
+
+/* Sizes and times stay below this in the store (SQLite integers are signed); only
+ * BG_SIZE_UNKNOWN goes beyond. */
+#define STORED_NUMBER_MAX ((uint64_t) INT64_MAX)
+
+/* With strings and files; NULL allowed; return NULL. */
+Job *stored_job_free(Job *job);
+JobFile *stored_file_free(JobFile *file);
+DEFINE_CLEANUP(Job *, stored_job_free)
+DEFINE_CLEANUP(JobFile *, stored_file_free)
+
+/* Deep copies; the job's without its files. NULL when out of memory. */
+_must_use_ Job *stored_job_dup(const Job *job);
+_must_use_ JobFile *stored_file_dup(const JobFile *file);
+
+/* The name of the first field that breaks a rule, NULL when all is well. */
+const char *stored_job_bad_field(const Job *job);
+const char *stored_file_bad_field(const JobFile *file);
+
+/* Texts that strangers had a hand in (a server's words, its validator) must not be able to make a
+ * save fail: invalid UTF-8 is shown as '?' in the error's texts, and makes a validator unusable. */
+void stored_error_clean(const JobError *error, JobError *ret);
+const char *stored_etag_clean(const char *etag);
