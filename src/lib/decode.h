@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers of the service → public structures. Functions of the form Call.decode take the place
+ * for the result as ctx; they give HR_CALL_FAILED for an answer that makes no sense. Results are
+ * freed with the public functions. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "base/attr.h"
+#include "bits_native.h"
+
+HRESULT decode_id(sd_bus_message *m, void *ctx);        /* GUID * */
+HRESULT decode_hresult(sd_bus_message *m, void *ctx);   /* HRESULT * */
+HRESULT decode_job(sd_bus_message *m, void *ctx);       /* bits_job_info ** */
+HRESULT decode_job_list(sd_bus_message *m, void *ctx);  /* bits_job_list ** */
+HRESULT decode_file_list(sd_bus_message *m, void *ctx); /* bits_file_list ** */
+HRESULT decode_file(sd_bus_message *m, void *ctx);      /* bits_file_list ** of exactly one */
+HRESULT decode_status(sd_bus_message *m, void *ctx);    /* bits_status ** */
