@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that set one property of a job. */
+#include "daemon/call.h"
+
+typedef HRESULT (*SetNumber)(Manager *m, const Caller *caller, const GUID *id, uint32_t v);
+typedef HRESULT (*SetText)(Manager *m, const Caller *caller, const GUID *id, const char *v);
+
+static HRESULT set_number(Call *call, SetNumber set)
+{
+        uint32_t value;
+        HRESULT hr = call_read_id(call);
+
+        if (SUCCEEDED(hr))
+                hr = call_read(call, "u", &value);
+        if (FAILED(hr))
+                return hr;
+        return set(call->service->manager, &call->caller, &call->job, value);
+}
+
+static HRESULT set_text(Call *call, SetText set)
+{
+        const char *value;
+        HRESULT hr = call_read_id(call);
+
+        if (SUCCEEDED(hr))
+                hr = call_read(call, "s", &value);
+        if (FAILED(hr))
+                return hr;
+        return set(call->service->manager, &call->caller, &call->job, value);
+}
+
+HRESULT call_set_name(Call *call)
+{
+        return set_text(call, manager_set_name);
+}
+
+HRESULT call_set_description(Call *call)
+{
+        return set_text(call, manager_set_description);
+}
+
+HRESULT call_set_priority(Call *call)
+{
+        return set_number(call, manager_set_priority);
+}
+
+HRESULT call_set_notify_flags(Call *call)
+{
+        return set_number(call, manager_set_notify_flags);
+}
+
+HRESULT call_set_retry_delay(Call *call)
+{
+        return set_number(call, manager_set_retry_delay);
+}
+
+HRESULT call_set_no_progress_timeout(Call *call)
+{
+        return set_number(call, manager_set_no_progress_timeout);
+}
+
+HRESULT call_set_files_in_flight(Call *call)
+{
+        return set_number(call, manager_set_files_in_flight);
+}
+
+HRESULT call_set_auto_complete(Call *call)
+{
+        int on;
+        HRESULT hr = call_read_id(call);
+
+        if (SUCCEEDED(hr))
+                hr = call_read(call, "b", &on);
+        if (FAILED(hr))
+                return hr;
+        return manager_set_auto_complete(call->service->manager, &call->caller, &call->job,
+                                         on != 0);
+}
+
+HRESULT call_set_proxy(Call *call)
+{
+        const char *list, *bypass;
+        int has_list, has_bypass;
+        uint32_t usage;
+        HRESULT hr = call_read_id(call);
+
+        if (SUCCEEDED(hr))
+                hr = call_read(call, "ubsbs", &usage, &has_list, &list, &has_bypass, &bypass);
+        if (FAILED(hr))
+                return hr;
+        return manager_set_proxy(call->service->manager, &call->caller, &call->job, usage,
+                                 has_list ? list : NULL, has_bypass ? bypass : NULL);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls about the service itself. */
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/call.h"
+#include "ipc/protocol.h"
+#include "ipc/record.h"
+
+HRESULT call_hello(Call *call)
+{
+        const char *name;
+        uint32_t version;
+        HRESULT hr = call_read(call, "us", &version, &name);
+
+        if (FAILED(hr))
+                return hr;
+        if (version == 0) {
+                call_explain(call, "there is no protocol version 0");
+                return E_INVALIDARG;
+        }
+        log_debug("client %llu is %.64s, protocol %u", (unsigned long long) call->client->number,
+                  name, version);
+        return call_reply(call, "us", (uint32_t) IPC_VERSION, "bitsd " BITSD_VERSION);
+}
+
+typedef struct RateSum {
+        const Job **active;
+        uint32_t len, cap;
+} RateSum;
+
+static void rate_sum_done(RateSum *sum)
+{
+        mem_free(sum->active);
+}
+
+static bool collect_active(void *ctx, const Job *job)
+{
+        RateSum *sum = ctx;
+
+        if (job->status.state == BG_JOB_STATE_TRANSFERRING && sum->len < sum->cap)
+                sum->active[sum->len++] = job;
+        return true;
+}
+
+/* Bytes per second of all jobs together. */
+static HRESULT sum_rates(Service *s, uint32_t jobs_active, uint64_t *ret)
+{
+        _cleanup_(rate_sum_done) RateSum sum = {.cap = jobs_active};
+        const Caller self = service_self(s);
+        uint64_t total = 0;
+        HRESULT hr;
+
+        if (jobs_active > 0) {
+                sum.active = mem_array(jobs_active, sizeof(*sum.active));
+                if (!sum.active)
+                        return E_OUTOFMEMORY;
+                hr = manager_enum_jobs(s->manager, &self, BG_JOB_ENUM_ALL_USERS, collect_active,
+                                       &sum);
+                if (FAILED(hr))
+                        return hr;
+        }
+        for (uint32_t i = 0; i < sum.len; i++)
+                total += manager_job_rate_bps(s->manager, sum.active[i]);
+        *ret = total;
+        return S_OK;
+}
+
+HRESULT call_status(Call *call)
+{
+        _cleanup_(buf_done) Buf b;
+        Service *s = call->service;
+        ManagerCounts counts;
+        bits_status status;
+        HRESULT hr;
+
+        buf_init(&b, CALL_REPLY_MAX_BYTES);
+        manager_counts(s->manager, &counts);
+        status = (bits_status){
+                .version = (char *) BITSD_VERSION,
+                .pid = (uint32_t) getpid(),
+                .uptime_sec = (clock_mono_usec(&s->clock) - s->started_mono) / USEC_PER_SEC,
+                .jobs = counts.jobs,
+                .jobs_active = counts.jobs_active,
+                .max_jobs_per_machine = s->policy.max_jobs_per_machine,
+                .max_jobs_per_user = s->policy.max_jobs_per_user,
+                .max_files_per_job = s->policy.max_files_per_job,
+                .network_up = counts.network_up,
+                .state_dir = (char *) s->state_dir,
+                .store_note = (char *) s->store_note,
+        };
+        hr = sum_rates(s, counts.jobs_active, &status.rate_bps);
+        if (FAILED(hr))
+                return hr;
+        record_put_status(&b, &status);
+        return call_reply_bytes(call, &b);
+}

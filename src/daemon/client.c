@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/client.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "ipc/protocol.h"
+
+/* Large answers to a client that never once has read everything it was sent. One answer has 64 MiB
+ * at most; a client that reads its answers one by one never gets here. */
+#define UNREAD_MAX_BYTES ((uint64_t) 128 * 1024 * 1024)
+
+struct Clients {
+        ClientsOptions options;
+        List live; /* also those gone and not yet reaped */
+        Hash *by_number;
+        uint64_t next_number;
+        uint32_t count;
+        sd_event_source *reaper;
+        sd_id128_t server_id;
+};
+
+static void client_free(Client *c)
+{
+        Clients *cs = c->table;
+
+        list_remove(&c->link);
+        (void) hash_remove(cs->by_number, &c->number);
+        cs->count--;
+        if (cs->options.ended)
+                cs->options.ended(cs->options.ctx, c);
+        (void) sd_bus_close_unref(c->bus);
+        mem_free(c);
+}
+
+static void reap(Clients *cs, bool all)
+{
+        uint32_t before = cs->count;
+
+        LIST_FOREACH (it, &cs->live) {
+                Client *c = list_item(it, Client, link);
+
+                if (all || c->gone)
+                        client_free(c);
+        }
+        if (before != cs->count && cs->options.count_changed)
+                cs->options.count_changed(cs->options.ctx);
+}
+
+static int on_reap(sd_event_source *source, void *ctx)
+{
+        reap(ctx, false);
+        return 0;
+}
+
+int clients_new(const ClientsOptions *options, Clients **ret)
+{
+        _cleanup_(clients_freep) Clients *cs = mem_new(Clients);
+        uint64_t seed;
+        int r;
+
+        if (!cs)
+                return -ENOMEM;
+        cs->options = *options;
+        list_init(&cs->live);
+        r = fd_random(&seed, sizeof(seed));
+        if (r < 0)
+                return r;
+        r = fd_random(&cs->server_id, sizeof(cs->server_id));
+        if (r < 0)
+                return r;
+        cs->by_number = hash_new(sizeof(uint64_t), seed);
+        if (!cs->by_number)
+                return -ENOMEM;
+        r = sd_event_add_defer(options->loop, &cs->reaper, on_reap, cs);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(cs->reaper, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(cs);
+        return 0;
+}
+
+Clients *clients_free(Clients *cs)
+{
+        if (!cs)
+                return NULL;
+        reap(cs, true);
+        (void) sd_event_source_disable_unref(cs->reaper);
+        (void) hash_free(cs->by_number);
+        mem_free(cs);
+        return NULL;
+}
+
+void *client_context(const Client *c)
+{
+        return c->table->options.ctx;
+}
+
+void client_drop(Client *c, const char *why)
+{
+        if (c->gone)
+                return;
+        c->gone = true;
+        log_debug("client %llu (pid %ld): %s", (unsigned long long) c->number, (long) c->peer.pid,
+                  why);
+        (void) sd_event_source_set_enabled(c->table->reaper, SD_EVENT_ONESHOT);
+}
+
+static void check_queue(Client *c)
+{
+        uint64_t queued = 0;
+
+        if (c->gone || sd_bus_get_n_queued_write(c->bus, &queued) < 0)
+                return;
+        if (queued <= IPC_QUEUED_MESSAGES_MAX)
+                return;
+        log_warning("client with pid %ld does not read; connection cut off", (long) c->peer.pid);
+        client_drop(c, "too many unread messages");
+}
+
+/* Sees every message first, also the one by which sd-bus says that the connection has ended. The
+ * look at the queue bounds the answers that sd-bus makes by itself (unknown methods and such). */
+static int on_message(sd_bus_message *message, void *ctx, sd_bus_error *error)
+{
+        Client *c = ctx;
+
+        if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Local", "Disconnected"))
+                client_drop(c, "disconnected");
+        check_queue(c);
+        return c->gone ? 1 : 0;
+}
+
+static int start_bus(Client *c, int take_fd)
+{
+        _cleanup_close_ int fd = take_fd;
+        Clients *cs = c->table;
+        sd_bus *bus;
+        int r;
+
+        r = sd_bus_new(&c->bus);
+        if (r < 0)
+                return r;
+        bus = c->bus;
+        r = sd_bus_set_fd(bus, fd, fd);
+        if (r < 0)
+                return r;
+        (void) TAKE_FD(fd); /* the bus closes it from now on */
+        r = sd_bus_set_server(bus, 1, cs->server_id);
+        if (r < 0)
+                return r;
+        /* Who the peer is was settled by the kernel before a byte was read; what it says about
+         * itself (and a user namespace may make it say something else) does not matter. */
+        r = sd_bus_set_anonymous(bus, 1);
+        if (r < 0)
+                return r;
+        r = sd_bus_negotiate_fds(bus, 0);
+        if (r < 0)
+                return r;
+        r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_attach_event(bus, cs->options.loop, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_filter(bus, NULL, on_message, c);
+        if (r < 0)
+                return r;
+        return sd_bus_add_object_vtable(bus, NULL, IPC_PATH, IPC_INTERFACE, cs->options.vtable, c);
+}
+
+int clients_add(Clients *cs, int take_fd, const Peer *peer)
+{
+        _cleanup_close_ int fd = take_fd;
+        Client *c;
+        int r;
+
+        if (cs->count >= IPC_CLIENTS_MAX)
+                return -EUSERS;
+        c = mem_new(Client);
+        if (!c)
+                return -ENOMEM;
+        *c = (Client){
+                .table = cs,
+                .number = ++cs->next_number,
+                .peer = *peer,
+                /* Only the user and root get here, and transfers run as the user in any case. */
+                .caller = {.uid = cs->options.uid, .is_admin = peer->uid == 0},
+        };
+        c->caller.client = c->number;
+        list_init(&c->deliveries);
+        list_init(&c->watch_link);
+        list_append(&cs->live, &c->link);
+        cs->count++;
+        r = hash_put(cs->by_number, &c->number, c);
+        if (r == 0)
+                r = start_bus(c, TAKE_FD(fd));
+        if (r < 0) {
+                client_free(c);
+                return r;
+        }
+        if (cs->options.count_changed)
+                cs->options.count_changed(cs->options.ctx);
+        return 0;
+}
+
+Client *clients_find(const Clients *cs, uint64_t number)
+{
+        Client *c = hash_get(cs->by_number, &number);
+
+        return c && !c->gone ? c : NULL;
+}
+
+uint32_t clients_count(const Clients *cs)
+{
+        return cs->count;
+}
+
+bool client_charge(Client *c, size_t bytes)
+{
+        uint64_t queued = 0;
+
+        if (c->gone)
+                return false;
+        if (sd_bus_get_n_queued_write(c->bus, &queued) < 0 || queued == 0)
+                c->unread_bytes = 0;
+        c->unread_bytes += bytes;
+        if (c->unread_bytes <= UNREAD_MAX_BYTES)
+                return true;
+        log_warning("client with pid %ld asks more than it reads; connection cut off",
+                    (long) c->peer.pid);
+        client_drop(c, "too many unread bytes");
+        return false;
+}
+
+void client_send(Client *c, sd_bus_message *message)
+{
+        int r;
+
+        if (c->gone)
+                return;
+        r = sd_bus_send(c->bus, message, NULL);
+        if (r < 0) {
+                client_drop(c, strerror(-r));
+                return;
+        }
+        check_queue(c);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/job_view.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "ipc/record.h"
+
+static_assert((int) WHY_NONE == (int) BITS_WHY_NONE, "one numbering inside and outside");
+static_assert((int) WHY_QUEUED_BEHIND == (int) BITS_WHY_QUEUED_BEHIND, "");
+static_assert((int) WHY_RETRY_AT == (int) BITS_WHY_RETRY_AT, "");
+static_assert((int) WHY_NETWORK_DOWN == (int) BITS_WHY_NETWORK_DOWN, "");
+static_assert((int) WHY_PAUSED_BY_USER == (int) BITS_WHY_PAUSED_BY_USER, "");
+static_assert((int) WHY_DISK_FULL == (int) BITS_WHY_DISK_FULL, "");
+static_assert((int) WHY_NEEDS_COMPLETE == (int) BITS_WHY_NEEDS_COMPLETE, "");
+static_assert((int) WHY_NEEDS_CREDENTIALS == (int) BITS_WHY_NEEDS_CREDENTIALS, "");
+static_assert((int) WHY_ERROR == (int) BITS_WHY_ERROR, "");
+static_assert((int) WHY_EMPTY == (int) BITS_WHY_EMPTY, "");
+
+void job_view_fill_plain(const Job *job, bits_job_info *info)
+{
+        const JobProps *props = &job->props;
+        const JobStatus *status = &job->status;
+
+        *info = (bits_job_info){
+                .id = job->id,
+                .type = job->type,
+                .state = status->state,
+                .priority = props->priority,
+                .owner_uid = job->owner_uid,
+                .name = props->name,
+                .description = props->description,
+                .bytes_total = job_bytes_total(job),
+                .bytes_transferred = job->bytes_done,
+                .files_total = job->files_len,
+                .files_transferred = job->files_done,
+                .creation_time = filetime_from_wall_usec(status->created_wall),
+                .modification_time = filetime_from_wall_usec(status->modified_wall),
+                .transfer_completion_time = filetime_from_wall_usec(status->transferred_wall),
+                .notify_flags = props->notify_flags,
+                .minimum_retry_delay = props->retry_delay_sec,
+                .no_progress_timeout = props->no_progress_sec,
+                .error_count = status->error_count,
+                .proxy_usage = props->proxy_usage,
+                .proxy_list = props->proxy_list,
+                .proxy_bypass_list = props->proxy_bypass,
+                .files_in_flight = props->files_in_flight,
+                .auto_complete = props->auto_complete,
+                .error_code = status->error.code,
+                .error_context = status->error.context,
+                .error_file = JOB_NO_FILE,
+                .error_text = (char *) status->error.text,
+                .end_result = status->end_result,
+        };
+        if (FAILED(status->error.code)) {
+                info->error_file = status->error.file_index;
+                info->error_http_status = status->error.http_status;
+        }
+}
+
+void job_view_fill(Manager *m, const Job *job, bits_job_info *info)
+{
+        Why why;
+
+        job_view_fill_plain(job, info);
+        if (job_state_is_final(job->status.state))
+                return;
+        info->has_callback = manager_has_notify_client(m, job);
+        info->rate_bps = manager_job_rate_bps(m, job);
+        manager_why(m, job, &why);
+        info->why = (bits_why) why.code;
+        if (why.code == WHY_RETRY_AT)
+                info->retry_time = filetime_from_wall_usec(why.retry_wall);
+        if (why.behind)
+                info->behind = why.behind->props.name;
+}
+
+void job_view_fill_file(const JobFile *file, bits_file_info *info)
+{
+        *info = (bits_file_info){
+                .index = file->index,
+                .remote = file->remote,
+                .local = file->local,
+                .bytes_total = file->size_bytes,
+                .bytes_transferred = file->done_bytes,
+                .completed = file->state == FILE_PUBLISHED,
+        };
+}
+
+static void put_jobs(Manager *m, const Job *const *jobs, uint32_t n, bool brief, Buf *b)
+{
+        bits_job_info info;
+
+        pack_u32(b, n);
+        for (uint32_t i = 0; i < n && !buf_error(b); i++) {
+                job_view_fill(m, jobs[i], &info);
+                if (brief)
+                        info.description = info.proxy_list = info.proxy_bypass_list = NULL;
+                record_put_job(b, &info);
+        }
+}
+
+void job_view_put_list(Manager *m, const Job *const *jobs, uint32_t n, Buf *b)
+{
+        put_jobs(m, jobs, n, false, b);
+        if (buf_error(b) != -EMSGSIZE)
+                return;
+        buf_clear(b);
+        put_jobs(m, jobs, n, true, b);
+}
