@@ -194,6 +194,7 @@ int spawn_detached(const char *path, char *const argv[], char *const envp[], uns
         pid = clone_starter(&starter);
         if (pid < 0)
                 return pid;
+        (void) close(TAKE_FD(write_fd)); /* its closing there is to be seen here */
         /* Children without an exit signal are collected only by those who ask for them. */
         while (waitpid(pid, &status, __WALL) < 0)
                 if (errno != EINTR)
