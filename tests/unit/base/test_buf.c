@@ -195,6 +195,22 @@ static void buffer_behaves_like_a_plain_queue(void **state)
         buf_done(&b);
 }
 
+/* The room of what was consumed is used again. */
+static void a_steady_flow_needs_no_new_memory(void **state)
+{
+        _cleanup_(buf_done) Buf b;
+
+        buf_init(&b, 1000);
+        assert_int_equal(buf_append_str(&b, "0123456789"), 0);
+        mem_fail_nth(1);
+        for (int i = 0; i < 1000; i++) {
+                assert_int_equal(buf_append_str(&b, "0123456789"), 0);
+                buf_consume(&b, 10);
+        }
+        mem_fail_nth(0);
+        assert_string_equal(buf_cstr(&b), "0123456789");
+}
+
 static int fill_and_take(void)
 {
         _cleanup_free_ char *text = NULL;
@@ -241,6 +257,7 @@ int main(void)
                 cmocka_unit_test(consuming_more_than_there_is_empties),
                 cmocka_unit_test(many_small_messages_in_one_buffer_are_cheap),
                 cmocka_unit_test(buffer_behaves_like_a_plain_queue),
+                cmocka_unit_test(a_steady_flow_needs_no_new_memory),
                 cmocka_unit_test(exhausted_memory_is_reported),
         };
 

@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -23,8 +26,11 @@
 
 #define BIG_BYTES ((size_t) 4 << 20)
 
+static atomic_int interruptions;
+
 typedef struct Drain {
         int fd;
+        int after; /* interruptions to wait for, with the pipe full, before the first read */
         size_t bytes;
         uint64_t sum;
 } Drain;
@@ -36,20 +42,23 @@ static void *drain(void *arg)
         uint8_t bite[1000];
         ssize_t n;
 
+        while (atomic_load(&interruptions) < d->after)
+                (void) sched_yield();
         while ((n = read(d->fd, bite, sizeof(bite))) != 0) {
-                if (n < 0 && errno != EINTR)
+                if (n < 0)
                         break;
                 for (ssize_t i = 0; i < n; i++)
                         d->sum = d->sum * 31 + bite[i];
-                d->bytes += n > 0 ? (size_t) n : 0;
+                d->bytes += (size_t) n;
         }
         return NULL;
 }
 
-static void write_through_pipe(bool nonblocking)
+static void write_through_pipe(bool nonblocking, int interrupted)
 {
         _cleanup_free_ uint8_t *data = mem_alloc(BIG_BYTES);
         Drain d = {0};
+        sigset_t alarm_only;
         uint64_t sum = 0;
         pthread_t thread;
         int fds[2];
@@ -63,7 +72,12 @@ static void write_through_pipe(bool nonblocking)
         if (nonblocking)
                 assert_int_equal(fd_set_nonblock(fds[1]), 0);
         d.fd = fds[0];
+        d.after = interrupted > 0 ? atomic_load(&interruptions) + interrupted : 0;
+        (void) sigemptyset(&alarm_only);
+        (void) sigaddset(&alarm_only, SIGALRM); /* the writer gets it, not the reader */
+        assert_int_equal(pthread_sigmask(SIG_BLOCK, &alarm_only, NULL), 0);
         assert_int_equal(pthread_create(&thread, NULL, drain, &d), 0);
+        assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL), 0);
         assert_int_equal(fd_write_all(fds[1], data, BIG_BYTES), 0);
         assert_int_equal(close(fds[1]), 0);
         assert_int_equal(pthread_join(thread, NULL), 0);
@@ -74,23 +88,25 @@ static void write_through_pipe(bool nonblocking)
 
 static void everything_goes_through_a_small_pipe(void **state)
 {
-        write_through_pipe(false);
-        write_through_pipe(true);
+        write_through_pipe(false, 0);
+        write_through_pipe(true, 0);
 }
 
-static void nothing(int signal_number)
+static void count_interruption(int signal_number)
 {
+        atomic_fetch_add(&interruptions, 1);
 }
 
 static void signals_do_not_cut_a_write(void **state)
 {
-        struct sigaction action = {.sa_handler = nothing}; /* no SA_RESTART: writes see EINTR */
+        struct sigaction action = {
+                .sa_handler = count_interruption}; /* no SA_RESTART: writes see EINTR */
         struct itimerval often = {{0, 200}, {0, 200}}, off = {0};
 
         assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
         assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
-        write_through_pipe(false);
-        write_through_pipe(true);
+        write_through_pipe(false, 10);
+        write_through_pipe(true, 10);
         assert_int_equal(setitimer(ITIMER_REAL, &off, NULL), 0);
 }
 
@@ -162,6 +178,23 @@ static void positioned_writes_leave_the_rest(void **state)
         assert_int_equal(fd_pwrite_all(fd, "x", 1, INT64_MAX), -EFBIG);
         assert_int_equal(fd_pwrite_all(fd, "x", 1, UINT64_MAX), -EFBIG);
         assert_int_equal(fd_pwrite_all(fd, NULL, 0, 0), 0);
+}
+
+/* The limit makes the first write a short one. */
+static void short_writes_go_on_where_they_ended(void **state)
+{
+        _cleanup_close_ int fd = -1;
+        struct rlimit old, five;
+
+        write_file("", 0);
+        fd = open("file", O_RDWR | O_CLOEXEC);
+        assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        five = (struct rlimit){.rlim_cur = 5, .rlim_max = old.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &five), 0);
+        assert_int_equal(fd_pwrite_all(fd, "0123456789", 10, 0), -EFBIG);
+        assert_int_equal(fd_write_all(fd, "0123456789", 10), -EFBIG);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 }
 
 static void files_up_to_the_maximum_are_read(void **state)
@@ -243,6 +276,7 @@ int main(void)
                 cmocka_unit_test(failed_writes_say_why),
                 cmocka_unit_test(full_devices_are_an_error),
                 IN_DIR(positioned_writes_leave_the_rest),
+                IN_DIR(short_writes_go_on_where_they_ended),
                 IN_DIR(files_up_to_the_maximum_are_read),
                 IN_DIR(what_is_no_text_file_is_refused),
                 cmocka_unit_test(files_without_a_size_are_read),

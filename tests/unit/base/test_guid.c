@@ -67,6 +67,8 @@ static void anything_else_is_refused(void **state)
                 "00112233-4455-6677-8899-aabbccddeefff0",
                 "{00112233-4455-6677-8899-aabbccddeeff",
                 "00112233-4455-6677-8899-aabbccddeeff}",
+                "{00112233-4455-6677-8899-aabbccddeeff0",
+                "000112233-4455-6677-8899-aabbccddeeff}",
                 "}00112233-4455-6677-8899-aabbccddeeff{",
                 "{00112233-4455-6677-8899-aabbccddeeff}}",
                 "00112233-4455-6677-8899-aabbccddeefg",
@@ -78,11 +80,18 @@ static void anything_else_is_refused(void **state)
                 "00112233-4455-6677-8899-aabbccddeef\xef",
         };
         GUID before = guid_from_bytes(BYTES), g = before;
+        char text[] = "00112233-4455-6677-8899-aabbccddeeff";
 
         for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
                 assert_int_equal(guid_parse(texts[i], &g), -EINVAL);
                 assert_true(guid_equal(&g, &before));
         }
+        for (size_t i = 0; i < GUID_TEXT_LEN; i++) {
+                text[i] = TEXT[i] == '-' ? '0' : '-';
+                assert_int_equal(guid_parse(text, &g), -EINVAL);
+                text[i] = TEXT[i];
+        }
+        assert_int_equal(guid_parse(text, &g), 0);
 }
 
 static void equality_looks_at_every_byte(void **state)

@@ -170,6 +170,26 @@ static void order_follows_the_seed(void **state)
         assert_memory_not_equal(orders[0], orders[2], sizeof(orders[0]));
 }
 
+/* Keys that differ in one place only are spread all the same, wherever that place is. */
+static void every_byte_of_a_key_counts(void **state)
+{
+        enum { ENTRIES = 64, KEY_BYTES = 23 };
+
+        for (size_t place = 0; place < KEY_BYTES; place++) {
+                _cleanup_(hash_freep) Hash *h = hash_new(KEY_BYTES, 10);
+                uint8_t keys[ENTRIES][KEY_BYTES] = {{0}}, *last = NULL, *key;
+                size_t pos = 0, in_order = 0;
+
+                for (uint8_t i = 0; i < ENTRIES; i++) {
+                        keys[i][place] = i;
+                        assert_int_equal(hash_put(h, keys[i], keys[i]), 0);
+                }
+                for (; (key = hash_next(h, &pos)); last = key)
+                        in_order += last && key == last + KEY_BYTES;
+                assert_true(in_order < ENTRIES / 4);
+        }
+}
+
 static int put_many(void)
 {
         enum { ENTRIES = 100 };
@@ -200,6 +220,7 @@ static void removal_works_without_memory(void **state)
         enum { ENTRIES = 1000 };
         _cleanup_(hash_freep) Hash *h = hash_new(8, 9);
         Entry entries[ENTRIES];
+        size_t struck = 0;
 
         for (uint64_t i = 0; i < ENTRIES; i++) {
                 entries[i] = (Entry){.key = i};
@@ -208,8 +229,10 @@ static void removal_works_without_memory(void **state)
         for (uint64_t i = 0; i < ENTRIES; i++) {
                 mem_fail_nth(1);
                 assert_ptr_equal(hash_remove(h, &entries[i].key), &entries[i]);
+                struck += mem_fail_struck() != 0;
         }
         mem_fail_nth(0);
+        assert_true(struck > 0); /* it tried to shrink */
         assert_int_equal(hash_size(h), 0);
         assert_null(hash_free(NULL));
 }
@@ -224,6 +247,7 @@ int main(void)
                 cmocka_unit_test(large_tables_grow_and_shrink_with_removal_in_between),
                 cmocka_unit_test(iteration_sees_each_value_once),
                 cmocka_unit_test(order_follows_the_seed),
+                cmocka_unit_test(every_byte_of_a_key_counts),
                 cmocka_unit_test(exhausted_memory_leaves_the_table_as_it_was),
                 cmocka_unit_test(removal_works_without_memory),
         };

@@ -312,6 +312,18 @@ static void a_full_buffer_fails_the_writer_once_at_the_end(void **state)
         }
 }
 
+static void nothing_is_packed_behind_a_failure(void **state)
+{
+        _cleanup_(buf_done) Buf b;
+
+        buf_init(&b, 10);
+        pack_u64(&b, 1);
+        pack_u64(&b, 2);
+        pack_u8(&b, 3); /* would fit */
+        assert_int_equal(buf_error(&b), -EMSGSIZE);
+        assert_int_equal(b.len, 8);
+}
+
 static void lengths_over_32_bits_are_refused(void **state)
 {
         _cleanup_(buf_done) Buf b;
@@ -375,6 +387,7 @@ int main(void)
                 cmocka_unit_test(no_input_is_a_good_empty_reader),
                 cmocka_unit_test(every_truncation_is_bad),
                 cmocka_unit_test(a_full_buffer_fails_the_writer_once_at_the_end),
+                cmocka_unit_test(nothing_is_packed_behind_a_failure),
                 cmocka_unit_test(lengths_over_32_bits_are_refused),
                 cmocka_unit_test(exhausted_memory_is_noticed_at_both_ends),
         };

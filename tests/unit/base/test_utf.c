@@ -84,6 +84,15 @@ static void malformed_text_is_refused_wherever_it_stands(void **state)
         }
 }
 
+static void nothing_behind_the_end_completes_a_character(void **state)
+{
+        assert_false(utf8_is_valid("\xc3\xbc", 1));
+        assert_false(utf8_is_valid("\xe2\x82\xac", 2));
+        assert_false(utf8_is_valid("\xe2\x82\xac", 1));
+        assert_false(utf8_is_valid("\xf0\x9d\x84\x9e", 3));
+        assert_false(utf8_is_valid("12345678\xf0\x9d\x84\x9e", 11));
+}
+
 /* Counted instead of listed: the numbers of code points of each length are known. */
 static void exactly_the_scalar_values_are_accepted(void **state)
 {
@@ -191,6 +200,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(well_formed_text_is_valid),
                 cmocka_unit_test(malformed_text_is_refused_wherever_it_stands),
+                cmocka_unit_test(nothing_behind_the_end_completes_a_character),
                 cmocka_unit_test(exactly_the_scalar_values_are_accepted),
                 cmocka_unit_test(every_character_round_trips),
                 cmocka_unit_test(units_are_those_of_utf16),
