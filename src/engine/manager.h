@@ -7,9 +7,11 @@
  * they return (Complete and Cancel touch the user's files first).
  *
  * Time: the host calls manager_run() whenever manager_next_wakeup_mono() is reached or anything
- * was called; it runs timers and the scheduler and must be called once after every batch of calls. */
+ * was called; it runs timers and the scheduler and must be called once after every batch of calls.
+ */
 #pragma once
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "engine/policy.h"
 #include "engine/port/notifier.h"
@@ -122,8 +124,8 @@ const char *why_code_to_string(WhyCode code); /* "queued-behind" … ; "" for NO
 
 typedef struct Why {
         WhyCode code;
-        uint64_t retry_wall;   /* when code has a time, else 0 */
-        const Job *behind;     /* the job it queues behind, may be NULL; borrowed */
+        uint64_t retry_wall; /* when code has a time, else 0 */
+        const Job *behind;   /* the job it queues behind, may be NULL; borrowed */
 } Why;
 
 void manager_why(Manager *m, const Job *job, Why *ret);

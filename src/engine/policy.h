@@ -6,19 +6,19 @@
 #include <stdint.h>
 
 typedef struct Policy {
-        uint32_t max_jobs_per_machine;    /* MaxJobsPerMachine; UINT32_MAX = no limit */
-        uint32_t max_jobs_per_user;       /* MaxJobsPerUser */
-        uint32_t max_files_per_job;       /* MaxFilesPerJob */
-        uint64_t job_inactivity_sec;      /* JobInactivityTimeout (days there); 90 days */
-        uint64_t max_download_time_sec;   /* MaxDownloadTime; 90 days */
-        uint32_t time_slice_sec;          /* TimeSlice; 300 */
-        uint32_t background_jobs;         /* background jobs at once; 1 */
-        uint32_t foreground_jobs;         /* foreground jobs at once; 64 (a safety bound) */
+        uint32_t max_jobs_per_machine;       /* MaxJobsPerMachine; UINT32_MAX = no limit */
+        uint32_t max_jobs_per_user;          /* MaxJobsPerUser */
+        uint32_t max_files_per_job;          /* MaxFilesPerJob */
+        uint64_t job_inactivity_sec;         /* JobInactivityTimeout (days there); 90 days */
+        uint64_t max_download_time_sec;      /* MaxDownloadTime; 90 days */
+        uint32_t time_slice_sec;             /* TimeSlice; 300 */
+        uint32_t background_jobs;            /* background jobs at once; 1 */
+        uint32_t foreground_jobs;            /* foreground jobs at once; 64 (a safety bound) */
         uint32_t files_in_flight_foreground; /* per job; 6 */
         uint32_t files_in_flight_background; /* per job; 4 */
-        uint64_t checkpoint_usec;         /* least time between two progress commits; 2 s */
-        uint64_t tombstone_sec;           /* how long final jobs answer; 24 h */
-        uint32_t tombstones_max;          /* and how many; 200 */
+        uint64_t checkpoint_usec;            /* least time between two progress commits; 2 s */
+        uint64_t tombstone_sec;              /* how long final jobs answer; 24 h */
+        uint32_t tombstones_max;             /* and how many; 200 */
 } Policy;
 
 /* Defaults of a user instance (private: the count limits guard a shared queue, a user's own queue

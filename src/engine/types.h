@@ -42,15 +42,15 @@ enum {
 typedef struct JobError {
         HRESULT code;
         BG_ERROR_CONTEXT context;
-        int32_t file_index;  /* JOB_NO_FILE when no file is concerned */
-        int32_t http_status; /* 0 when no HTTP answer was involved */
-        int32_t curl_code;   /* 0 when none; for logs only */
-        int32_t sys_errno;   /* positive; 0 when none */
-        uint32_t retry_after_sec;          /* server's Retry-After, 0 when none */
-        bool fatal;                        /* classified by whoever made it (job_error.h) */
-        bool event_driven;                 /* waits for an outside event, not for the retry timer */
-        char host[JOB_ERROR_HOST_BYTES];   /* host of the URL, never user info or query */
-        char text[JOB_ERROR_TEXT_BYTES];   /* what happened, for people; may be "" */
+        int32_t file_index;              /* JOB_NO_FILE when no file is concerned */
+        int32_t http_status;             /* 0 when no HTTP answer was involved */
+        int32_t curl_code;               /* 0 when none; for logs only */
+        int32_t sys_errno;               /* positive; 0 when none */
+        uint32_t retry_after_sec;        /* server's Retry-After, 0 when none */
+        bool fatal;                      /* classified by whoever made it (job_error.h) */
+        bool event_driven;               /* waits for an outside event, not for the retry timer */
+        char host[JOB_ERROR_HOST_BYTES]; /* host of the URL, never user info or query */
+        char text[JOB_ERROR_TEXT_BYTES]; /* what happened, for people; may be "" */
 } JobError;
 
 typedef enum FileState {
@@ -74,9 +74,9 @@ typedef struct JobFile {
         int64_t modified_sec;  /* Last-Modified, seconds since 1970; FILE_NO_TIME when none */
 
         /* Runtime only. */
-        uint64_t op;     /* running transfer operation, 0 = none */
-        bool dirty;      /* differs from the store */
-        bool stopping;   /* a stop was asked for `op` */
+        uint64_t op;   /* running transfer operation, 0 = none */
+        bool dirty;    /* differs from the store */
+        bool stopping; /* a stop was asked for `op` */
 } JobFile;
 
 /* What the user sets. */
@@ -88,8 +88,8 @@ typedef struct JobProps {
         uint32_t retry_delay_sec;
         uint32_t no_progress_sec;
         BG_JOB_PROXY_USAGE proxy_usage;
-        char *proxy_list;   /* NULL = not set */
-        char *proxy_bypass; /* NULL = not set */
+        char *proxy_list;         /* NULL = not set */
+        char *proxy_bypass;       /* NULL = not set */
         uint32_t files_in_flight; /* 0 = the policy's default for the priority; 1 keeps the order */
         bool auto_complete;       /* Complete by itself once TRANSFERRED (bitsctl get) */
 } JobProps;
@@ -137,9 +137,9 @@ typedef struct Job {
         uint32_t files_len;
 
         /* Kept in step by job_file.c so that GetProgress is O(1). */
-        uint32_t files_done;          /* DONE or PUBLISHED */
+        uint32_t files_done; /* DONE or PUBLISHED */
         uint32_t files_size_unknown;
-        uint64_t bytes_total_known;   /* sum over files of known size */
+        uint64_t bytes_total_known; /* sum over files of known size */
         uint64_t bytes_done;
 
         /* The rest is the engine's runtime state; see job.h. Not stored, not for others. */

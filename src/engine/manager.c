@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The manager's life, its turn of the loop, and the events of the network. */
+#include "engine/manager.h"
+
+#include <assert.h>
+
+#include "engine/job_error.h"
+#include "engine/job_file.h"
+#include "engine/manager_state.h"
+
+Manager *manager_new(const ManagerPorts *ports, const Policy *policy)
+{
+        _cleanup_(manager_freep) Manager *m = mem_new(Manager);
+
+        if (!m)
+                return NULL;
+        m->ports = *ports;
+        m->policy = *policy;
+        m->next_op = 1;
+        m->network_up = true;
+        list_init(&m->todo);
+        list_init(&m->dirty);
+        scheduler_init(&m->scheduler);
+        heap_init(&m->timers);
+        ports->random.fill(ports->random.ctx, &m->hash_seed, sizeof(m->hash_seed));
+        m->ops = hash_new(sizeof(uint64_t), m->hash_seed);
+        if (!m->ops || queue_init(&m->queue, m->hash_seed) < 0 ||
+            notify_plan_init(&m->notify, m->hash_seed) < 0)
+                return NULL;
+        return TAKE_PTR(m);
+}
+
+Manager *manager_free(Manager *m)
+{
+        size_t pos = 0;
+
+        if (!m)
+                return NULL;
+        if (m->ops)
+                for (Op *op = hash_next(m->ops, &pos); op; op = hash_next(m->ops, &pos))
+                        mem_free(op);
+        m->ops = hash_free(m->ops);
+        notify_plan_done(&m->notify);
+        queue_done(&m->queue);
+        heap_done(&m->timers);
+        mem_free(m);
+        return NULL;
+}
+
+void manager_set_policy(Manager *m, const Policy *policy)
+{
+        m->policy = *policy;
+        m->schedule = true;
+        LIST_FOREACH (it, &m->queue.live)
+                manager_todo(m, QUEUE_JOB(it));
+}
+
+/* Puts many jobs through one event in one transaction: stored first, all or none. */
+typedef struct Sweep {
+        Job **jobs;
+        uint32_t len;
+} Sweep;
+
+static bool is_swept(const Job *job, JobEvent event)
+{
+        const JobRow *row = job_state_row(job->status.state, event);
+
+        if (row->kind != JOB_ROW_MOVE || job->status.intent != INTENT_NONE)
+                return false;
+        return event != JOB_EVENT_NETWORK_LOST || job->run->net_pending > 0;
+}
+
+static int sweep_collect(Manager *m, JobEvent event, Sweep *sweep)
+{
+        sweep->jobs = mem_array(m->queue.live_len + 1, sizeof(*sweep->jobs));
+        if (!sweep->jobs)
+                return -1;
+        LIST_FOREACH (it, &m->queue.live)
+                if (is_swept(QUEUE_JOB(it), event))
+                        sweep->jobs[sweep->len++] = QUEUE_JOB(it);
+        return 0;
+}
+
+static int sweep_store(Manager *m, const Sweep *sweep, JobEvent event, const JobError *error)
+{
+        Txn t;
+
+        if (sweep->len == 0)
+                return 0;
+        txn_begin(&t, m);
+        for (uint32_t i = 0; i < sweep->len; i++) {
+                const Job *job = sweep->jobs[i];
+                Job view;
+
+                if (manager_step_view(m, job, job_state_row(job->status.state, event), error, S_OK,
+                                      &view))
+                        txn_save_job(&t, &view);
+        }
+        return txn_commit(&t, false);
+}
+
+static bool sweep(Manager *m, JobEvent event, const JobError *error)
+{
+        _cleanup_free_ Job **jobs = NULL;
+        Sweep s = {0};
+        int r = sweep_collect(m, event, &s);
+
+        jobs = s.jobs;
+        if (r < 0 || sweep_store(m, &s, event, error) < 0)
+                return false;
+        for (uint32_t i = 0; i < s.len; i++) {
+                const JobRow *row = job_state_row(jobs[i]->status.state, event);
+                Job view;
+
+                if (manager_step_view(m, jobs[i], row, error, S_OK, &view))
+                        manager_step_apply(m, jobs[i], row, &view.status);
+        }
+        return true;
+}
+
+/* A change of the network reaches all jobs it concerns; what the store refuses is done later. */
+static void sweep_network(Manager *m)
+{
+        JobError error = job_error_make(BG_E_NETWORK_DISCONNECTED,
+                                        BG_ERROR_CONTEXT_GENERAL_TRANSPORT, JOB_NO_FILE, NULL);
+        bool done = m->network_up ? sweep(m, JOB_EVENT_NETWORK_BACK, NULL)
+                                  : sweep(m, JOB_EVENT_NETWORK_LOST, &error);
+
+        m->network_pending = !done;
+        m->network_after = manager_now(m) + COMMIT_RETRY_USEC;
+        m->schedule = true;
+}
+
+void manager_network_changed(Manager *m, bool up)
+{
+        if (m->network_up == up)
+                return;
+        m->network_up = up;
+        sweep_network(m);
+}
+
+uint64_t manager_next_wakeup_mono(const Manager *m)
+{
+        const HeapNode *timer = heap_peek(&m->timers);
+        const Delivery *delivery = notify_plan_oldest(&m->notify);
+        uint64_t next = timer ? timer->key : USEC_INFINITY;
+
+        if (!list_is_empty(&m->todo))
+                return 0;
+        if (m->schedule_after != 0)
+                next = MIN(next, m->schedule_after);
+        else if (m->schedule)
+                return 0;
+        else
+                next = MIN(next, scheduler_next_slice(&m->scheduler, &m->policy));
+        if (delivery)
+                next = MIN(next, delivery->deadline_mono);
+        if (!list_is_empty(&m->dirty))
+                next = MIN(next, m->checkpoint_at);
+        if (m->network_pending)
+                next = MIN(next, m->network_after);
+        return next;
+}
+
+static void collect_due(Manager *m, uint64_t now)
+{
+        HeapNode *timer = heap_peek(&m->timers);
+
+        for (; timer && timer->key <= now; timer = heap_peek(&m->timers)) {
+                /* Each job once a turn; manager_tend() sets the timer anew. */
+                manager_set_timer(m, list_item(timer, JobRun, timer)->job, USEC_INFINITY);
+                manager_todo(m, list_item(timer, JobRun, timer)->job);
+        }
+}
+
+static void tend_all(Manager *m)
+{
+        while (!list_is_empty(&m->todo)) {
+                List *first = m->todo.next;
+
+                list_remove(first);
+                manager_tend(m, list_item(first, JobRun, in_todo)->job);
+        }
+}
+
+/* A failure is shown by the counts, and the checkpoint has set the time of its next try. */
+static void checkpoint_now(Manager *m)
+{
+        int r = manager_checkpoint(m, false);
+
+        assert(r == m->store_error);
+}
+
+void manager_run(Manager *m)
+{
+        uint64_t now = manager_now(m);
+
+        collect_due(m, now);
+        manager_expire_deliveries(m);
+        if (m->network_pending && m->network_after <= now)
+                sweep_network(m);
+        do {
+                tend_all(m);
+                manager_schedule(m);
+        } while (!list_is_empty(&m->todo));
+        if (!list_is_empty(&m->dirty) && m->checkpoint_at <= now)
+                checkpoint_now(m);
+        manager_expire_tombstones(m);
+}
+
+int manager_flush(Manager *m)
+{
+        return list_is_empty(&m->dirty) ? 0 : manager_checkpoint(m, true);
+}
+
+bool manager_has_work(const Manager *m)
+{
+        const uint32_t *n = m->queue.by_state;
+
+        if (n[BG_JOB_STATE_QUEUED] + n[BG_JOB_STATE_CONNECTING] + n[BG_JOB_STATE_TRANSFERRING] +
+                    n[BG_JOB_STATE_TRANSIENT_ERROR] >
+            0)
+                return true;
+        return hash_size(m->ops) > 0 || !list_is_empty(&m->todo) || m->intents > 0;
+}
+
+uint64_t manager_job_rate_bps(Manager *m, const Job *job)
+{
+        return job->status.state == BG_JOB_STATE_TRANSFERRING
+                       ? rate_bps(&job->run->rate, manager_now(m))
+                       : 0;
+}
+
+void manager_counts(const Manager *m, ManagerCounts *ret)
+{
+        *ret = (ManagerCounts){
+                .jobs = m->queue.live_len,
+                .network_up = m->network_up,
+                .store_error = m->store_error,
+        };
+        for (int s = 0; s < JOB_STATE_COUNT; s++)
+                ret->by_state[s] = m->queue.by_state[s];
+        ret->jobs_active =
+                ret->by_state[BG_JOB_STATE_CONNECTING] + ret->by_state[BG_JOB_STATE_TRANSFERRING];
+}

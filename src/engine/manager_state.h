@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the manager, shared by its files only (manager_*.c). How they work together:
+ *
+ *   calls (manager_api, manager_props, manager_final) and events (manager_transfer) record facts
+ *   and commit changes; whatever has to follow is left to manager_run(), which looks at each
+ *   touched job (`todo`) and does what its state and facts ask for (manager_tend). Looking again
+ *   is harmless, so nothing depends on the order of events, and a restart needs no special path.
+ */
+#pragma once
+
+#include "base/heap.h"
+#include "engine/manager.h"
+#include "engine/notify_plan.h"
+#include "engine/queue.h"
+#include "engine/scheduler.h"
+
+/* A refused commit is tried again after this. */
+#define COMMIT_RETRY_USEC (5 * USEC_PER_SEC)
+
+typedef enum OpKind { OP_FILE, OP_SYNC, OP_PUBLISH, OP_DISCARD } OpKind;
+
+typedef struct Op {
+        uint64_t id;
+        OpKind kind;
+        Job *job;
+        JobFile *file; /* OP_FILE */
+        List in_job;   /* JobRun.ops: OP_FILE and OP_SYNC */
+} Op;
+
+struct Manager {
+        ManagerPorts ports;
+        Policy policy;
+        Queue queue;
+        Scheduler scheduler;
+        NotifyPlan notify;
+        Heap timers; /* JobRun.timer of every live job */
+        Hash *ops;
+        uint64_t next_op;
+        uint64_t next_serial;
+        uint64_t hash_seed;
+        List todo;               /* JobRun.in_todo */
+        List dirty;              /* JobRun.in_dirty */
+        uint64_t checkpoint_at;  /* valid while `dirty` has jobs */
+        uint64_t schedule_after; /* the store refused a step of the scheduler: not before */
+        uint64_t network_after;  /* the same for a change of the network */
+        uint64_t buried_after;   /* the same for the removal of old tombstones */
+        bool network_up;
+        bool network_pending; /* jobs are still to be told of its last change */
+        bool schedule;        /* something changed that the scheduler should see */
+        uint32_t intents;     /* jobs with a final step under way */
+        int store_error;
+};
+
+static inline uint64_t manager_now(const Manager *m)
+{
+        return clock_mono_usec(&m->ports.clock);
+}
+
+static inline uint64_t manager_wall(const Manager *m)
+{
+        return clock_wall_usec(&m->ports.clock);
+}
+
+/* manager_store.c: transactions with a sticky error: after the first failure the rest is skipped
+ * and the end reports it. Views are shallow copies of jobs with the new values in them. */
+typedef struct Txn {
+        Manager *m;
+        int error;
+} Txn;
+void txn_begin(Txn *t, Manager *m);
+void txn_save_job(Txn *t, const Job *view);
+void txn_save_dirty_files(Txn *t, Job *job);
+void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n);
+void txn_delete_job(Txn *t, const Job *job);
+_must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled back */
+/* The job as it is now in one transaction, with its dirty files when durable. */
+_must_use_ int manager_save(Manager *m, Job *job, const Job *view, bool durable);
+/* The store now has everything of this job. */
+void manager_mark_clean(Job *job);
+/* Differs from the store in a way that can wait for the next checkpoint. */
+void manager_mark_dirty(Manager *m, Job *job);
+_must_use_ int manager_checkpoint(Manager *m, bool durable);
+
+/* manager_step.c */
+/* Asks manager_run() to look at the job. */
+void manager_todo(Manager *m, Job *job);
+/* Takes the row of (state, event): build, persist, apply. S_OK (also for ignored events), the
+ * row's refusal, or the store's error; on failure nothing changed. */
+HRESULT manager_step(Manager *m, Job *job, JobEvent event, const JobError *error);
+/* The same with the end result of a final step; files marked dirty are stored with it. */
+HRESULT manager_step_end(Manager *m, Job *job, JobEvent event, const JobError *error,
+                         HRESULT end_result);
+/* For transitions of many jobs in one transaction: what would be stored, and the rest. */
+bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobError *error,
+                       HRESULT end_result, Job *ret_view);
+void manager_step_apply(Manager *m, Job *job, const JobRow *row, const JobStatus *next);
+/* Marks activity: ModificationTime, inactivity limit. */
+void manager_touch(Manager *m, Job *job);
+
+/* manager_tend.c */
+/* Does everything that is due for the job and sets its timer. */
+void manager_tend(Manager *m, Job *job);
+void manager_schedule(Manager *m);
+void manager_set_timer(Manager *m, Job *job, uint64_t deadline_mono);
+
+/* manager_transfer.c */
+_must_use_ Op *manager_op_new(Manager *m, OpKind kind, Job *job, JobFile *file);
+void manager_op_end(Manager *m, Op *op);
+/* Asks all running transfers of the job to stop. */
+void manager_stop_ops(Manager *m, Job *job);
+/* Starts what an active job may start now: files, then the sync. */
+void manager_start_ops(Manager *m, Job *job);
+/* Keeps the first failure; the job leaves its state once its operations have ended. */
+void manager_fail(Manager *m, Job *job, const JobError *error);
+uint64_t manager_active_usec(const Manager *m, const Job *job);
+
+/* manager_final.c */
+void manager_tend_final(Manager *m, Job *job);
+void manager_begin_auto_complete(Manager *m, Job *job);
+void manager_final_event(Manager *m, Op *op, const TransferEvent *ev);
+void manager_expire_tombstones(Manager *m);
+
+/* manager_notify.c */
+void manager_tend_notify(Manager *m, Job *job);
+void manager_expire_deliveries(Manager *m);
+
+/* manager_api.c */
+/* A live job the caller may change now: BG_E_NOT_FOUND, E_ACCESSDENIED, BG_E_INVALID_STATE. */
+HRESULT manager_open_job(Manager *m, const Caller *caller, const GUID *id, JobEvent event,
+                         Job **ret);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the manager talks to the store: transactions, and progress that is written now and then. */
+#include "engine/job_file.h"
+#include "engine/manager_state.h"
+
+void txn_begin(Txn *t, Manager *m)
+{
+        *t = (Txn){.m = m};
+        t->error = m->ports.store.begin(m->ports.store.ctx);
+        if (t->error < 0)
+                m->store_error = t->error;
+}
+
+static bool txn_ok(Txn *t, int r)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (r >= 0)
+                return true;
+        t->error = r;
+        t->m->store_error = r;
+        store->rollback(store->ctx);
+        return false;
+}
+
+/* A running job is queued for whoever starts the service again, and its time so far counts. */
+static Job as_stored(const Manager *m, const Job *view)
+{
+        Job stored = *view;
+
+        if (job_state_is_active(view->status.state)) {
+                stored.status.state = BG_JOB_STATE_QUEUED;
+                stored.status.active_usec += manager_active_usec(m, view);
+        }
+        return stored;
+}
+
+void txn_save_job(Txn *t, const Job *view)
+{
+        StorePort *store = &t->m->ports.store;
+        Job stored;
+
+        if (t->error < 0)
+                return;
+        stored = as_stored(t->m, view);
+        (void) txn_ok(t, store->job_save(store->ctx, &stored));
+}
+
+static int save_file(void *ctx, Job *job, JobFile *file)
+{
+        StorePort *store = &((Txn *) ctx)->m->ports.store;
+
+        return store->file_save(store->ctx, job, file);
+}
+
+void txn_save_dirty_files(Txn *t, Job *job)
+{
+        if (t->error < 0)
+                return;
+        (void) txn_ok(t, job_files_each_dirty(job, save_file, t));
+}
+
+void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (t->error < 0)
+                return;
+        (void) txn_ok(t, store->files_insert(store->ctx, job, files, n));
+}
+
+void txn_delete_job(Txn *t, const Job *job)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (t->error < 0)
+                return;
+        (void) txn_ok(t, store->job_delete(store->ctx, job));
+}
+
+int txn_commit(Txn *t, bool durable)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (t->error < 0)
+                return t->error;
+        if (!txn_ok(t, store->commit(store->ctx, durable)))
+                return t->error;
+        t->m->store_error = 0;
+        return 0;
+}
+
+void manager_mark_clean(Job *job)
+{
+        job_files_clear_dirty(job);
+        job->run->status_dirty = false;
+        list_remove(&job->run->in_dirty);
+}
+
+int manager_save(Manager *m, Job *job, const Job *view, bool durable)
+{
+        Txn t;
+        int r;
+
+        txn_begin(&t, m);
+        txn_save_job(&t, view);
+        if (durable)
+                txn_save_dirty_files(&t, job);
+        r = txn_commit(&t, durable);
+        if (r < 0)
+                return r;
+        job->run->status_dirty = false;
+        if (durable)
+                manager_mark_clean(job);
+        return 0;
+}
+
+void manager_mark_dirty(Manager *m, Job *job)
+{
+        if (list_is_empty(&m->dirty))
+                m->checkpoint_at = manager_now(m) + m->policy.checkpoint_usec;
+        job->run->status_dirty = true;
+        if (list_is_empty(&job->run->in_dirty))
+                list_append(&m->dirty, &job->run->in_dirty);
+}
+
+/* Everything that changed since the last time in one transaction, however many files of however
+ * many jobs that are. */
+int manager_checkpoint(Manager *m, bool durable)
+{
+        Txn t;
+        int r;
+
+        txn_begin(&t, m);
+        LIST_FOREACH (it, &m->dirty) {
+                Job *job = list_item(it, JobRun, in_dirty)->job;
+
+                txn_save_job(&t, job);
+                txn_save_dirty_files(&t, job);
+        }
+        r = txn_commit(&t, durable);
+        if (r < 0) {
+                m->checkpoint_at = manager_now(m) + COMMIT_RETRY_USEC;
+                return r;
+        }
+        LIST_FOREACH (it, &m->dirty)
+                manager_mark_clean(list_item(it, JobRun, in_dirty)->job);
+        return 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/notify_plan.h"
+
+#include <errno.h>
+
+#include "engine/retry.h"
+
+typedef struct Client {
+        uint64_t number;
+        List jobs; /* JobNotify.in_client */
+} Client;
+
+static Job *job_in_client(const List *link)
+{
+        return list_item(link, JobRun, notify.in_client)->job;
+}
+
+static Job *job_in_waiting(const List *link)
+{
+        return list_item(link, JobRun, notify.in_waiting)->job;
+}
+
+int notify_plan_init(NotifyPlan *plan, uint64_t hash_seed)
+{
+        *plan = (NotifyPlan){.next_id = 1};
+        list_init(&plan->all);
+        plan->deliveries = hash_new(sizeof(uint64_t), hash_seed);
+        plan->clients = hash_new(sizeof(uint64_t), hash_seed);
+        return plan->deliveries && plan->clients ? 0 : -ENOMEM;
+}
+
+void notify_plan_done(NotifyPlan *plan)
+{
+        size_t pos = 0;
+
+        if (plan->all.next)
+                LIST_FOREACH (it, &plan->all)
+                        mem_free(list_item(it, Delivery, in_all));
+        if (plan->clients)
+                for (Client *c = hash_next(plan->clients, &pos); c;
+                     c = hash_next(plan->clients, &pos))
+                        mem_free(c);
+        plan->deliveries = hash_free(plan->deliveries);
+        plan->clients = hash_free(plan->clients);
+}
+
+static Client *client_get(NotifyPlan *plan, uint64_t number)
+{
+        Client *c = hash_get(plan->clients, &number);
+
+        if (c)
+                return c;
+        c = mem_new(Client);
+        if (!c)
+                return NULL;
+        c->number = number;
+        list_init(&c->jobs);
+        if (hash_put(plan->clients, &c->number, c) < 0) {
+                mem_free(c);
+                return NULL;
+        }
+        return c;
+}
+
+int notify_plan_register(NotifyPlan *plan, Job *job, uint64_t client)
+{
+        JobNotify *n = &job->run->notify;
+        Client *c = client_get(plan, client);
+
+        if (!c)
+                return -ENOMEM;
+        if (n->has_client && n->client == client) {
+                n->sticky_after_mono = 0;
+                return 0;
+        }
+        notify_plan_unregister(plan, job);
+        n->has_client = true;
+        n->client = client;
+        list_append(&c->jobs, &n->in_client);
+        return 0;
+}
+
+void notify_plan_unregister(NotifyPlan *plan, Job *job)
+{
+        JobNotify *n = &job->run->notify;
+        Client *c;
+
+        if (!n->has_client)
+                return;
+        c = hash_get(plan->clients, &n->client);
+        list_remove(&n->in_client);
+        list_remove(&n->in_waiting);
+        if (list_is_empty(&c->jobs)) {
+                (void) hash_remove(plan->clients, &c->number);
+                mem_free(c);
+        }
+        n->has_client = false;
+        n->modified = false;
+        notify_plan_void_all(job);
+}
+
+Job *notify_plan_job_of_client(const NotifyPlan *plan, uint64_t client)
+{
+        const Client *c = hash_get(plan->clients, &client);
+
+        return c && !list_is_empty(&c->jobs) ? job_in_client(c->jobs.next) : NULL;
+}
+
+/* Flags gate an event at delivery, not at birth: a flag set later lets a pending event out. */
+static bool is_enabled(const Job *job, NotifyKind kind)
+{
+        static const uint32_t FLAGS[NOTIFY_KIND_MAX] = {
+                [NOTIFY_TRANSFERRED] = BG_NOTIFY_JOB_TRANSFERRED,
+                [NOTIFY_ERROR] = BG_NOTIFY_JOB_ERROR,
+                [NOTIFY_MODIFICATION] = BG_NOTIFY_JOB_MODIFICATION,
+        };
+        uint32_t flags = job->props.notify_flags;
+
+        return (flags & FLAGS[kind]) != 0 && (flags & BG_NOTIFY_DISABLE) == 0;
+}
+
+void notify_plan_modified(Job *job)
+{
+        JobNotify *n = &job->run->notify;
+
+        if (n->has_client && is_enabled(job, NOTIFY_MODIFICATION))
+                n->modified = true;
+}
+
+void notify_plan_void_sticky(Job *job)
+{
+        JobNotify *n = &job->run->notify;
+
+        if (n->sticky)
+                TAKE_PTR(n->sticky)->job = NULL;
+        n->sticky_after_mono = 0;
+}
+
+void notify_plan_void_all(Job *job)
+{
+        JobNotify *n = &job->run->notify;
+
+        notify_plan_void_sticky(job);
+        if (n->modification)
+                TAKE_PTR(n->modification)->job = NULL;
+}
+
+static bool sticky_is_pending(const Job *job)
+{
+        const JobNotify *n = &job->run->notify;
+
+        return job->status.undelivered != NOTIFY_NONE && n->has_client && !n->sticky &&
+               is_enabled(job, job->status.undelivered);
+}
+
+static bool modification_is_pending(const Job *job)
+{
+        const JobNotify *n = &job->run->notify;
+
+        return n->modified && n->has_client && !n->modification &&
+               is_enabled(job, NOTIFY_MODIFICATION);
+}
+
+NotifyKind notify_plan_due(const Job *job, uint64_t now_mono)
+{
+        const JobNotify *n = &job->run->notify;
+
+        if (sticky_is_pending(job) && n->sticky_after_mono <= now_mono)
+                return job->status.undelivered;
+        if (modification_is_pending(job) && n->modified_after_mono <= now_mono)
+                return NOTIFY_MODIFICATION;
+        return NOTIFY_NONE;
+}
+
+uint64_t notify_plan_deadline(const Job *job)
+{
+        const JobNotify *n = &job->run->notify;
+        uint64_t deadline = USEC_INFINITY;
+
+        if (!list_is_empty(&n->in_waiting)) /* a place becoming free wakes it, not the clock */
+                return USEC_INFINITY;
+        if (sticky_is_pending(job))
+                deadline = n->sticky_after_mono;
+        if (modification_is_pending(job))
+                deadline = MIN(deadline, n->modified_after_mono);
+        return deadline;
+}
+
+bool notify_plan_may_deliver(Job *job, NotifyKind kind)
+{
+        Owner *owner = job->run->owner;
+
+        list_remove(&job->run->notify.in_waiting);
+        if (owner->outstanding < MAX_NOTIFICATIONS_PER_USER)
+                return true;
+        list_append(kind == NOTIFY_MODIFICATION ? &owner->waiting_other : &owner->waiting_sticky,
+                    &job->run->notify.in_waiting);
+        return false;
+}
+
+Delivery *notify_plan_open(NotifyPlan *plan, Job *job, NotifyKind kind, uint64_t now_mono)
+{
+        JobNotify *n = &job->run->notify;
+        Delivery *d = mem_new(Delivery);
+
+        if (!d)
+                return NULL;
+        d->id = plan->next_id++;
+        d->job = job;
+        d->owner = job->run->owner;
+        d->client = n->client;
+        d->kind = kind;
+        d->deadline_mono = now_mono + NOTIFY_TIMEOUT_USEC;
+        if (hash_put(plan->deliveries, &d->id, d) < 0) {
+                mem_free(d);
+                return NULL;
+        }
+        list_append(&plan->all, &d->in_all);
+        d->owner->outstanding++;
+        if (kind == NOTIFY_MODIFICATION) {
+                n->modification = d;
+                n->modified = false;
+                n->modified_after_mono = now_mono + NOTIFY_MODIFICATION_GAP_USEC;
+        } else {
+                n->sticky = d;
+        }
+        return d;
+}
+
+Delivery *notify_plan_find(const NotifyPlan *plan, uint64_t id)
+{
+        return hash_get(plan->deliveries, &id);
+}
+
+Delivery *notify_plan_oldest(const NotifyPlan *plan)
+{
+        return list_is_empty(&plan->all) ? NULL : list_item(plan->all.next, Delivery, in_all);
+}
+
+Delivery *notify_plan_of_client(const NotifyPlan *plan, uint64_t client)
+{
+        LIST_FOREACH (it, &plan->all) {
+                Delivery *d = list_item(it, Delivery, in_all);
+
+                if (d->client == client)
+                        return d;
+        }
+        return NULL;
+}
+
+/* The event a delivery stood for, after its end. */
+static bool settle(Delivery *d, bool taken, uint64_t now_mono)
+{
+        JobNotify *n = &d->job->run->notify;
+
+        if (d->kind == NOTIFY_MODIFICATION) {
+                n->modification = NULL; /* never tried again: the next change tells more */
+                return false;
+        }
+        n->sticky = NULL;
+        if (!taken)
+                n->sticky_after_mono = now_mono + d->job->props.retry_delay_sec * USEC_PER_SEC;
+        return taken;
+}
+
+Job *notify_plan_close(NotifyPlan *plan, Delivery *delivery, bool taken, uint64_t now_mono,
+                       bool *ret_consumed)
+{
+        Owner *owner = delivery->owner;
+        List *line = list_is_empty(&owner->waiting_sticky) ? &owner->waiting_other
+                                                           : &owner->waiting_sticky;
+        Job *next = NULL;
+
+        *ret_consumed = delivery->job && settle(delivery, taken, now_mono);
+        (void) hash_remove(plan->deliveries, &delivery->id);
+        list_remove(&delivery->in_all);
+        owner->outstanding--;
+        mem_free(delivery);
+        if (!list_is_empty(line)) {
+                next = job_in_waiting(line->next);
+                list_remove(&next->run->notify.in_waiting);
+        }
+        return next;
+}

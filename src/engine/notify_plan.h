@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which notification is due, what is under way, and who listens. TRANSFERRED and ERROR are sticky:
+ * the job remembers them (status.undelivered) until somebody took them, also over restarts and for
+ * a client that registers later. JobModification is merged: at most one a second and job, and one
+ * after the last change. At most four deliveries of a user are out at once; the rest waits in line,
+ * sticky ones first. A client that does not answer within a minute counts as having failed.
+ *
+ * Bookkeeping only: the manager calls the port and moves time. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "engine/queue.h"
+
+#define NOTIFY_TIMEOUT_USEC (60 * USEC_PER_SEC)
+#define NOTIFY_MODIFICATION_GAP_USEC USEC_PER_SEC
+
+typedef struct Delivery {
+        uint64_t id;
+        Job *job; /* NULL: the event is void, but the client's call still runs */
+        Owner *owner;
+        uint64_t client;
+        NotifyKind kind;
+        uint64_t deadline_mono;
+        List in_all;
+} Delivery;
+
+typedef struct NotifyPlan {
+        Hash *deliveries; /* by id */
+        Hash *clients;    /* by number, those with registrations */
+        List all;         /* Delivery.in_all, next deadline first */
+        uint64_t next_id;
+} NotifyPlan;
+
+/* 0 or -ENOMEM. */
+_must_use_ int notify_plan_init(NotifyPlan *plan, uint64_t hash_seed);
+void notify_plan_done(NotifyPlan *plan); /* may be half-made */
+
+/* `client` becomes the job's one listener; a delivery to an earlier one does not count any more.
+ * 0 or -ENOMEM (unchanged). */
+_must_use_ int notify_plan_register(NotifyPlan *plan, Job *job, uint64_t client);
+void notify_plan_unregister(NotifyPlan *plan, Job *job);
+/* A job of this client, NULL when there is none (more). */
+Job *notify_plan_job_of_client(const NotifyPlan *plan, uint64_t client);
+
+/* Something changed that JobModification should tell. */
+void notify_plan_modified(Job *job);
+/* The job left the state its sticky event told of (or is gone). */
+void notify_plan_void_sticky(Job *job);
+void notify_plan_void_all(Job *job);
+
+/* What is due for the job now: a kind, or NOTIFY_NONE. */
+NotifyKind notify_plan_due(const Job *job, uint64_t now_mono);
+/* When something becomes due by itself; USEC_INFINITY when nothing does. */
+uint64_t notify_plan_deadline(const Job *job);
+
+/* Four are out: puts the job in line and returns false. */
+bool notify_plan_may_deliver(Job *job, NotifyKind kind);
+/* Opens a delivery of a due kind. NULL when out of memory. */
+_must_use_ Delivery *notify_plan_open(NotifyPlan *plan, Job *job, NotifyKind kind,
+                                      uint64_t now_mono);
+Delivery *notify_plan_find(const NotifyPlan *plan, uint64_t id);
+Delivery *notify_plan_oldest(const NotifyPlan *plan);
+Delivery *notify_plan_of_client(const NotifyPlan *plan, uint64_t client);
+/* Ends and frees a delivery; taken: the client answered S_OK. *ret_consumed: a sticky event is
+ * done with. Returns a job that waited in line for this place, or NULL. */
+Job *notify_plan_close(NotifyPlan *plan, Delivery *delivery, bool taken, uint64_t now_mono,
+                       bool *ret_consumed);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a job moves no bytes just now, in one word a user can act on. */
+#include "base/attr.h"
+#include "engine/job_error.h"
+#include "engine/manager_state.h"
+#include "engine/retry.h"
+
+static const char *const WHY_NAMES[WHY_MAX] = {
+        [WHY_NONE] = "",
+        [WHY_QUEUED_BEHIND] = "queued-behind",
+        [WHY_RETRY_AT] = "retry-at",
+        [WHY_NETWORK_DOWN] = "network-down",
+        [WHY_PAUSED_BY_USER] = "paused-by-user",
+        [WHY_DISK_FULL] = "disk-full",
+        [WHY_NEEDS_COMPLETE] = "needs-complete",
+        [WHY_NEEDS_CREDENTIALS] = "needs-credentials",
+        [WHY_ERROR] = "error",
+        [WHY_EMPTY] = "empty",
+};
+
+const char *why_code_to_string(WhyCode code)
+{
+        return (unsigned) code < WHY_MAX ? WHY_NAMES[code] : "";
+}
+
+static uint64_t retry_wall(const Manager *m, const Job *job)
+{
+        uint64_t due = MIN(retry_due(job), retry_give_up(job));
+        uint64_t now = manager_now(m);
+
+        if (due == USEC_INFINITY)
+                return 0;
+        return manager_wall(m) + (due > now ? due - now : 0);
+}
+
+static void why_queued(const Manager *m, const Job *job, Why *ret)
+{
+        if (!m->network_up && job->run->net_pending > 0) {
+                ret->code = WHY_NETWORK_DOWN;
+                return;
+        }
+        ret->behind = scheduler_behind(&m->scheduler, &m->policy, job);
+        if (ret->behind)
+                ret->code = WHY_QUEUED_BEHIND;
+}
+
+static void why_transient(const Manager *m, const Job *job, Why *ret)
+{
+        HRESULT code = job->status.error.code;
+
+        if (code == BG_E_NETWORK_DISCONNECTED)
+                ret->code = WHY_NETWORK_DOWN;
+        else
+                ret->code = job_error_is_disk_full(code) ? WHY_DISK_FULL : WHY_RETRY_AT;
+        ret->retry_wall = retry_wall(m, job);
+}
+
+static WhyCode why_error(HRESULT code)
+{
+        if (job_error_wants_credentials(code))
+                return WHY_NEEDS_CREDENTIALS;
+        return job_error_is_disk_full(code) ? WHY_DISK_FULL : WHY_ERROR;
+}
+
+void manager_why(Manager *m, const Job *job, Why *ret)
+{
+        *ret = (Why){.code = WHY_NONE};
+        if (job->status.intent != INTENT_NONE)
+                return; /* its end is under way */
+        switch (job->status.state) {
+        case BG_JOB_STATE_QUEUED:
+                why_queued(m, job, ret);
+                break;
+        case BG_JOB_STATE_TRANSIENT_ERROR:
+                why_transient(m, job, ret);
+                break;
+        case BG_JOB_STATE_SUSPENDED:
+                ret->code = job->files_len == 0 ? WHY_EMPTY : WHY_PAUSED_BY_USER;
+                break;
+        case BG_JOB_STATE_ERROR:
+                ret->code = why_error(job->status.error.code);
+                break;
+        case BG_JOB_STATE_TRANSFERRED:
+                ret->code = WHY_NEEDS_COMPLETE;
+                break;
+        default:
+                break;
+        }
+}
