@@ -181,6 +181,14 @@ int db_open(Db *db, const char *path)
         return db_exec(db, log_sql);
 }
 
+int db_open_memory(Db *db)
+{
+        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+
+        *db = (Db){0};
+        return db_fail(db, sqlite3_open_v2(":memory:", &db->handle, flags, NULL));
+}
+
 void db_close(Db *db, bool keep_log)
 {
         if (keep_log && db->handle)

@@ -25,6 +25,8 @@ typedef struct Db {
 /* Opens an existing regular file (which may be empty) and settles every setting. On failure the
  * connection must still be closed, after `damaged` and `detail` were read. */
 _must_use_ int db_open(Db *db, const char *path);
+/* An empty database that lives as long as the connection. */
+_must_use_ int db_open_memory(Db *db);
 /* keep_log: leaves the log file as it is instead of folding it into the database. */
 void db_close(Db *db, bool keep_log);
 

@@ -223,6 +223,8 @@ static int open_and_read(const char *path, StoreStatus *status, QueueFile *queue
         if (r == 0)
                 r = check_structure(db);
         if (r == 0)
+                r = schema_check(db, schema_steps());
+        if (r == 0)
                 r = read_boot(db, queue->boot_id);
         if (r == 0)
                 r = queue_file_read(db, &queue->image);
@@ -287,14 +289,11 @@ static int open_or_replace(const char *dir, int dir_fd, const char *path, StoreS
         return 0;
 }
 
-int queue_file_open(const char *dir, StoreStatus *status, QueueFile *ret)
+static int open_in_dir(const char *dir, StoreStatus *status, QueueFile *ret)
 {
         _cleanup_close_ int dir_fd = -1;
         _cleanup_free_ char *path = NULL;
-        int r;
 
-        *status = (StoreStatus){.outcome = STORE_FAILED};
-        *ret = (QueueFile){0};
         /* A name that starts with "file:" would be read as a URI. */
         if (!path_is_absolute(dir))
                 return -EINVAL;
@@ -304,7 +303,16 @@ int queue_file_open(const char *dir, StoreStatus *status, QueueFile *ret)
         dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir_fd < 0)
                 return -errno;
-        r = open_or_replace(dir, dir_fd, path, status, ret);
+        return open_or_replace(dir, dir_fd, path, status, ret);
+}
+
+int queue_file_open(const char *dir, StoreStatus *status, QueueFile *ret)
+{
+        int r;
+
+        *status = (StoreStatus){.outcome = STORE_FAILED};
+        *ret = (QueueFile){0};
+        r = open_in_dir(dir, status, ret);
         if (r < 0 && status->detail[0] == '\0')
                 str_copy(status->detail, sizeof(status->detail), strerror(-r));
         return r;

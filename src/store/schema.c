@@ -178,3 +178,58 @@ int schema_apply(Db *db, const SchemaSteps *steps, SchemaVerdict *ret, uint32_t 
         *ret_version = version;
         return 0;
 }
+
+static const char model_sql[] = "SELECT type,name,sql FROM sqlite_schema";
+static const char same_sql[] =
+        "SELECT 1 FROM sqlite_schema WHERE type IS ?1 AND name IS ?2 AND sql IS ?3";
+
+/* Is what the row of the model describes also in the file? */
+static int check_object(Db *db, sqlite3_stmt *model, sqlite3_stmt *same)
+{
+        int rc = SQLITE_OK;
+
+        for (int i = 0; i < 3 && rc == SQLITE_OK; i++)
+                rc = sqlite3_bind_value(same, i + 1, sqlite3_column_value(model, i));
+        if (rc == SQLITE_OK)
+                rc = sqlite3_step(same);
+        if (rc == SQLITE_DONE)
+                return db_damage(db, "table %s is not as it should be",
+                                 (const char *) sqlite3_column_text(model, 1));
+        if (rc != SQLITE_ROW)
+                return db_fail(db, rc);
+        (void) sqlite3_reset(same); /* the step succeeded */
+        return 0;
+}
+
+static int check_objects(Db *db, Db *model)
+{
+        _cleanup_(db_finalizep) sqlite3_stmt *model_stmt = NULL, *same_stmt = NULL;
+        int r, rc;
+
+        r = db_prepare(model, model_sql, &model_stmt);
+        if (r < 0)
+                return r;
+        r = db_prepare(db, same_sql, &same_stmt);
+        if (r < 0)
+                return r;
+        while ((rc = sqlite3_step(model_stmt)) == SQLITE_ROW) {
+                r = check_object(db, model_stmt, same_stmt);
+                if (r < 0)
+                        return r;
+        }
+        return db_fail(model, rc);
+}
+
+int schema_check(Db *db, const SchemaSteps *steps)
+{
+        Db model = {0};
+        int r;
+
+        r = db_open_memory(&model);
+        if (r == 0)
+                r = raise_version(&model, steps, 0);
+        if (r == 0)
+                r = check_objects(db, &model);
+        db_close(&model, false);
+        return r;
+}

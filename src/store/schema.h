@@ -31,3 +31,6 @@ const SchemaSteps *schema_steps(void);
  * was found. */
 _must_use_ int schema_apply(Db *db, const SchemaSteps *steps, SchemaVerdict *ret,
                             uint32_t *ret_version);
+
+/* Compares every table with what the steps make; a difference is damage. */
+_must_use_ int schema_check(Db *db, const SchemaSteps *steps);

@@ -357,19 +357,23 @@ static int prepare_statements(Store *s)
         return 0;
 }
 
-static void find_boot_id(const StoreOptions *options, char ret[BOOT_ID_BYTES])
+static int find_boot_id(const StoreOptions *options, char ret[BOOT_ID_BYTES])
 {
         _cleanup_free_ char *text = NULL;
+        int r;
 
         if (options && options->boot_id) {
                 str_copy(ret, BOOT_ID_BYTES, options->boot_id);
-                return;
+                return 0;
         }
-        /* Without /proc no boot is known to be the same: the safe side. */
-        if (fd_read_file(BOOT_ID_PATH, BOOT_ID_BYTES - 1, &text) < 0)
-                return;
+        r = fd_read_file(BOOT_ID_PATH, BOOT_ID_BYTES - 1, &text);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return 0; /* without /proc no boot is known to be the same: the safe side */
         text[strcspn(text, "\n")] = '\0';
         str_copy(ret, BOOT_ID_BYTES, text);
+        return 0;
 }
 
 int store_open(const char *dir, const StoreOptions *options, StoreStatus *status, Store **ret)
@@ -386,15 +390,17 @@ int store_open(const char *dir, const StoreOptions *options, StoreStatus *status
                 return r;
         s->db = &s->queue.db;
         s->image_is_current = true;
-        find_boot_id(options, s->boot_id);
-        s->boot_recorded = str_equal(s->queue.boot_id, s->boot_id);
+        s->needs_harden = true; /* what a killed process committed may be in the log, unsynced */
 
-        r = prepare_statements(s);
+        r = find_boot_id(options, s->boot_id);
+        if (r == 0)
+                r = prepare_statements(s);
         if (r < 0) {
                 status->outcome = STORE_FAILED;
                 str_copy(status->detail, sizeof(status->detail), s->db->detail);
                 return r;
         }
+        s->boot_recorded = str_equal(s->queue.boot_id, s->boot_id);
         *ret = TAKE_PTR(s);
         return 0;
 }
