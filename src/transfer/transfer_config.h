@@ -9,12 +9,12 @@
 #include "base/cleanup.h"
 
 typedef struct TransferConfig {
-        uint32_t connect_timeout_sec; /* 30 */
-        uint32_t stall_timeout_sec;   /* no byte for so long: transient failure; 60 */
-        uint32_t redirects_max;       /* 10 */
+        uint32_t connect_timeout_sec;  /* 30 */
+        uint32_t stall_timeout_sec;    /* no byte for so long: transient failure; 60 */
+        uint32_t redirects_max;        /* 10 */
         uint32_t connections_per_host; /* 6 */
-        char *user_agent;             /* NULL: "bitsd/<version>" */
-        char *ca_bundle;              /* NULL: the system's trust store */
+        char *user_agent;              /* NULL: "bitsd/<version>" */
+        char *ca_bundle;               /* NULL: the system's trust store */
         /* Proxy of BG_JOB_PROXY_USAGE_PRECONFIG, from the configuration file; where not set, the
          * environment that bitsd was started with (http_proxy, https_proxy, all_proxy, no_proxy)
          * is used. */

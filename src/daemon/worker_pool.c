@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/worker_pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "base/hresult.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "transfer/worker_msg.h"
+
+#define WORKER_SOCKET_FD 3
+#define WORKER_LOCK_FD 4
+#define FIRST_HIGH_FD 10
+#define END_WAIT_MSEC 1000
+#define IDLE_ACCURACY_USEC USEC_PER_SEC
+/* What one worker may say in one turn, so that a mad one cannot keep the broker for itself. */
+#define FILLS_PER_TURN 4
+
+extern char **environ;
+
+typedef enum OpKind {
+        OP_START,
+        OP_SYNC,
+        OP_PUBLISH,
+        OP_DISCARD,
+} OpKind;
+
+/* One owner's worker: a place where a process may run. While the old process is not known to be
+ * dead no new one starts, so that two never write the same files; what is asked meanwhile waits
+ * in the link's buffer. */
+typedef struct Worker {
+        List link_in_pool;
+        WorkerPool *pool;
+        uint32_t owner_uid;
+        WorkerLink link;  /* fd -1: no process, or a dying one */
+        int pid_fd;       /* -1: no process */
+        uint64_t process; /* number of the process that is running or will run next */
+        sd_event_source *io;
+        sd_event_source *end;
+        sd_event_source *flush; /* once a turn, so that many messages travel together */
+        sd_event_source *idle;
+        List ops; /* of Op, in the order they were asked */
+} Worker;
+
+typedef struct Op {
+        uint64_t number;
+        List link;
+        Worker *worker;
+        uint64_t process; /* the one it was given to */
+        OpKind kind;
+        uint32_t file_index;
+} Op;
+
+struct WorkerPool {
+        sd_event *loop;
+        char *worker_path;
+        int lock_fd; /* borrowed */
+        TransferConfig config;
+        uint64_t idle_usec;
+        void (*on_event)(void *ctx, const TransferEvent *ev);
+        void *ctx;
+        List workers; /* at most one per owner */
+        Hash *ops;
+};
+
+static Worker *worker_slot_free(Worker *w);
+DEFINE_CLEANUP(Worker *, worker_slot_free)
+
+static void forget_op(WorkerPool *p, Op *op)
+{
+        hash_remove(p->ops, &op->number);
+        list_remove(&op->link);
+        mem_free(op);
+}
+
+/* Closes the socket and makes sure that the process goes; `on_process_end` does the rest. */
+static void let_go(Worker *w)
+{
+        if (w->link.fd < 0)
+                return;
+        w->io = sd_event_source_disable_unref(w->io);
+        close_fdp(&w->link.fd);
+        w->link.fd = -1;
+        buf_clear(&w->link.in);
+        buf_clear(&w->link.out);
+        w->process++;
+        if (w->pid_fd >= 0)
+                (void) pidfd_send_signal(w->pid_fd, SIGKILL, NULL, 0); /* may be gone already */
+}
+
+static int spawn_actions(posix_spawn_file_actions_t *actions, int socket_fd, int lock_fd)
+{
+        int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+        if (r == 0)
+                r = posix_spawn_file_actions_adddup2(actions, socket_fd, WORKER_SOCKET_FD);
+        if (r == 0 && lock_fd >= 0)
+                r = posix_spawn_file_actions_adddup2(actions, lock_fd, WORKER_LOCK_FD);
+        if (r == 0)
+                r = posix_spawn_file_actions_addclosefrom_np(
+                        actions, lock_fd >= 0 ? WORKER_LOCK_FD + 1 : WORKER_LOCK_FD);
+        return -r;
+}
+
+/* No signal of ours is the worker's, nor is one from the terminal: it ends when we say so. */
+static int spawn_attributes(posix_spawnattr_t *attr)
+{
+        sigset_t none, all;
+        int r;
+
+        (void) sigemptyset(&none);
+        (void) sigfillset(&all);
+        r = posix_spawnattr_setsigmask(attr, &none);
+        if (r == 0)
+                r = posix_spawnattr_setsigdefault(attr, &all);
+        if (r == 0)
+                r = posix_spawnattr_setpgroup(attr, 0);
+        if (r == 0)
+                r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                           POSIX_SPAWN_SETPGROUP);
+        return -r;
+}
+
+static int spawn(const WorkerPool *p, int socket_fd, pid_t *ret_pid)
+{
+        /* Out of the way of the numbers they are to get. */
+        _cleanup_close_ int socket_high = fcntl(socket_fd, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
+        _cleanup_close_ int lock_high =
+                p->lock_fd >= 0 ? fcntl(p->lock_fd, F_DUPFD_CLOEXEC, FIRST_HIGH_FD) : -1;
+        char *argv[] = {p->worker_path, NULL};
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attr;
+        int r;
+
+        if (socket_high < 0 || (p->lock_fd >= 0 && lock_high < 0))
+                return -errno;
+        r = -posix_spawn_file_actions_init(&actions);
+        if (r < 0)
+                return r;
+        r = -posix_spawnattr_init(&attr);
+        if (r == 0) {
+                r = spawn_actions(&actions, socket_high, lock_high);
+                if (r == 0)
+                        r = spawn_attributes(&attr);
+                if (r == 0)
+                        r = -posix_spawn(ret_pid, p->worker_path, &actions, &attr, argv, environ);
+                (void) posix_spawnattr_destroy(&attr);
+        }
+        (void) posix_spawn_file_actions_destroy(&actions);
+        return r;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+static int on_process_end(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+
+static int open_process(Worker *w, int *ret_fd)
+{
+        int pair[2];
+        pid_t pid;
+        int r;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+                return -errno;
+        r = spawn(w->pool, pair[1], &pid);
+        close_fdp(&pair[1]);
+        if (r == 0) {
+                w->pid_fd = pidfd_open(pid, 0);
+                if (w->pid_fd >= 0) {
+                        *ret_fd = pair[0];
+                        return 0;
+                }
+                r = -errno;
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0); /* killed before it did anything */
+        }
+        close_fdp(&pair[0]);
+        return r;
+}
+
+/* Puts the configuration before what waits already. */
+static int prepend_config(Worker *w)
+{
+        Buf b;
+        int r;
+
+        buf_init(&b, WORKER_LINK_OUT_MAX_BYTES);
+        worker_msg_encode_config(&b, &w->pool->config);
+        r = buf_append(&b, w->link.out.data, w->link.out.len);
+        if (r < 0) {
+                buf_done(&b);
+                return r;
+        }
+        buf_done(&w->link.out);
+        w->link.out = b;
+        return 0;
+}
+
+static int start_process(Worker *w)
+{
+        int fd = -1, r = prepend_config(w);
+
+        if (r < 0)
+                return r;
+        r = open_process(w, &fd);
+        if (r < 0) {
+                log_error("worker %s: cannot start: %s", w->pool->worker_path,
+                          hresult_text(hresult_from_errno(r)));
+                return r;
+        }
+        w->link.fd = fd;
+        r = sd_event_add_io(w->pool->loop, &w->io, fd, EPOLLIN, on_io, w);
+        if (r >= 0)
+                r = sd_event_add_io(w->pool->loop, &w->end, w->pid_fd, EPOLLIN, on_process_end, w);
+        return r < 0 ? r : 0;
+}
+
+static int flush(Worker *w)
+{
+        int r = worker_link_flush(&w->link);
+
+        if (r < 0)
+                return r;
+        return sd_event_source_set_io_events(w->io, EPOLLIN | (r == 0 ? EPOLLOUT : 0u));
+}
+
+static int on_flush(sd_event_source *source, void *userdata)
+{
+        Worker *w = userdata;
+
+        if (w->link.fd >= 0 && flush(w) < 0)
+                let_go(w);
+        return 0;
+}
+
+static void report_lost(WorkerPool *p, const Op *op)
+{
+        static const TransferEventKind KINDS[] = {
+                [OP_START] = TRANSFER_FAILED,
+                [OP_SYNC] = TRANSFER_SYNCED,
+                [OP_PUBLISH] = TRANSFER_PUBLISHED,
+                [OP_DISCARD] = TRANSFER_DISCARDED,
+        };
+        TransferEvent ev = {
+                .kind = KINDS[op->kind],
+                .op = op->number,
+                .file_index = op->file_index,
+                .size_bytes = BG_SIZE_UNKNOWN,
+                .modified_sec = FILE_NO_TIME,
+                .result = BITS_E_WORKER_LOST,
+                .error =
+                        {
+                                .code = BITS_E_WORKER_LOST,
+                                .context = BG_ERROR_CONTEXT_GENERAL_TRANSPORT,
+                                .file_index = op->kind == OP_START ? (int32_t) op->file_index
+                                                                   : JOB_NO_FILE,
+                                .text = "the process that did the transfer ended",
+                        },
+        };
+
+        p->on_event(p->ctx, &ev);
+}
+
+/* Of all operations given to processes up to `last_process`. The list may grow meanwhile. */
+static void report_all_lost(Worker *w, uint64_t last_process)
+{
+        while (!list_is_empty(&w->ops)) {
+                Op *op = list_item(w->ops.next, Op, link);
+                Op copy = *op;
+
+                if (op->process > last_process)
+                        break;
+                forget_op(w->pool, op);
+                report_lost(w->pool, &copy);
+        }
+}
+
+static void restart_if_asked(Worker *w)
+{
+        if (list_is_empty(&w->ops))
+                return;
+        if (start_process(w) == 0) {
+                (void) sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT);
+                return;
+        }
+        if (w->pid_fd < 0) {
+                buf_clear(&w->link.out);
+                report_all_lost(w, w->process);
+        } else {
+                let_go(w);
+        }
+}
+
+static int on_process_end(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Worker *w = userdata;
+        bool expected = w->link.fd < 0;
+        siginfo_t info = {.si_pid = 0};
+
+        if (waitid(P_PIDFD, (id_t) w->pid_fd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+                return 0;
+        if (!expected)
+                log_warning("worker %d ended unexpectedly (%s %d)", (int) info.si_pid,
+                            info.si_code == CLD_EXITED ? "status" : "signal", info.si_status);
+        w->end = sd_event_source_disable_unref(w->end);
+        close_fdp(&w->pid_fd);
+        w->pid_fd = -1;
+        if (!expected)
+                let_go(w);
+        report_all_lost(w, w->process - 1);
+        restart_if_asked(w);
+        return 0;
+}
+
+static bool event_ends(const Op *op, TransferEventKind kind, bool *ret_fits)
+{
+        switch (op->kind) {
+        case OP_START:
+                *ret_fits = kind <= TRANSFER_STOPPED;
+                return kind == TRANSFER_DONE || kind == TRANSFER_FAILED || kind == TRANSFER_STOPPED;
+        case OP_SYNC:
+                return *ret_fits = kind == TRANSFER_SYNCED;
+        case OP_PUBLISH:
+                *ret_fits = kind == TRANSFER_FILE_PUBLISHED || kind == TRANSFER_PUBLISHED;
+                return kind == TRANSFER_PUBLISHED;
+        case OP_DISCARD:
+                return *ret_fits = kind == TRANSFER_DISCARDED;
+        }
+        return *ret_fits = false;
+}
+
+static bool error_is_sound(const TransferEvent *ev)
+{
+        bool failed = ev->kind == TRANSFER_FAILED || FAILED(ev->result);
+
+        return failed == (ev->error.code != S_OK) && (!failed || ev->error.code == ev->result);
+}
+
+static void schedule_retirement(Worker *w)
+{
+        if (!list_is_empty(&w->ops))
+                return;
+        if (sd_event_source_set_time_relative(w->idle, w->pool->idle_usec) >= 0)
+                (void) sd_event_source_set_enabled(w->idle, SD_EVENT_ONESHOT);
+}
+
+/* An event that its operation cannot have: the worker is broken or not ours any more. */
+static int take_event(Worker *w, const WorkerMsg *m)
+{
+        const TransferEvent *ev = &m->event;
+        Op *op = m->kind == WORKER_MSG_EVENT ? hash_get(w->pool->ops, &ev->op) : NULL;
+        bool fits, ends;
+
+        if (!op || op->worker != w || op->process != w->process)
+                return -EBADMSG;
+        ends = event_ends(op, ev->kind, &fits);
+        if (!fits || (op->kind == OP_START && ev->file_index != op->file_index) ||
+            !error_is_sound(ev))
+                return -EBADMSG;
+        if (ends) {
+                forget_op(w->pool, op);
+                schedule_retirement(w);
+        }
+        w->pool->on_event(w->pool->ctx, ev);
+        return 0;
+}
+
+static int take_all(Worker *w)
+{
+        WorkerMsg m;
+        int r;
+
+        while ((r = worker_link_next(&w->link, &m)) > 0) {
+                r = take_event(w, &m);
+                worker_msg_done(&m);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Worker *w = userdata;
+        int r = 1;
+
+        if (revents & EPOLLOUT)
+                r = flush(w);
+        for (int i = 0; r >= 0 && w->link.fd >= 0 && i < FILLS_PER_TURN; i++) {
+                r = worker_link_fill(&w->link);
+                if (r == -EAGAIN)
+                        return 0;
+                if (r == 0)
+                        r = -ECONNRESET;
+                if (r > 0)
+                        r = take_all(w);
+        }
+        if (r == -EBADMSG)
+                log_error("worker: a malformed message; ending it");
+        if (r < 0)
+                let_go(w); /* what it had is reported once it is dead */
+        return 0;
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Worker *w = userdata;
+
+        if (list_is_empty(&w->ops) && w->link.fd >= 0)
+                let_go(w);
+        return 0;
+}
+
+static Worker *worker_slot_free(Worker *w)
+{
+        struct pollfd end;
+
+        if (!w)
+                return NULL;
+        while (!list_is_empty(&w->ops))
+                forget_op(w->pool, list_item(w->ops.next, Op, link));
+        let_go(w);
+        if (w->pid_fd >= 0) {
+                /* No zombie stays; a worker that hangs in the kernel is init's then. */
+                end = (struct pollfd){.fd = w->pid_fd, .events = POLLIN};
+                if (poll(&end, 1, END_WAIT_MSEC) > 0)
+                        (void) waitid(P_PIDFD, (id_t) w->pid_fd, NULL, WEXITED | WNOHANG);
+        }
+        sd_event_source_disable_unref(w->end);
+        sd_event_source_disable_unref(w->flush);
+        sd_event_source_disable_unref(w->idle);
+        close_fdp(&w->pid_fd);
+        worker_link_done(&w->link);
+        list_remove(&w->link_in_pool);
+        mem_free(w);
+        return NULL;
+}
+
+static int new_worker(WorkerPool *p, uint32_t owner_uid, Worker **ret)
+{
+        _cleanup_(worker_slot_freep) Worker *w = mem_new(Worker);
+        int r;
+
+        if (!w)
+                return -ENOMEM;
+        w->pool = p;
+        w->owner_uid = owner_uid;
+        w->pid_fd = -1;
+        list_init(&w->link_in_pool);
+        list_init(&w->ops);
+        worker_link_init(&w->link, -1);
+        r = sd_event_add_defer(p->loop, &w->flush, on_flush, w);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(w->flush, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(p->loop, &w->idle, CLOCK_MONOTONIC, p->idle_usec,
+                                       IDLE_ACCURACY_USEC, on_idle, w);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(w->idle, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        list_append(&p->workers, &w->link_in_pool);
+        *ret = TAKE_PTR(w);
+        return 0;
+}
+
+/* Workers run with our own rights, so only our own jobs can have one. */
+static int get_worker(WorkerPool *p, uint32_t owner_uid, Worker **ret)
+{
+        if (owner_uid != geteuid())
+                return -EPERM;
+        LIST_FOREACH (it, &p->workers) {
+                Worker *w = list_item(it, Worker, link_in_pool);
+
+                if (w->owner_uid == owner_uid) {
+                        *ret = w;
+                        return 0;
+                }
+        }
+        return new_worker(p, owner_uid, ret);
+}
+
+static int new_op(Worker *w, uint64_t number, OpKind kind, uint32_t file_index, Op **ret)
+{
+        _cleanup_free_ Op *op = mem_new(Op);
+        int r;
+
+        if (!op)
+                return -ENOMEM;
+        *op = (Op){.number = number, .worker = w, .kind = kind, .file_index = file_index};
+        op->process = w->process;
+        list_init(&op->link);
+        r = hash_put(w->pool->ops, &op->number, op);
+        if (r < 0)
+                return r;
+        list_append(&w->ops, &op->link);
+        *ret = TAKE_PTR(op);
+        return 0;
+}
+
+/* A message was appended after `out_len` bytes: makes sure that somebody reads it, or takes it
+ * out again. */
+static int hand_over(Worker *w, size_t out_len)
+{
+        int r = buf_error(&w->link.out);
+
+        if (r < 0) {
+                w->link.out.len = out_len;
+                w->link.out.error = 0;
+                return r;
+        }
+        if (w->pid_fd < 0) {
+                r = start_process(w);
+                if (r < 0) {
+                        buf_clear(&w->link.out); /* without a process nothing else waits */
+                        if (w->pid_fd >= 0)
+                                let_go(w);
+                        return r;
+                }
+        }
+        return sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT);
+}
+
+static int port_start(void *ctx, uint64_t number, const Job *job, const JobFile *file)
+{
+        WorkerPool *p = ctx;
+        size_t out_len;
+        Worker *w;
+        Op *op;
+        int r = get_worker(p, job->owner_uid, &w);
+
+        if (r < 0)
+                return r;
+        r = new_op(w, number, OP_START, file->index, &op);
+        if (r < 0)
+                return r;
+        out_len = w->link.out.len;
+        worker_msg_encode_start(&w->link.out, number, job, file);
+        r = hand_over(w, out_len);
+        if (r < 0)
+                forget_op(p, op);
+        return r;
+}
+
+static void port_stop(void *ctx, uint64_t number)
+{
+        WorkerPool *p = ctx;
+        Op *op = hash_get(p->ops, &number);
+        size_t out_len;
+
+        if (!op || op->kind != OP_START)
+                return;
+        out_len = op->worker->link.out.len;
+        worker_msg_encode_stop(&op->worker->link.out, number);
+        if (hand_over(op->worker, out_len) < 0)
+                let_go(op->worker); /* it cannot be told, so it is ended */
+}
+
+static int start_bulk(WorkerPool *p, uint64_t number, OpKind kind, WorkerBulkKind bulk,
+                      const Job *job)
+{
+        size_t out_len;
+        Worker *w;
+        Op *op;
+        int r = get_worker(p, job->owner_uid, &w);
+
+        if (r < 0)
+                return r;
+        r = new_op(w, number, kind, 0, &op);
+        if (r < 0)
+                return r;
+        out_len = w->link.out.len;
+        r = worker_msg_encode_bulk(&w->link.out, number, bulk, job);
+        if (r == 0)
+                r = hand_over(w, out_len);
+        if (r < 0)
+                forget_op(p, op);
+        return r;
+}
+
+static int port_sync(void *ctx, uint64_t number, const Job *job)
+{
+        return start_bulk(ctx, number, OP_SYNC, WORKER_BULK_SYNC, job);
+}
+
+static int port_publish(void *ctx, uint64_t number, const Job *job)
+{
+        return start_bulk(ctx, number, OP_PUBLISH, WORKER_BULK_PUBLISH, job);
+}
+
+static int port_discard(void *ctx, uint64_t number, const Job *job)
+{
+        return start_bulk(ctx, number, OP_DISCARD, WORKER_BULK_DISCARD, job);
+}
+
+static HRESULT port_check_destination(void *ctx, uint32_t owner_uid, const char *local)
+{
+        _cleanup_free_ char *dir = NULL;
+        const char *leaf;
+        struct stat st;
+        int r = path_split(local, &dir, &leaf);
+
+        if (r < 0)
+                return hresult_from_errno(r);
+        if (stat(dir, &st) < 0)
+                return errno == ENOENT || errno == ENOTDIR
+                               ? HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND)
+                               : hresult_from_errno(errno);
+        if (!S_ISDIR(st.st_mode))
+                return HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND);
+        if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
+                return hresult_from_errno(errno);
+        return S_OK;
+}
+
+static int copy_config(TransferConfig *dst, const TransferConfig *src)
+{
+        *dst = *src;
+        dst->user_agent = mem_strdup(src->user_agent);
+        dst->ca_bundle = mem_strdup(src->ca_bundle);
+        dst->http_proxy = mem_strdup(src->http_proxy);
+        dst->https_proxy = mem_strdup(src->https_proxy);
+        dst->no_proxy = mem_strdup(src->no_proxy);
+        if ((src->user_agent && !dst->user_agent) || (src->ca_bundle && !dst->ca_bundle) ||
+            (src->http_proxy && !dst->http_proxy) || (src->https_proxy && !dst->https_proxy) ||
+            (src->no_proxy && !dst->no_proxy))
+                return -ENOMEM;
+        return 0;
+}
+
+int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
+                    void (*on_event)(void *ctx, const TransferEvent *ev), void *ctx,
+                    WorkerPool **ret)
+{
+        _cleanup_(worker_pool_freep) WorkerPool *p = mem_new(WorkerPool);
+        uint64_t seed;
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        p->loop = sd_event_ref(loop);
+        list_init(&p->workers);
+        p->lock_fd = options->lock_fd;
+        p->idle_usec = options->idle_usec;
+        p->on_event = on_event;
+        p->ctx = ctx;
+        r = copy_config(&p->config, options->config);
+        if (r < 0)
+                return r;
+        r = fd_random(&seed, sizeof(seed));
+        if (r < 0)
+                return r;
+        p->worker_path = mem_strdup(options->worker_path);
+        p->ops = hash_new(sizeof(uint64_t), seed);
+        if (!p->worker_path || !p->ops)
+                return -ENOMEM;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+WorkerPool *worker_pool_free(WorkerPool *p)
+{
+        if (!p)
+                return NULL;
+        while (!list_is_empty(&p->workers))
+                worker_slot_free(list_item(p->workers.next, Worker, link_in_pool));
+        hash_free(p->ops);
+        transfer_config_done(&p->config);
+        mem_free(p->worker_path);
+        sd_event_unref(p->loop);
+        mem_free(p);
+        return NULL;
+}
+
+TransferPort worker_pool_port(WorkerPool *p)
+{
+        return (TransferPort){
+                .start = port_start,
+                .stop = port_stop,
+                .sync = port_sync,
+                .publish = port_publish,
+                .discard = port_discard,
+                .check_destination = port_check_destination,
+                .ctx = p,
+        };
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer/event_curl.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+
+/* sd-event takes an accuracy of 0 for its default of 250 ms, which every small transfer would
+ * pay for. */
+#define TIMER_ACCURACY_USEC 1
+#define CONNECTIONS_KEPT 16L
+
+struct EventCurl {
+        sd_event *loop; /* borrowed */
+        CURLM *multi;
+        sd_event_source *timer;
+        sd_event_source *kick; /* stands for a timer of 0 ms, without the system calls of one */
+};
+
+/* One per socket of curl; lives from the first to the last report about it. */
+typedef struct EventSocket {
+        EventCurl *parent;
+        sd_event_source *io;
+} EventSocket;
+
+/* Takes all completions: one wake-up may stand for many. */
+static void reap_completions(EventCurl *c)
+{
+        CURLMsg *msg;
+        int left;
+
+        while ((msg = curl_multi_info_read(c->multi, &left))) {
+                EventCurlTransfer *t = NULL;
+                CURL *easy = msg->easy_handle;
+                CURLcode code = msg->data.result;
+
+                if (msg->msg != CURLMSG_DONE)
+                        continue;
+                /* `msg` dies with the removal. */
+                (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+                (void) curl_multi_remove_handle(c->multi, easy); /* it is in, so it goes out */
+                t->running = false;
+                t->done(t->ctx, code);
+        }
+}
+
+static void act(EventCurl *c, curl_socket_t fd, int mask)
+{
+        int running;
+
+        /* Errors of single transfers arrive as completions; others only mean wrong use. */
+        (void) curl_multi_socket_action(c->multi, fd, mask, &running);
+        reap_completions(c);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        EventSocket *s = userdata;
+        int mask = 0;
+
+        if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                mask |= CURL_CSELECT_IN;
+        if (revents & EPOLLOUT)
+                mask |= CURL_CSELECT_OUT;
+        if (revents & EPOLLERR)
+                mask |= CURL_CSELECT_ERR;
+        act(s->parent, fd, mask); /* `s` may be gone now */
+        return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        EventCurl *c = userdata;
+
+        act(c, CURL_SOCKET_TIMEOUT, 0);
+        return 0;
+}
+
+static int on_kick(sd_event_source *source, void *userdata)
+{
+        EventCurl *c = userdata;
+
+        act(c, CURL_SOCKET_TIMEOUT, 0);
+        return 0;
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *userp)
+{
+        EventCurl *c = userp;
+
+        (void) sd_event_source_set_enabled(c->kick,
+                                           timeout_ms == 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if (timeout_ms <= 0) {
+                (void) sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+                return 0;
+        }
+        if (sd_event_source_set_time_relative(c->timer, (uint64_t) timeout_ms * USEC_PER_MSEC) <
+                    0 ||
+            sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) < 0)
+                return -1;
+        return 0;
+}
+
+static uint32_t epoll_mask(int what)
+{
+        return (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+}
+
+static int set_socket(CURL *easy, curl_socket_t fd, int what, void *userp, void *socketp)
+{
+        EventCurl *c = userp;
+        EventSocket *s = socketp;
+
+        if (what == CURL_POLL_REMOVE) {
+                if (s) {
+                        (void) curl_multi_assign(c->multi, fd, NULL);
+                        s->io = sd_event_source_disable_unref(s->io);
+                        mem_free(s);
+                }
+                return 0;
+        }
+        if (s)
+                return sd_event_source_set_io_events(s->io, epoll_mask(what)) < 0 ? -1 : 0;
+
+        s = mem_new(EventSocket);
+        if (!s)
+                return -1;
+        s->parent = c;
+        if (sd_event_add_io(c->loop, &s->io, fd, epoll_mask(what), on_io, s) < 0) {
+                mem_free(s);
+                return -1;
+        }
+        (void) curl_multi_assign(c->multi, fd, s); /* the socket is one of this handle */
+        return 0;
+}
+
+static int set_up_timers(EventCurl *c)
+{
+        int r = sd_event_add_time_relative(c->loop, &c->timer, CLOCK_MONOTONIC, 0,
+                                           TIMER_ACCURACY_USEC, on_timer, c);
+
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(c->loop, &c->kick, on_kick, c);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(c->kick, SD_EVENT_OFF);
+}
+
+int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret)
+{
+        _cleanup_(event_curl_freep) EventCurl *c = mem_new(EventCurl);
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->loop = loop;
+        r = set_up_timers(c);
+        if (r < 0)
+                return r;
+        c->multi = curl_multi_init();
+        if (!c->multi)
+                return -ENOMEM;
+        if (curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, set_socket) ||
+            curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c) ||
+            curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer) ||
+            curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) ||
+            curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX) ||
+            curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT) ||
+            curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections_per_host))
+                return -EINVAL;
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+EventCurl *event_curl_free(EventCurl *c)
+{
+        if (!c)
+                return NULL;
+        if (c->multi)
+                (void) curl_multi_cleanup(c->multi); /* reports its sockets removed */
+        sd_event_source_disable_unref(c->timer);
+        sd_event_source_disable_unref(c->kick);
+        mem_free(c);
+        return NULL;
+}
+
+int event_curl_add(EventCurl *c, CURL *easy, EventCurlTransfer *t)
+{
+        if (curl_easy_setopt(easy, CURLOPT_PRIVATE, t) ||
+            curl_multi_add_handle(c->multi, easy) != CURLM_OK)
+                return -ENOMEM;
+        t->running = true;
+        return 0;
+}
+
+void event_curl_remove(EventCurl *c, CURL *easy, EventCurlTransfer *t)
+{
+        if (!t->running)
+                return;
+        t->running = false;
+        (void) curl_multi_remove_handle(c->multi, easy); /* it is in, so it goes out */
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A curl multi handle on an sd-event loop: sockets, the timer, and completions. Knows nothing of
+ * jobs or files.
+ *
+ * `done` is called from the loop after curl has returned, with the handle already removed, so it
+ * may add, remove or free any handle. event_curl_remove() must not be called from inside a curl
+ * callback (write, header …): make the callback fail instead. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <curl/curl.h>
+#include <systemd/sd-event.h>
+
+#include "base/cleanup.h"
+
+typedef struct EventCurl EventCurl;
+
+typedef struct EventCurlTransfer {
+        void (*done)(void *ctx, CURLcode code);
+        void *ctx;
+        bool running;
+} EventCurlTransfer;
+
+/* 0 or negative errno. `loop` must outlive it. */
+_must_use_ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret);
+EventCurl *event_curl_free(EventCurl *c); /* NULL allowed; all handles must have been removed */
+DEFINE_CLEANUP(EventCurl *, event_curl_free)
+
+/* Starts the transfer of `easy`; `t` is borrowed until done or removed and is the handle's
+ * CURLOPT_PRIVATE. 0 or negative errno. */
+_must_use_ int event_curl_add(EventCurl *c, CURL *easy, EventCurlTransfer *t);
+/* Ends it without `done`. No-op when it is not running. */
+void event_curl_remove(EventCurl *c, CURL *easy, EventCurlTransfer *t);

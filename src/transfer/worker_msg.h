@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bitsd and its workers say to each other, and the socket it travels on.
+ *
+ * A message is a u32 length, a u8 kind and the fields of base/pack.h in a fixed order. The first
+ * one is CONFIG with the version of this table; a worker of another version ends. Decoding is
+ * total: any bytes give a message or -EBADMSG. Both ends check what they are told as if it came
+ * from a stranger: the worker reads the network, so its word is not trusted by the broker.
+ *
+ *   down  CONFIG START STOP BULK BULK_FILES
+ *   up    EVENT
+ *
+ * A bulk operation (sync, publish, discard) is one BULK, then BULK_FILES until one is marked
+ * `last`; the engine's object is read only while it is encoded. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "engine/port/transfer.h"
+#include "transfer/transfer_config.h"
+
+enum {
+        WORKER_MSG_VERSION = 1,
+        WORKER_MSG_MAX_BYTES = 1024 * 1024, /* two proxy lists of 32,000 units and the rest */
+        WORKER_MSG_ETAG_BYTES = 1024,
+        WORKER_BULK_FILES_MAX = 256, /* files in one BULK_FILES */
+        WORKER_LINK_OUT_MAX_BYTES = 256 * 1024 * 1024,
+};
+
+typedef enum WorkerMsgKind {
+        WORKER_MSG_NONE,
+        WORKER_MSG_CONFIG,
+        WORKER_MSG_START,
+        WORKER_MSG_STOP,
+        WORKER_MSG_BULK,
+        WORKER_MSG_BULK_FILES,
+        WORKER_MSG_EVENT,
+        WORKER_MSG_MAX,
+} WorkerMsgKind;
+
+typedef struct WorkerStart {
+        uint64_t op;
+        GUID job;
+        uint32_t file_index;
+        char *remote;
+        char *local;
+        uint64_t size_bytes;
+        uint64_t done_bytes;
+        uint64_t synced_bytes;
+        char *etag; /* NULL when none */
+        int64_t modified_sec;
+        BG_JOB_PROXY_USAGE proxy_usage;
+        char *proxy_list;   /* NULL = not set */
+        char *proxy_bypass; /* NULL = not set */
+} WorkerStart;
+
+typedef enum WorkerBulkKind {
+        WORKER_BULK_SYNC,
+        WORKER_BULK_PUBLISH,
+        WORKER_BULK_DISCARD,
+        WORKER_BULK_KIND_MAX,
+} WorkerBulkKind;
+
+typedef struct WorkerBulk {
+        uint64_t op;
+        WorkerBulkKind kind;
+        GUID job;
+} WorkerBulk;
+
+typedef struct WorkerBulkFile {
+        uint32_t index;
+        char *dir; /* NULL: that of the file before; jobs mostly fill few directories */
+        char *leaf;
+        uint64_t size_bytes;
+        int64_t modified_sec;
+        bool synced; /* its contents are known to be on disk */
+} WorkerBulkFile;
+
+typedef struct WorkerBulkFiles {
+        uint64_t op;
+        bool last;
+        WorkerBulkFile *files;
+        uint32_t files_len;
+} WorkerBulkFiles;
+
+typedef struct WorkerMsg {
+        WorkerMsgKind kind;
+        union {
+                TransferConfig config;
+                WorkerStart start;
+                uint64_t stop_op;
+                WorkerBulk bulk;
+                WorkerBulkFiles bulk_files;
+                struct {
+                        TransferEvent event; /* event.etag is `etag` */
+                        char *etag;
+                };
+        };
+} WorkerMsg;
+
+/* Encoders append to `b`, whose sticky error says whether all fitted. */
+void worker_msg_encode_config(Buf *b, const TransferConfig *config);
+void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file);
+void worker_msg_encode_stop(Buf *b, uint64_t op);
+/* Every message of one bulk operation. Sync and publish name the files in FILE_DONE, discard all
+ * that are not published. 0 or negative errno (then nothing was appended). */
+_must_use_ int worker_msg_encode_bulk(Buf *b, uint64_t op, WorkerBulkKind kind, const Job *job);
+void worker_msg_encode_event(Buf *b, const TransferEvent *ev);
+
+/* Decodes one message without its length. Caller owns what is inside: worker_msg_done(). 0,
+ * -EBADMSG or -ENOMEM with *ret untouched. */
+_must_use_ int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret);
+void worker_msg_done(WorkerMsg *m);
+
+/* One end of the socket. Owns the descriptor. Functions do not wait. */
+typedef struct WorkerLink {
+        int fd; /* -1 = closed; what is sent then waits in `out` */
+        Buf in;
+        Buf out;
+} WorkerLink;
+
+void worker_link_init(WorkerLink *l, int take_fd);
+void worker_link_done(WorkerLink *l);
+/* Reads once what has come in: 1, 0 at the end of the stream, -EAGAIN, or negative errno. */
+_must_use_ int worker_link_fill(WorkerLink *l);
+/* Cuts the next whole message out: 1 with *ret owned by the caller, 0 when there is none, or
+ * -EBADMSG/-ENOMEM, after which the link is of no use. */
+_must_use_ int worker_link_next(WorkerLink *l, WorkerMsg *ret);
+/* Sends what it can: 1 all sent, 0 some left (wait for the socket to take more), negative errno. */
+_must_use_ int worker_link_flush(WorkerLink *l);
