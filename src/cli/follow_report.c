@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "follow_report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#include "job_json.h"
+#include "job_words.h"
+#include "message.h"
+#include "must.h"
+#include "select.h"
+
+/* ---- on the way ---- */
+
+static void print_state_change(const Follow *f, const FollowJob *job, const bits_job_info *now)
+{
+        _cleanup_(json_freep) Json *json = event_json("state", &job->id);
+        char id[JOB_ID_BYTES];
+
+        json_add_str(json, "from", job->info ? job_state_word(job->info) : NULL);
+        json_add_str(json, "to", job_state_word(now));
+        json_add_why(json, "why", now, job_short_id(&job->id, id));
+        out_json_line(&f->cli->out, json);
+}
+
+void follow_report_change(const Follow *f, const FollowJob *job, const bits_job_info *now)
+{
+        const bits_job_info *old = job->info;
+
+        if (!out_is_json(&f->cli->out))
+                return;
+        if (!old || old->state != now->state || old->why != now->why)
+                print_state_change(f, job, now);
+        if (!old || old->bytes_transferred != now->bytes_transferred ||
+            old->bytes_total != now->bytes_total) {
+                _cleanup_(json_freep) Json *json = event_json("progress", &job->id);
+
+                json_add_progress(json, now);
+                out_json_line(&f->cli->out, json);
+        }
+}
+
+/* A line about the first job that waits for something. */
+static char *waiting_note(const Follow *f)
+{
+        uint64_t now = clock_wall_usec(&CLOCK_SYSTEM);
+
+        if (f->lost_mono != 0)
+                return must(mem_strdup("the service went away; reconnecting"));
+        for (size_t i = 0; i < f->count; i++) {
+                const bits_job_info *info = f->jobs[i].info;
+                _cleanup_free_ char *why = NULL, *brief = NULL;
+                char id[JOB_ID_BYTES], left[JOB_SIZE_BYTES];
+                uint64_t at;
+
+                if (!info || f->jobs[i].ended || info->why == BITS_WHY_NONE)
+                        continue;
+                if (info->why != BITS_WHY_RETRY_AT) {
+                        why = job_why(info, job_short_id(&info->id, id), now, f->cli->out.utf8,
+                                      true);
+                        return must(mem_printf("%s: %s", job_state_word(info), why));
+                }
+                brief = job_error_brief(info);
+                at = filetime_to_wall_usec(info->retry_time);
+                at = at > now ? (at - now + USEC_PER_SEC - 1) / USEC_PER_SEC : 0;
+                return must(mem_printf("retrying: %s, next try in %s", brief,
+                                       str_format_duration(left, sizeof(left), at)));
+        }
+        return NULL;
+}
+
+void follow_draw(Follow *f, uint64_t mono_usec)
+{
+        _cleanup_free_ char *note = NULL;
+        ProgressView view = {.jobs_total = f->count, .jobs = f->n_ended};
+
+        if (!f->progress.enabled)
+                return;
+        for (size_t i = 0; i < f->count; i++) {
+                const bits_job_info *info = f->jobs[i].info;
+
+                if (!info)
+                        continue;
+                view.bytes += info->bytes_transferred;
+                if (info->bytes_total == BG_SIZE_UNKNOWN || view.bytes_total == BG_SIZE_UNKNOWN)
+                        view.bytes_total = BG_SIZE_UNKNOWN;
+                else
+                        view.bytes_total += info->bytes_total;
+                view.rate_bps += f->jobs[i].ended ? 0 : info->rate_bps;
+                view.files += info->files_transferred;
+                view.files_total += info->files_total;
+        }
+        view.note = note = waiting_note(f);
+        progress_draw(&f->progress, &view, mono_usec, false);
+}
+
+/* ---- the end ---- */
+
+/* The directory that all files share; NULL when they do not. Caller owns it. */
+static char *common_directory(const bits_file_list *files)
+{
+        _cleanup_free_ char *dir = NULL;
+
+        for (size_t i = 0; i < files->count; i++) {
+                const char *local = files->files[i].local, *slash = strrchr(local, '/');
+                size_t len = slash ? (size_t) (slash - local) : 0;
+
+                if (!dir)
+                        dir = must(mem_strndup(local, len));
+                else if (strlen(dir) != len || memcmp(dir, local, len) != 0)
+                        return NULL;
+        }
+        return TAKE_PTR(dir);
+}
+
+/* "/home/ann/a.iso", "40 files in /home/ann", or the job's name when the files are not known. */
+static char *saved_object(const bits_job_info *info, const bits_file_list *files)
+{
+        _cleanup_free_ char *dir = NULL;
+
+        if (!files || files->count == 0)
+                return must(mem_strdup(info->name));
+        if (files->count == 1)
+                return must(mem_strdup(files->files[0].local));
+        dir = common_directory(files);
+        if (!dir)
+                return must(mem_printf("%zu files", files->count));
+        return must(mem_printf("%zu files in %s", files->count, *dir ? dir : "/"));
+}
+
+static void print_saved(const Follow *f, const FollowJob *job, const bits_file_list *files)
+{
+        _cleanup_free_ char *object = saved_object(job->info, files);
+        uint64_t took = MAX(clock_mono_usec(&CLOCK_SYSTEM) - f->started_mono, UINT64_C(1));
+        uint64_t moved =
+                job->info->bytes_transferred - MIN(job->start_bytes, job->info->bytes_transferred);
+        char size[JOB_SIZE_BYTES], time[JOB_SIZE_BYTES], rate[JOB_SIZE_BYTES];
+
+        if (f->cli->out.verbose && files && files->count > 1)
+                for (size_t i = 0; i < files->count; i++)
+                        out_line(&f->cli->out, "saved %s", files->files[i].local);
+        out_line(&f->cli->out, "%s %s  %s in %s (%s)",
+                 job->info->state == BG_JOB_STATE_ACKNOWLEDGED ? "saved" : "transferred", object,
+                 str_format_size(size, sizeof(size), job->info->bytes_transferred),
+                 format_took(took, time),
+                 format_rate((uint64_t) ((double) moved * 1e6 / (double) took), rate));
+}
+
+static void print_completed_json(const Follow *f, const FollowJob *job, const bits_file_list *files)
+{
+        bool done = job->info->state == BG_JOB_STATE_ACKNOWLEDGED;
+        _cleanup_(json_freep) Json *json = event_json(done ? "completed" : "transferred", &job->id);
+        Json *array = json_add_array(json, "files");
+
+        for (size_t i = 0; files && i < files->count; i++) {
+                const bits_file_info *file = &files->files[i];
+                Json *one = json_add_object(array, NULL);
+
+                json_add_str(one, "local", file->local);
+                json_add_u64(one, "bytes", file->bytes_transferred);
+                json_add_null(one, "sha256");
+        }
+        out_json_line(&f->cli->out, json);
+}
+
+static void print_arrived(const Follow *f, const FollowJob *job)
+{
+        bits_file_list *files = NULL;
+
+        if (!out_is_chatty(&f->cli->out) && !out_is_json(&f->cli->out))
+                return;
+        if (FAILED(bits_files_list(f->cli->client, &job->id, &files)))
+                files = NULL; /* long ended: the names are not known any more */
+        if (out_is_json(&f->cli->out))
+                print_completed_json(f, job, files);
+        else
+                print_saved(f, job, files);
+        bits_file_list_free(files);
+}
+
+static int report_error(const Follow *f, const FollowJob *job)
+{
+        _cleanup_free_ char *hint = NULL, *what = must(mem_printf("cannot %s", f->what));
+        const char *advice = bits_error_hint(job->info->error_code);
+        bits_file_list *file = NULL;
+        char prefix[37];
+
+        select_short_prefix(f->cli, &job->id, prefix);
+        hint = must(mem_printf("%s%stry again: bitsctl resume --wait %s, or throw it away: bitsctl "
+                               "cancel %s",
+                               advice, *advice ? "; " : "", prefix, prefix));
+        if (job->info->error_file >= 0 &&
+            FAILED(bits_file_read(f->cli->client, &job->id, (uint32_t) job->info->error_file,
+                                  &file)))
+                file = NULL; /* the message does without */
+        message_job_error(&f->cli->out, what, job->info,
+                          file && file->count == 1 ? &file->files[0] : NULL, hint);
+        bits_file_list_free(file);
+        return STATUS_JOB_ERROR;
+}
+
+static int report_cancelled(const Follow *f, const FollowJob *job)
+{
+        _cleanup_free_ char *what = must(mem_printf("cannot %s", f->what));
+        Message m = {
+                .what = what,
+                .job = &job->id,
+                .job_name = job->info->name,
+                .why = "somebody cancelled the job",
+        };
+
+        message_print(&f->cli->out, &m);
+        return STATUS_FAILED;
+}
+
+int follow_report_end(Follow *f, const FollowJob *job)
+{
+        HRESULT hr = job->info->end_result;
+
+        switch (job->info->state) {
+        case BG_JOB_STATE_ERROR:
+                return report_error(f, job);
+        case BG_JOB_STATE_CANCELLED:
+                return report_cancelled(f, job);
+        case BG_JOB_STATE_ACKNOWLEDGED:
+                if (hr == BG_S_PARTIAL_COMPLETE || FAILED(hr))
+                        return message_end_result(&f->cli->out, hr, job->info);
+                break;
+        default:
+                break;
+        }
+        print_arrived(f, job);
+        return STATUS_OK;
+}
+
+/* ---- leaving early ---- */
+
+void follow_report_timeout(const Follow *f)
+{
+        for (size_t i = 0; i < f->count; i++) {
+                const FollowJob *job = &f->jobs[i];
+                _cleanup_free_ char *hint = NULL, *why = NULL, *brief = NULL;
+                char prefix[37], span[JOB_SIZE_BYTES];
+                Message m = {.what = "stopped waiting for", .job = &job->id};
+
+                if (job->ended)
+                        continue;
+                select_short_prefix(f->cli, &job->id, prefix);
+                hint = must(mem_printf("it goes on in the background; wait on: bitsctl wait %s",
+                                       prefix));
+                if (job->info) {
+                        brief = job_error_brief(job->info);
+                        m.job_name = job->info->name;
+                        m.code = job->info->error_code;
+                        m.context = job->info->error_context;
+                }
+                why = must(mem_printf("not done after %s%s%s",
+                                      format_span(f->wait_usec / USEC_PER_SEC, span),
+                                      brief && *brief ? ", " : "", brief ? brief : ""));
+                m.why = why;
+                m.hint = hint;
+                message_print(&f->cli->out, &m);
+        }
+}
+
+void follow_report_lost(const Follow *f)
+{
+        Message m = {
+                .what = "lost the transfer service",
+                .why = "it went away and does not come back",
+                .code = HRESULT_FROM_WIN32(RPC_S_SERVER_UNAVAILABLE),
+                .hint = "the queue is kept: bitsctl list starts the service again",
+        };
+
+        message_print(&f->cli->out, &m);
+}
+
+void follow_report_left(const Follow *f)
+{
+        for (size_t i = 0; i < f->count; i++) {
+                char id[JOB_ID_BYTES];
+
+                if (!f->jobs[i].ended)
+                        out_note(&f->cli->out, "%s goes on in the background",
+                                 job_short_id(&f->jobs[i].id, id));
+        }
+}
+
+static void print_paused(const Follow *f, const bits_job_info *info)
+{
+        int percent = percent_done(info->bytes_transferred, info->bytes_total);
+        char id[JOB_ID_BYTES], prefix[37], kept[JOB_SIZE_BYTES];
+
+        if (out_is_json(&f->cli->out)) {
+                _cleanup_(json_freep) Json *json = event_json("paused", &info->id);
+
+                json_add_progress(json, info);
+                out_json_line(&f->cli->out, json);
+                return;
+        }
+        select_short_prefix(f->cli, &info->id, prefix);
+        (void) job_short_id(&info->id, id);
+        if (percent < 0)
+                out_note(&f->cli->out, "paused %s (%s kept)", id,
+                         str_format_size(kept, sizeof(kept), info->bytes_transferred));
+        else
+                out_note(&f->cli->out, "paused %s at %d%% (%s kept)", id, percent,
+                         format_size_of(info->bytes_transferred, info->bytes_total, kept));
+        out_note(&f->cli->out, "  go on:      bitsctl resume --wait %s", prefix);
+        out_note(&f->cli->out, "  throw away: bitsctl cancel %s", prefix);
+}
+
+/* It may have ended in the very moment. */
+static int pause_job(Follow *f, FollowJob *job)
+{
+        HRESULT hr = bits_job_suspend(f->cli->client, &job->id);
+        bits_job_info *info = NULL;
+        int status = STATUS_INTERRUPTED;
+
+        if (FAILED(hr) && status_of(hr) != STATUS_NO_JOB)
+                return message_call_failed(&f->cli->out, hr, "cannot pause", job->info);
+        if (FAILED(bits_job_read(f->cli->client, &job->id, &info)))
+                return STATUS_INTERRUPTED; /* paused, and there is no more to say about it */
+        bits_job_info_free(job->info);
+        job->info = info;
+        if (info->state == BG_JOB_STATE_ACKNOWLEDGED || info->state == BG_JOB_STATE_CANCELLED ||
+            info->state == BG_JOB_STATE_ERROR)
+                status = follow_report_end(f, job);
+        else if (info->state == BG_JOB_STATE_TRANSFERRED && info->auto_complete)
+                out_note(&f->cli->out, "too late to pause: all has arrived");
+        else
+                print_paused(f, info);
+        return status;
+}
+
+int follow_pause(Follow *f)
+{
+        int status = f->status;
+
+        for (size_t i = 0; i < f->count; i++)
+                if (!f->jobs[i].ended)
+                        status = status_worse(status, pause_job(f, &f->jobs[i]));
+        return status;
+}

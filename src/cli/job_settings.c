@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job_settings.h"
+
+#include "message.h"
+
+static const uint64_t SETTING_BITS =
+        OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DESCRIPTION) | OPT_BIT(OPT_PRIORITY) |
+        OPT_BIT(OPT_RETRY_DELAY) | OPT_BIT(OPT_GIVE_UP_AFTER) | OPT_BIT(OPT_PROXY) |
+        OPT_BIT(OPT_NO_PROXY) | OPT_BIT(OPT_FILES_IN_FLIGHT) | OPT_BIT(OPT_AUTO_COMPLETE);
+
+int job_settings_check(const Cli *cli, bool has_job)
+{
+        const Options *o = cli->opt;
+
+        if (!options_has(o, OPT_NO_PROXY))
+                return STATUS_OK;
+        if (options_has(o, OPT_PROXY) ? o->proxy_wish == PROXY_LIST : has_job)
+                return STATUS_OK;
+        return message_usage(&cli->out, "to use no proxy at all: --proxy none",
+                             "--no-proxy needs --proxy=ADDRESS");
+}
+
+size_t job_settings_count(const Options *o)
+{
+        return (size_t) __builtin_popcountll(o->given & SETTING_BITS);
+}
+
+static HRESULT set_proxy(Cli *cli, const bits_job_info *job)
+{
+        static const BG_JOB_PROXY_USAGE usages[] = {
+                [PROXY_SYSTEM] = BG_JOB_PROXY_USAGE_PRECONFIG,
+                [PROXY_NONE] = BG_JOB_PROXY_USAGE_NO_PROXY,
+                [PROXY_DETECT] = BG_JOB_PROXY_USAGE_AUTODETECT,
+                [PROXY_LIST] = BG_JOB_PROXY_USAGE_OVERRIDE,
+        };
+        const Options *o = cli->opt;
+
+        if (o->proxy_wish == PROXY_UNCHANGED)
+                return bits_job_set_proxy(cli->client, &job->id, job->proxy_usage, job->proxy_list,
+                                          o->no_proxy);
+        return bits_job_set_proxy(cli->client, &job->id, usages[o->proxy_wish], o->proxy,
+                                  o->no_proxy);
+}
+
+static HRESULT set_one(Cli *cli, const bits_job_info *job, OptId id)
+{
+        const Options *o = cli->opt;
+
+        switch (id) {
+        case OPT_NAME:
+                return bits_job_set_name(cli->client, &job->id, o->name);
+        case OPT_DESCRIPTION:
+                return bits_job_set_description(cli->client, &job->id, o->description);
+        case OPT_PRIORITY:
+                return bits_job_set_priority(cli->client, &job->id, o->priority);
+        case OPT_RETRY_DELAY:
+                return bits_job_set_minimum_retry_delay(cli->client, &job->id, o->retry_delay_sec);
+        case OPT_GIVE_UP_AFTER:
+                return bits_job_set_no_progress_timeout(cli->client, &job->id, o->give_up_sec);
+        case OPT_PROXY:
+                return set_proxy(cli, job);
+        case OPT_NO_PROXY: /* --proxy takes it along */
+                return options_has(o, OPT_PROXY) ? S_OK : set_proxy(cli, job);
+        case OPT_FILES_IN_FLIGHT:
+                return bits_job_set_files_in_flight(cli->client, &job->id, o->files_in_flight);
+        case OPT_AUTO_COMPLETE:
+                return bits_job_set_auto_complete(cli->client, &job->id, o->auto_complete);
+        default:
+                return S_OK;
+        }
+}
+
+int job_settings_apply(Cli *cli, const bits_job_info *job)
+{
+        int status = STATUS_OK;
+
+        for (int id = 0; id < OPT_COUNT; id++) {
+                char what[64];
+                HRESULT hr;
+
+                if (!(cli->opt->given & SETTING_BITS & OPT_BIT(id)))
+                        continue;
+                hr = set_one(cli, job, (OptId) id);
+                if (SUCCEEDED(hr))
+                        continue;
+                (void) snprintf(what, sizeof(what), "cannot set %s of",
+                                options_spec((OptId) id)->name);
+                status = status_worse(status, message_call_failed(&cli->out, hr, what, job));
+        }
+        return status;
+}

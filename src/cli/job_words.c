@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job_words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#include "must.h"
+#include "out_table.h"
+
+char *job_prefix(const GUID *id, unsigned digits, char dst[JOB_ID_BYTES])
+{
+        char *p = dst;
+
+        bits_guid_format(id, dst);
+        for (; *p && digits > 0; p++)
+                digits -= *p != '-';
+        *p = '\0';
+        return dst;
+}
+
+char *job_short_id(const GUID *id, char dst[JOB_ID_BYTES])
+{
+        return job_prefix(id, JOB_ID_DIGITS, dst);
+}
+
+const char *job_state_word(const bits_job_info *job)
+{
+        static const char *const words[] = {
+                [BG_JOB_STATE_QUEUED] = "queued",
+                [BG_JOB_STATE_CONNECTING] = "connecting",
+                [BG_JOB_STATE_TRANSFERRING] = "transferring",
+                [BG_JOB_STATE_SUSPENDED] = "suspended",
+                [BG_JOB_STATE_ERROR] = "error",
+                [BG_JOB_STATE_TRANSIENT_ERROR] = "retrying",
+                [BG_JOB_STATE_TRANSFERRED] = "transferred",
+                [BG_JOB_STATE_ACKNOWLEDGED] = "done",
+                [BG_JOB_STATE_CANCELLED] = "cancelled",
+        };
+
+        if (job->state == BG_JOB_STATE_QUEUED && job->why != BITS_WHY_NONE)
+                return "waiting";
+        return (size_t) job->state < ARRAY_LEN(words) ? words[job->state] : "unknown";
+}
+
+static const char *word_at(const char *const *words, size_t n, unsigned i)
+{
+        return i < n ? words[i] : "unknown";
+}
+
+const char *job_type_word(BG_JOB_TYPE type)
+{
+        static const char *const words[] = {"down", "up", "up+reply"};
+
+        return word_at(words, ARRAY_LEN(words), type);
+}
+
+const char *job_type_name(BG_JOB_TYPE type)
+{
+        static const char *const words[] = {"download", "upload", "upload-reply"};
+
+        return word_at(words, ARRAY_LEN(words), type);
+}
+
+const char *job_priority_word(BG_JOB_PRIORITY prio)
+{
+        static const char *const words[] = {"fg", "high", "norm", "low"};
+
+        return word_at(words, ARRAY_LEN(words), prio);
+}
+
+const char *job_priority_name(BG_JOB_PRIORITY prio)
+{
+        static const char *const words[] = {"foreground", "high", "normal", "low"};
+
+        return word_at(words, ARRAY_LEN(words), prio);
+}
+
+const char *job_proxy_name(BG_JOB_PROXY_USAGE usage)
+{
+        static const char *const words[] = {"system", "none", "override", "detect"};
+
+        return word_at(words, ARRAY_LEN(words), usage);
+}
+
+const char *file_state_word(const bits_file_info *file)
+{
+        if (file->completed)
+                return "saved";
+        if (file->bytes_total != BG_SIZE_UNKNOWN && file->bytes_total > 0 &&
+            file->bytes_transferred == file->bytes_total)
+                return "done";
+        return file->bytes_transferred > 0 ? "partial" : "pending";
+}
+
+int percent_done(uint64_t bytes, uint64_t total)
+{
+        if (total == BG_SIZE_UNKNOWN)
+                return -1;
+        if (bytes >= total)
+                return 100;
+        return (int) ((__extension__(unsigned __int128) bytes) * 100 / total);
+}
+
+static char *format_sizes(uint64_t bytes, uint64_t total, const char *between,
+                          char dst[JOB_SIZE_BYTES])
+{
+        static const char units[] = "KMGTPE";
+        char all[24];
+        const char *unit;
+        unsigned shift;
+
+        if (total == BG_SIZE_UNKNOWN)
+                return str_format_size(dst, JOB_SIZE_BYTES, bytes);
+        (void) str_format_size(all, sizeof(all), total);
+        unit = strchr(all, ' ');
+        if (!unit || unit[1] == 'B') {
+                (void) snprintf(dst, JOB_SIZE_BYTES, "%" PRIu64 " %s %s", bytes, between, all);
+                return dst;
+        }
+        shift = 10 * (unsigned) (strchr(units, unit[1]) - units + 1);
+        (void) snprintf(dst, JOB_SIZE_BYTES, "%" PRIu64 ".%u %s %s", bytes >> shift,
+                        (unsigned) ((bytes >> (shift - 10) & 1023) * 10 >> 10), between, all);
+        return dst;
+}
+
+char *format_size_pair(uint64_t bytes, uint64_t total, char dst[JOB_SIZE_BYTES])
+{
+        return format_sizes(bytes, total, "/", dst);
+}
+
+char *format_size_of(uint64_t bytes, uint64_t total, char dst[JOB_SIZE_BYTES])
+{
+        return format_sizes(bytes, total, "of", dst);
+}
+
+char *format_rate(uint64_t bytes_per_sec, char dst[JOB_SIZE_BYTES])
+{
+        size_t len;
+
+        (void) str_format_size(dst, JOB_SIZE_BYTES, bytes_per_sec);
+        len = strlen(dst);
+        (void) snprintf(dst + len, JOB_SIZE_BYTES - len, "/s");
+        return dst;
+}
+
+char *format_eta(const bits_job_info *job, char dst[JOB_SIZE_BYTES])
+{
+        uint64_t left = job->bytes_total - job->bytes_transferred;
+
+        if (job->state != BG_JOB_STATE_TRANSFERRING || job->rate_bps == 0 ||
+            job->bytes_total == BG_SIZE_UNKNOWN || job->bytes_transferred > job->bytes_total)
+                return str_copy(dst, JOB_SIZE_BYTES, "-");
+        return str_format_duration(dst, JOB_SIZE_BYTES,
+                                   left / job->rate_bps + (left % job->rate_bps != 0));
+}
+
+char *format_span(uint64_t sec, char dst[JOB_SIZE_BYTES])
+{
+        static const struct {
+                uint64_t sec;
+                char letter;
+        } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+        size_t i = 0;
+
+        while (sec == 0 ? units[i].sec > 1 : sec % units[i].sec != 0)
+                i++;
+        (void) snprintf(dst, JOB_SIZE_BYTES, "%" PRIu64 "%c", sec / units[i].sec, units[i].letter);
+        return dst;
+}
+
+char *format_local_time(uint64_t filetime, char dst[JOB_SIZE_BYTES])
+{
+        time_t sec = (time_t) (filetime_to_wall_usec(filetime) / USEC_PER_SEC);
+        struct tm tm;
+
+        if (filetime == 0 || !localtime_r(&sec, &tm) ||
+            strftime(dst, JOB_SIZE_BYTES, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+                (void) str_copy(dst, JOB_SIZE_BYTES, "-");
+        return dst;
+}
+
+char *format_time_of_day(char dst[JOB_SIZE_BYTES])
+{
+        time_t sec = (time_t) (clock_wall_usec(&CLOCK_SYSTEM) / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!localtime_r(&sec, &tm) || strftime(dst, JOB_SIZE_BYTES, "%H:%M:%S", &tm) == 0)
+                (void) str_copy(dst, JOB_SIZE_BYTES, "-");
+        return dst;
+}
+
+char *format_took(uint64_t usec, char dst[JOB_SIZE_BYTES])
+{
+        uint64_t tenths = (usec + 50000) / 100000;
+
+        if (tenths < 100)
+                (void) snprintf(dst, JOB_SIZE_BYTES, "%" PRIu64 ".%" PRIu64 " s", tenths / 10,
+                                tenths % 10);
+        else
+                (void) str_format_duration(dst, JOB_SIZE_BYTES, tenths / 10);
+        return dst;
+}
+
+char *job_error_brief(const bits_job_info *job)
+{
+        static const struct {
+                HRESULT code;
+                const char *text;
+        } briefs[] = {
+                {BG_E_NETWORK_DISCONNECTED, "no network"},
+                {BG_E_CONNECT_FAILURE, "cannot connect"},
+                {BG_E_CONNECTION_CLOSED, "connection cut"},
+                {BG_E_RECEIVE_FAILURE, "connection cut"},
+                {BG_E_NAME_RESOLUTION_FAILURE, "host not found"},
+                {BG_E_PROXY_NAME_RESOLUTION_FAILURE, "proxy not found"},
+                {BG_E_SECURE_CHANNEL_FAILURE, "TLS failed"},
+                {BG_E_TRUST_FAILURE, "certificate not trusted"},
+                {BG_E_TIMEOUT, "no answer"},
+                {BG_E_NO_PROGRESS, "no progress"},
+                {BG_E_REMOTE_FILE_CHANGED, "remote file changed"},
+                {HRESULT_FROM_WIN32(ERROR_DISK_FULL), "disk full"},
+                {HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND), "directory is gone"},
+                {E_ACCESSDENIED, "not permitted"},
+        };
+
+        if (job->error_http_status > 0)
+                return must(mem_printf("HTTP %" PRId32, job->error_http_status));
+        for (size_t i = 0; i < ARRAY_LEN(briefs); i++)
+                if (briefs[i].code == job->error_code)
+                        return must(mem_strdup(briefs[i].text));
+        if (job->error_text && *job->error_text)
+                return must(mem_strdup(job->error_text));
+        return must(mem_strdup(job->error_code == S_OK ? "" : bits_error_text(job->error_code)));
+}
+
+static char *why_retry(const bits_job_info *job, uint64_t now_wall_usec)
+{
+        _cleanup_free_ char *brief = job_error_brief(job);
+        uint64_t at_usec = filetime_to_wall_usec(job->retry_time);
+        const char *colon = *brief ? ": " : "";
+        char left[JOB_SIZE_BYTES];
+
+        if (at_usec <= now_wall_usec)
+                return must(mem_printf("retry now%s%s", colon, brief));
+        (void) str_format_duration(left, sizeof(left),
+                                   (at_usec - now_wall_usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
+        return must(mem_printf("retry in %s%s%s", left, colon, brief));
+}
+
+static char *why_words(const bits_job_info *job, const char *prefix, uint64_t now_wall_usec)
+{
+        switch (job->why) {
+        case BITS_WHY_NONE:
+                break;
+        case BITS_WHY_QUEUED_BEHIND:
+                return must(job->behind ? mem_printf("behind %s", job->behind)
+                                        : mem_strdup("behind other jobs"));
+        case BITS_WHY_RETRY_AT:
+                return why_retry(job, now_wall_usec);
+        case BITS_WHY_NETWORK_DOWN:
+                return must(mem_strdup("no network"));
+        case BITS_WHY_PAUSED_BY_USER:
+                return must(mem_printf("run: bitsctl resume %s", prefix));
+        case BITS_WHY_DISK_FULL:
+                return must(mem_strdup("disk full"));
+        case BITS_WHY_NEEDS_COMPLETE:
+                return must(mem_printf("run: bitsctl complete %s", prefix));
+        case BITS_WHY_NEEDS_CREDENTIALS:
+                return must(mem_strdup("the server wants a login"));
+        case BITS_WHY_ERROR:
+                return job_error_brief(job);
+        case BITS_WHY_EMPTY:
+                return must(mem_printf("no files; run: bitsctl add %s", prefix));
+        }
+        return must(mem_strdup(bits_why_name(job->why)));
+}
+
+char *job_why(const bits_job_info *job, const char *prefix, uint64_t now_wall_usec, bool utf8,
+              bool full)
+{
+        _cleanup_free_ char *words = why_words(job, prefix, now_wall_usec), *safe = NULL;
+
+        safe = out_escape(words);
+        return full ? TAKE_PTR(safe) : text_cut(safe, JOB_WHY_COLUMNS, utf8);
+}

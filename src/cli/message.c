@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+#include "job_words.h"
+#include "must.h"
+#include "out_json.h"
+
+enum {
+        CODE_TEXT_BYTES = 96,
+        LINE_BYTES_MAX = 1 << 16,
+};
+
+static const struct {
+        HRESULT hr;
+        int status;
+} STATUSES[] = {
+        {BG_S_PARTIAL_COMPLETE, STATUS_PARTIAL},
+        {BG_E_NOT_FOUND, STATUS_NO_JOB},
+        {E_ACCESSDENIED, STATUS_DENIED},
+        {BG_E_BLOCKED_BY_POLICY, STATUS_DENIED},
+        {BG_E_BLOCKED_BY_SYSTEM_POLICY, STATUS_DENIED},
+        {BG_E_NEW_OWNER_DIFF_MAPPING, STATUS_DENIED},
+        {BG_E_NEW_OWNER_NO_FILE_ACCESS, STATUS_DENIED},
+        {HRESULT_FROM_WIN32(ERROR_WRITE_PROTECT), STATUS_DENIED},
+        {HRESULT_FROM_WIN32(ERROR_SERVICE_DISABLED), STATUS_NO_SERVICE},
+        {HRESULT_FROM_WIN32(RPC_S_SERVER_UNAVAILABLE), STATUS_NO_SERVICE},
+        {HRESULT_FROM_WIN32(RPC_S_CALL_FAILED), STATUS_NO_SERVICE},
+        {HRESULT_FROM_WIN32(ERROR_TIMEOUT), STATUS_NO_SERVICE},
+        {RPC_E_TIMEOUT, STATUS_NO_SERVICE},
+        {RPC_E_DISCONNECTED, STATUS_NO_SERVICE},
+        {CO_E_SERVER_EXEC_FAILURE, STATUS_NO_SERVICE},
+        {BG_E_TOO_MANY_JOBS_PER_USER, STATUS_LIMIT},
+        {BG_E_TOO_MANY_JOBS_PER_MACHINE, STATUS_LIMIT},
+        {BG_E_TOO_MANY_FILES_IN_JOB, STATUS_LIMIT},
+        {BG_E_TOO_MANY_RANGES_IN_FILE, STATUS_LIMIT},
+        {BG_E_TOO_MANY_FILES, STATUS_LIMIT},
+        {BG_E_TOO_LARGE, STATUS_LIMIT},
+        {BG_E_MAX_DOWNLOAD_SIZE_LIMIT_REACHED, STATUS_LIMIT},
+        {HRESULT_FROM_WIN32(ERROR_DISK_FULL), STATUS_LIMIT},
+        {HRESULT_FROM_WIN32(ERROR_DISK_QUOTA_EXCEEDED), STATUS_LIMIT},
+};
+
+int status_of(HRESULT hr)
+{
+        for (size_t i = 0; i < ARRAY_LEN(STATUSES); i++)
+                if (STATUSES[i].hr == hr)
+                        return STATUSES[i].status;
+        return SUCCEEDED(hr) ? STATUS_OK : STATUS_FAILED;
+}
+
+int status_worse(int a, int b)
+{
+        return MAX(a, b);
+}
+
+const char *context_name(BG_ERROR_CONTEXT context)
+{
+        static const char *const names[] = {
+                [BG_ERROR_CONTEXT_UNKNOWN] = "BG_ERROR_CONTEXT_UNKNOWN",
+                [BG_ERROR_CONTEXT_GENERAL_QUEUE_MANAGER] = "BG_ERROR_CONTEXT_GENERAL_QUEUE_MANAGER",
+                [BG_ERROR_CONTEXT_QUEUE_MANAGER_NOTIFICATION] =
+                        "BG_ERROR_CONTEXT_QUEUE_MANAGER_NOTIFICATION",
+                [BG_ERROR_CONTEXT_LOCAL_FILE] = "BG_ERROR_CONTEXT_LOCAL_FILE",
+                [BG_ERROR_CONTEXT_REMOTE_FILE] = "BG_ERROR_CONTEXT_REMOTE_FILE",
+                [BG_ERROR_CONTEXT_GENERAL_TRANSPORT] = "BG_ERROR_CONTEXT_GENERAL_TRANSPORT",
+                [BG_ERROR_CONTEXT_REMOTE_APPLICATION] = "BG_ERROR_CONTEXT_REMOTE_APPLICATION",
+                [BG_ERROR_CONTEXT_SERVER_CERTIFICATE_CALLBACK] =
+                        "BG_ERROR_CONTEXT_SERVER_CERTIFICATE_CALLBACK",
+        };
+
+        return (size_t) context < ARRAY_LEN(names) ? names[context] : NULL;
+}
+
+char *code_format(HRESULT hr, char *dst, size_t dst_bytes)
+{
+        const char *name = bits_error_name(hr);
+
+        (void) snprintf(dst, dst_bytes, "0x%08" PRIX32 "%s%s", (uint32_t) hr, name ? " " : "",
+                        name ? name : "");
+        return dst;
+}
+
+/* The first line: what failed, on which job, and why. */
+static char *headline(const Message *m)
+{
+        char id[JOB_ID_BYTES];
+        Buf line;
+
+        buf_init(&line, LINE_BYTES_MAX); /* errors stick to the buffer */
+        (void) buf_append_str(&line, m->what);
+        if (m->job)
+                (void) buf_printf(&line, " %s", job_short_id(m->job, id));
+        if (m->job_name)
+                (void) buf_printf(&line, " \"%s\"", m->job_name);
+        if (m->why && *m->why)
+                (void) buf_printf(&line, ": %s", m->why);
+        return must_take_str(&line);
+}
+
+static void print_json(const Out *out, const Message *m, const char *text)
+{
+        _cleanup_(json_freep) Json *json = json_document();
+        _cleanup_free_ char *line = NULL;
+        char guid[37], code[16];
+        Buf buf;
+
+        (void) snprintf(code, sizeof(code), "0x%08" PRIX32, (uint32_t) m->code);
+        if (m->job)
+                bits_guid_format(m->job, guid);
+        json_add_str(json, "error", text);
+        json_add_str(json, "code", m->code == S_OK ? NULL : code);
+        json_add_str(json, "symbol", m->code == S_OK ? NULL : bits_error_name(m->code));
+        json_add_str(json, "context", context_name(m->context));
+        json_add_str(json, "job", m->job ? guid : NULL);
+        json_add_str(json, "file", m->file);
+        json_add_str(json, "hint", m->hint && *m->hint ? m->hint : NULL);
+        buf_init(&buf, LINE_BYTES_MAX * 8);
+        json_append(json, false, &buf);
+        line = must_take_str(&buf);
+        (void) fprintf(out->talk, "%s\n", line); /* nowhere to report a failed report */
+}
+
+void message_print(const Out *out, const Message *m)
+{
+        _cleanup_free_ char *text = headline(m);
+        char code[CODE_TEXT_BYTES];
+        const char *where = m->context ? bits_context_text(m->context) : "";
+
+        if (out_is_json(out)) {
+                print_json(out, m, text);
+                return;
+        }
+        out_complain(out, "bitsctl: %s", text);
+        if (m->code != S_OK)
+                out_complain(out, "  %s%s%s%s%s", code_format(m->code, code, sizeof(code)),
+                             *where || m->file ? ", " : "", where, *where && m->file ? " " : "",
+                             m->file ? m->file : "");
+        if (m->hint && *m->hint)
+                out_complain(out, "  %s", m->hint);
+}
+
+/* What bitsctl knows better to do than the library. */
+static const char *own_hint(HRESULT hr)
+{
+        switch (status_of(hr)) {
+        case STATUS_NO_JOB:
+                return "see your jobs: bitsctl list";
+        case STATUS_LIMIT:
+                if (hr == BG_E_TOO_MANY_JOBS_PER_USER || hr == BG_E_TOO_MANY_JOBS_PER_MACHINE)
+                        return "end those that are done: bitsctl complete --all";
+                return NULL;
+        default:
+                return NULL;
+        }
+}
+
+int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits_job_info *job)
+{
+        _cleanup_free_ char *said = must(mem_strdup(bits_last_message()));
+        const char *hint = own_hint(hr);
+        Message m = {
+                .what = what,
+                .job = job ? &job->id : NULL,
+                .job_name = job ? job->name : NULL,
+                .why = *said ? said : bits_error_text(hr),
+                .code = hr,
+                .hint = hint ? hint : bits_error_hint(hr),
+        };
+
+        message_print(out, &m);
+        return status_of(hr);
+}
+
+void message_job_error(const Out *out, const char *what, const bits_job_info *job,
+                       const bits_file_info *file, const char *hint)
+{
+        bool local = job->error_context == BG_ERROR_CONTEXT_LOCAL_FILE;
+        Message m = {
+                .what = what,
+                .job = &job->id,
+                .job_name = job->name,
+                .why = job->error_text && *job->error_text ? job->error_text
+                                                           : bits_error_text(job->error_code),
+                .code = job->error_code,
+                .context = job->error_context,
+                .file = !file   ? NULL
+                        : local ? file->local
+                                : file->remote,
+                .hint = hint,
+        };
+
+        message_print(out, &m);
+}
+
+int message_end_result(const Out *out, HRESULT hr, const bits_job_info *job)
+{
+        _cleanup_free_ char *why = NULL;
+        Message m = {.job = &job->id, .job_name = job->name, .code = hr};
+
+        if (hr == S_OK)
+                return STATUS_OK;
+        if (hr == BG_S_PARTIAL_COMPLETE) {
+                m.what = "completed only a part of";
+                m.why = why =
+                        must(mem_printf("%" PRIu32 " of %" PRIu32 " files kept, the others dropped",
+                                        job->files_transferred, job->files_total));
+        } else {
+                m.what = FAILED(hr) ? "cannot complete" : "completed";
+                m.why = bits_error_text(hr);
+        }
+        message_print(out, &m);
+        return status_of(hr);
+}
+
+_printf_(4, 0) static int print_sentence(const Out *out, int status, const char *hint,
+                                         const char *fmt, va_list ap)
+{
+        _cleanup_free_ char *text = must_vprintf(fmt, ap);
+        Message m = {.what = text, .hint = hint};
+
+        message_print(out, &m);
+        return status;
+}
+
+int message_plain(const Out *out, int status, const char *hint, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        status = print_sentence(out, status, hint, fmt, ap);
+        va_end(ap);
+        return status;
+}
+
+int message_usage(const Out *out, const char *hint, const char *fmt, ...)
+{
+        va_list ap;
+        int status;
+
+        va_start(ap, fmt);
+        status = print_sentence(out, STATUS_USAGE, hint, fmt, ap);
+        va_end(ap);
+        return status;
+}

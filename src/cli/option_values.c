@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "option_values.h"
+
+#include <stddef.h>
+
+#include "base/parse.h"
+#include "base/str.h"
+
+typedef struct Word {
+        const char *text;
+        int value;
+} Word;
+
+static const Word PRIORITIES[] = {
+        {"foreground", BG_JOB_PRIORITY_FOREGROUND},
+        {"fg", BG_JOB_PRIORITY_FOREGROUND},
+        {"high", BG_JOB_PRIORITY_HIGH},
+        {"normal", BG_JOB_PRIORITY_NORMAL},
+        {"norm", BG_JOB_PRIORITY_NORMAL},
+        {"low", BG_JOB_PRIORITY_LOW},
+        {NULL, 0},
+};
+
+static const Word TYPES[] = {
+        {"download", BG_JOB_TYPE_DOWNLOAD},
+        {"upload", BG_JOB_TYPE_UPLOAD},
+        {"upload-reply", BG_JOB_TYPE_UPLOAD_REPLY},
+        {NULL, 0},
+};
+
+static const Word JSON_FORMS[] = {
+        {"short", OUT_JSON_SHORT},
+        {"pretty", OUT_JSON_PRETTY},
+        {"off", OUT_TEXT},
+        {NULL, 0},
+};
+
+static const Word COLOURS[] = {
+        {"auto", COLOUR_AUTO},
+        {"always", COLOUR_ALWAYS},
+        {"never", COLOUR_NEVER},
+        {NULL, 0},
+};
+
+static void value_error(UsageError *error, OptId id, const char *value)
+{
+        const OptSpec *spec = options_spec(id);
+
+        usage_error_set(error, NULL, "--%s cannot be \"%s\": %s", spec->name, value, spec->help);
+}
+
+static bool read_word(const Word *words, OptId id, const char *value, int *ret, UsageError *error)
+{
+        for (; words->text; words++) {
+                if (!str_equal(words->text, value))
+                        continue;
+                *ret = words->value;
+                return true;
+        }
+        value_error(error, id, value);
+        return false;
+}
+
+static void read_duration(OptId id, const char *value, uint64_t max_sec, uint64_t *ret,
+                          UsageError *error)
+{
+        uint64_t sec;
+
+        if (parse_duration(value, &sec) < 0 || sec > max_sec)
+                usage_error_set(error, NULL,
+                                "--%s cannot be \"%s\": a time is written as 90, 90s, 15m, 2h or "
+                                "14d",
+                                options_spec(id)->name, value);
+        else
+                *ret = sec;
+}
+
+static void read_duration32(OptId id, const char *value, uint32_t *ret, UsageError *error)
+{
+        uint64_t sec = *ret;
+
+        read_duration(id, value, UINT32_MAX, &sec, error);
+        *ret = (uint32_t) sec;
+}
+
+static void read_timeout(Options *o, const char *value, UsageError *error)
+{
+        uint64_t sec = 0;
+
+        read_duration(OPT_TIMEOUT, value, UINT32_MAX / 1000, &sec, error);
+        if (sec == 0)
+                usage_error_set(error, NULL, "--timeout must be one second or more");
+        o->timeout_ms = (unsigned) sec * 1000;
+}
+
+static void read_json(Options *o, const char *value, UsageError *error)
+{
+        int form;
+
+        o->json = true;
+        o->json_form_given = false;
+        if (!value || !read_word(JSON_FORMS, OPT_JSON, value, &form, error))
+                return;
+        o->json_form = (OutFormat) form;
+        o->json_form_given = true;
+        o->json = form != OUT_TEXT;
+}
+
+static void read_proxy(Options *o, const char *value)
+{
+        o->proxy = NULL;
+        if (str_equal(value, "system"))
+                o->proxy_wish = PROXY_SYSTEM;
+        else if (str_equal(value, "none"))
+                o->proxy_wish = PROXY_NONE;
+        else if (str_equal(value, "detect"))
+                o->proxy_wish = PROXY_DETECT;
+        else {
+                o->proxy_wish = PROXY_LIST;
+                o->proxy = value;
+        }
+}
+
+/* Options whose value is the text itself. */
+static const struct {
+        OptId id;
+        size_t field;
+} TEXTS[] = {
+        {OPT_SOCKET, offsetof(Options, socket)},
+        {OPT_OUTPUT, offsetof(Options, output)},
+        {OPT_DIRECTORY, offsetof(Options, directory)},
+        {OPT_FROM, offsetof(Options, from)},
+        {OPT_NAME, offsetof(Options, name)},
+        {OPT_DESCRIPTION, offsetof(Options, description)},
+        {OPT_NO_PROXY, offsetof(Options, no_proxy)},
+        {OPT_FIELDS, offsetof(Options, fields)},
+};
+
+static bool set_text(Options *o, OptId id, const char *value)
+{
+        for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
+                if (TEXTS[i].id != id)
+                        continue;
+                *(const char **) ((char *) o + TEXTS[i].field) = value;
+                return true;
+        }
+        return false;
+}
+
+void option_set_value(Options *o, OptId id, const char *value, UsageError *error)
+{
+        int word = 0;
+
+        if (set_text(o, id, value))
+                return;
+        switch (id) {
+        case OPT_JSON:
+                read_json(o, value, error);
+                break;
+        case OPT_COLOR:
+                if (read_word(COLOURS, id, value, &word, error))
+                        o->colour = (ColourWish) word;
+                break;
+        case OPT_TYPE:
+                if (read_word(TYPES, id, value, &word, error))
+                        o->type = (BG_JOB_TYPE) word;
+                break;
+        case OPT_PRIORITY:
+                if (read_word(PRIORITIES, id, value, &word, error))
+                        o->priority = (BG_JOB_PRIORITY) word;
+                break;
+        case OPT_TIMEOUT:
+                read_timeout(o, value, error);
+                break;
+        case OPT_WAIT:
+                o->wait_sec = UINT64_MAX;
+                if (value)
+                        read_duration(id, value, UINT32_MAX, &o->wait_sec, error);
+                break;
+        case OPT_RETRY_DELAY:
+                read_duration32(id, value, &o->retry_delay_sec, error);
+                break;
+        case OPT_GIVE_UP_AFTER:
+                read_duration32(id, value, &o->give_up_sec, error);
+                break;
+        case OPT_PROXY:
+                read_proxy(o, value);
+                break;
+        case OPT_FILES_IN_FLIGHT:
+                if (parse_u32(value, &o->files_in_flight) < 0)
+                        value_error(error, id, value);
+                break;
+        case OPT_AUTO_COMPLETE:
+                o->auto_complete = true;
+                if (value && parse_bool(value, &o->auto_complete) < 0)
+                        value_error(error, id, value);
+                break;
+        default: /* a flag: that it was given says it all */
+                break;
+        }
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "url_name.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "base/utf.h"
+
+#include "must.h"
+
+enum {
+        FILE_NAME_BYTES_MAX = 255,
+};
+
+/* The path of the address: where it begins and how long it is. Query and fragment are not part of
+ * it, nor is the host. */
+static const char *find_path(const char *url, size_t *ret_bytes)
+{
+        const char *colons = strstr(url, "://"), *path = url;
+
+        if (url[0] == '/') { /* a local path: every character counts */
+                *ret_bytes = strlen(url);
+                return url;
+        }
+        if (colons && strcspn(url, "/?#") > (size_t) (colons - url)) {
+                path = colons + 3;
+                path += strcspn(path, "/?#");
+        }
+        *ret_bytes = strcspn(path, "?#");
+        return path;
+}
+
+static int hex_value(char c)
+{
+        if (!isxdigit((unsigned char) c))
+                return -1;
+        return c <= '9' ? c - '0' : tolower((unsigned char) c) - 'a' + 10;
+}
+
+/* Decodes in place; false when the result would not be text. */
+static bool percent_decode(char *s)
+{
+        char *to = s;
+
+        for (const char *p = s; *p; p++) {
+                if (*p == '%' && hex_value(p[1]) >= 0 && hex_value(p[2]) >= 0) {
+                        *to = (char) (hex_value(p[1]) << 4 | hex_value(p[2]));
+                        if (*to == '\0')
+                                return false;
+                        to++;
+                        p += 2;
+                } else
+                        *to++ = *p;
+        }
+        *to = '\0';
+        return utf8_is_valid(s, (size_t) (to - s));
+}
+
+static void make_safe(char *name)
+{
+        for (char *p = name; *p; p++)
+                if ((unsigned char) *p < 0x20 || *p == 0x7f || strchr("/*?", *p))
+                        *p = '_';
+        if (name[0] == '.')
+                name[0] = '_';
+}
+
+char *url_file_name(const char *url)
+{
+        _cleanup_free_ char *name = NULL, *decoded = NULL;
+        const char *path, *leaf;
+        size_t bytes;
+
+        path = find_path(url, &bytes);
+        leaf = memrchr(path, '/', bytes);
+        if (!leaf)
+                return NULL;
+        leaf++;
+        name = must(mem_strndup(leaf, bytes - (size_t) (leaf - path)));
+        if (path != url) {
+                decoded = must(mem_strdup(name));
+                if (percent_decode(decoded)) {
+                        mem_free(name);
+                        name = TAKE_PTR(decoded);
+                }
+        }
+        if (!*name || str_equal(name, ".") || str_equal(name, "..") ||
+            strlen(name) > FILE_NAME_BYTES_MAX)
+                return NULL;
+        make_safe(name);
+        return TAKE_PTR(name);
+}
+
+static bool is_file_behind(const char *s)
+{
+        if (!*s)
+                return false;
+        return !strchr(s, '/') || s[0] == '/' || str_starts_with(s, "./") ||
+               str_starts_with(s, "../");
+}
+
+const char *url_split_file(const char *word)
+{
+        size_t end = strcspn(word, "?#");
+
+        if (word[end])
+                return NULL; /* who could tell which "=" is the query's */
+        for (const char *p = word + end; p-- > word;)
+                if (*p == '=' && p > word && is_file_behind(p + 1))
+                        return p;
+        return NULL;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verbs.h"
+
+#include "base/str.h"
+
+#include "message.h"
+
+#define BIT OPT_BIT
+
+#define SETTINGS                                                                                   \
+        (BIT(OPT_DESCRIPTION) | BIT(OPT_PRIORITY) | BIT(OPT_RETRY_DELAY) |                         \
+         BIT(OPT_GIVE_UP_AFTER) | BIT(OPT_PROXY) | BIT(OPT_NO_PROXY) | BIT(OPT_FILES_IN_FLIGHT))
+
+static const char *const GET_NOTES[] = {
+        "Downloads in the background and waits for the end. Nothing appears under a final name",
+        "before all files are there. Ctrl-C pauses the job; a hang-up leaves it running.",
+        "URL=FILE saves one address under a name of its own (not for addresses with a \"?\").",
+        "",
+        "  bitsctl get https://dl.example/debian-12.iso -d ~/iso",
+        "  bitsctl get --detach -q --priority low https://dl.example/maps.tar",
+        "  bitsctl get -j https://dl.example/a.bin -o a.bin",
+        NULL,
+};
+
+static const char *const LIST_NOTES[] = {
+        "PATTERN is a name, a pattern of names or the beginning of an id.",
+        "",
+        "  bitsctl list 'night*'",
+        "  bitsctl list -j | jq -r '.jobs[] | select(.why.code==\"needs-complete\") | .id'",
+        NULL,
+};
+
+static const char *const JOB_NOTES[] = {
+        "JOB is an id, the beginning of one (4 digits or more), a name that only one job has,",
+        "or a pattern of names.",
+        NULL,
+};
+
+static const char *const SHOW_NOTES[] = {
+        "FIELD is a key of the JSON form, such as state or progress.bytes.",
+        "",
+        "  bitsctl show -P state,progress.bytes 8be0",
+        NULL,
+};
+
+static const char *const CREATE_NOTES[] = {
+        "The new job has no files and is suspended: add files, then resume it.",
+        "",
+        "  bitsctl create nightly --priority low",
+        "  bitsctl add nightly https://m.example/a.deb /srv/a.deb",
+        "  bitsctl resume nightly --wait=2h",
+        "  bitsctl complete nightly",
+        NULL,
+};
+
+static const char *const ADD_NOTES[] = {
+        "Without FILE the name is that of the address, in the present directory or in DIR.",
+        "",
+        "  bitsctl add nightly https://m.example/a.deb /srv/a.deb",
+        "  bitsctl add nightly --from list.txt",
+        NULL,
+};
+
+static const char *const SET_NOTES[] = {
+        "  bitsctl set nightly --priority high --retry-delay 60 --give-up-after 2d",
+        "  bitsctl set nightly --proxy http://gw:3128 --no-proxy '*.corp'",
+        NULL,
+};
+
+static const char *const COMPLETE_NOTES[] = {
+        "Makes the finished files visible and ends the job; unfinished files are dropped.",
+        NULL,
+};
+
+static const char *const CANCEL_NOTES[] = {
+        "Ends the job and removes everything it has downloaded; files that stood there before",
+        "are not touched.",
+        NULL,
+};
+
+static const char *const WAIT_NOTES[] = {
+        "Waits until every job is transferred, in error or ended. Status 0 means that all",
+        "arrived, 3 that one is in error, 4 that the time ran out.",
+        NULL,
+};
+
+static const Verb VERBS[] = {
+        {"get", NULL, "one-shot", "URL… [-o FILE | -d DIR | URL=FILE…]",
+         "download now, wait, complete",
+         SETTINGS | BIT(OPT_OUTPUT) | BIT(OPT_DIRECTORY) | BIT(OPT_FROM) | BIT(OPT_FORCE) |
+                 BIT(OPT_DETACH) | BIT(OPT_WAIT) | BIT(OPT_NAME),
+         0, VERB_ARGS_ANY, verb_get, GET_NOTES},
+        {"list", "ls", "look", "[PATTERN…]", "table of jobs (the default)", 0, 0, VERB_ARGS_ANY,
+         verb_list, LIST_NOTES},
+        {"show", "info", "look", "JOB…", "everything about a job", BIT(OPT_FIELDS), 1,
+         VERB_ARGS_ANY, verb_show, SHOW_NOTES},
+        {"files", NULL, "look", "JOB", "files of a job", 0, 1, 1, verb_files, JOB_NOTES},
+        {"watch", NULL, "look", "[JOB…]", "events, one line each, until Ctrl-C", 0, 0,
+         VERB_ARGS_ANY, verb_watch, JOB_NOTES},
+        {"status", NULL, "look", "", "the service: version, limits, network, counts", 0, 0, 0,
+         verb_status, NULL},
+        {"create", NULL, "build", "NAME", "new suspended job",
+         SETTINGS | BIT(OPT_TYPE) | BIT(OPT_AUTO_COMPLETE), 1, 1, verb_create, CREATE_NOTES},
+        {"add", NULL, "build", "JOB [URL [FILE]]", "more files for a job",
+         BIT(OPT_FROM) | BIT(OPT_DIRECTORY) | BIT(OPT_FORCE), 1, 3, verb_add, ADD_NOTES},
+        {"resume", "start", "run", "JOB…", "let a job run", BIT(OPT_WAIT), 1, VERB_ARGS_ANY,
+         verb_resume, JOB_NOTES},
+        {"pause", "suspend", "run", "JOB…", "stop a job, keep its bytes", 0, 1, VERB_ARGS_ANY,
+         verb_pause, JOB_NOTES},
+        {"complete", NULL, "run", "JOB… | --all", "keep finished files, end the job",
+         BIT(OPT_ALL) | BIT(OPT_DRY_RUN) | BIT(OPT_YES), 0, VERB_ARGS_ANY, verb_complete,
+         COMPLETE_NOTES},
+        {"cancel", "rm", "run", "JOB… | --all", "drop everything, end the job",
+         BIT(OPT_ALL) | BIT(OPT_DRY_RUN) | BIT(OPT_YES), 0, VERB_ARGS_ANY, verb_cancel,
+         CANCEL_NOTES},
+        {"wait", NULL, "run", "JOB…", "block until jobs are done", BIT(OPT_WAIT), 1, VERB_ARGS_ANY,
+         verb_wait, WAIT_NOTES},
+        {"set", NULL, "change", "JOB… OPTION…", "name, priority, retry, proxy, …",
+         SETTINGS | BIT(OPT_NAME) | BIT(OPT_AUTO_COMPLETE) | BIT(OPT_DRY_RUN), 1, VERB_ARGS_ANY,
+         verb_set, SET_NOTES},
+        {"help", NULL, "help", "[VERB]", "this text, or that of a verb", 0, 0, 1, verb_help, NULL},
+        {"version", NULL, "help", "", "versions of program and library", 0, 0, 0, verb_version,
+         NULL},
+        {"__complete", NULL, NULL, "WORD…", "candidates for the shell's completion", 0, 0,
+         VERB_ARGS_ANY, verb_candidates, NULL},
+        {0},
+};
+
+static const char *const LATER[] = {
+        "put",   "reply",  "top",    "log",        "cred", "notify",
+        "chown", "export", "import", "completion", NULL,
+};
+
+const Verb *verbs_table(void)
+{
+        return VERBS;
+}
+
+const Verb *verbs_find(const char *word)
+{
+        for (const Verb *verb = VERBS; verb->name; verb++)
+                if (str_equal(verb->name, word) || (verb->alias && str_equal(verb->alias, word)))
+                        return verb;
+        return NULL;
+}
+
+bool verb_is_later(const char *word)
+{
+        for (const char *const *later = LATER; *later; later++)
+                if (str_equal(*later, word))
+                        return true;
+        return false;
+}
+
+int verbs_complain_unknown(const Out *out, const char *word)
+{
+        const char *words[2 * ARRAY_LEN(VERBS) + 1], *near;
+        size_t n = 0;
+
+        if (verb_is_later(word))
+                return message_usage(out, "bitsctl help lists what there is",
+                                     "%s is not available in this version", word);
+        for (const Verb *verb = VERBS; verb->name; verb++) {
+                if (!verb->group)
+                        continue;
+                words[n++] = verb->name;
+                if (verb->alias)
+                        words[n++] = verb->alias;
+        }
+        words[n] = NULL;
+        near = options_nearest(word, words);
+        if (near)
+                return message_usage(out, NULL, "no verb \"%s\"; did you mean \"%s\"?", word, near);
+        return message_usage(out, "bitsctl help lists them", "no verb \"%s\"", word);
+}
