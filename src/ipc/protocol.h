@@ -27,3 +27,6 @@ enum {
  * Calls of IPC_CALLBACK_INTERFACE to the client: Notify(ay job, u NotifyKind) → u HRESULT. */
 #define IPC_SIGNAL_CHANGED "Changed"
 #define IPC_CALL_NOTIFY "Notify"
+
+/* Kinds of Notify; the values are those of the engine's NotifyKind. */
+enum { IPC_NOTIFY_TRANSFERRED = 1, IPC_NOTIFY_ERROR = 2, IPC_NOTIFY_MODIFICATION = 3 };

@@ -49,7 +49,7 @@ static void line_hang_up(Line *line)
 {
         if (pthread_mutex_trylock(&line->lock) != 0)
                 return;
-        line->bus = sd_bus_unref(line->bus);
+        line->bus = sd_bus_close_unref(line->bus);
         (void) pthread_mutex_unlock(&line->lock);
 }
 
@@ -90,7 +90,7 @@ static Line *lock_line(bits_client *c)
 
 static void hang_up(Line *line)
 {
-        line->bus = sd_bus_unref(line->bus);
+        line->bus = sd_bus_close_unref(line->bus);
 }
 
 HRESULT client_new(const bits_options *options, bits_client **ret)

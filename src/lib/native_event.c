@@ -73,7 +73,7 @@ static void drop_bus(bits_events *ev)
         ev->request = sd_bus_slot_unref(ev->request);
         if (ev->bus && ev->bus_events)
                 (void) epoll_ctl(ev->epoll_fd, EPOLL_CTL_DEL, sd_bus_get_fd(ev->bus), NULL);
-        ev->bus = sd_bus_unref(ev->bus);
+        ev->bus = sd_bus_close_unref(ev->bus);
         ev->bus_events = 0;
 }
 
