@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_notifier.h"
+
+#include "base/guid.h"
+#include "engine/job_state.h"
+
+void fake_notifier_init(FakeNotifier *n, const FakeStore *store)
+{
+        *n = (FakeNotifier){.store = store};
+}
+
+static void fake_reply(void *ctx, uint64_t token, HRESULT hr)
+{
+        FakeNotifier *n = ctx;
+
+        if (n->dead)
+                return;
+        if (token >= FAKE_TOKENS || n->answered[token]) {
+                n->violation = "a call was answered twice";
+                return;
+        }
+        n->answered[token] = true;
+        n->answers[token] = hr;
+}
+
+static FakeSeen *find_seen(FakeNotifier *n, const Job *job, bool *ret_new)
+{
+        *ret_new = false;
+        for (uint32_t i = 0; i < n->seen_len; i++)
+                if (guid_equal(&n->seen[i].job, &job->id))
+                        return &n->seen[i];
+        *ret_new = true;
+        if (n->seen_len == FAKE_SEEN)
+                n->seen_len = 0; /* old ones are forgotten, which only loses checks */
+        n->seen[n->seen_len] = (FakeSeen){.job = job->id, .state = job->status.state};
+        return &n->seen[n->seen_len++];
+}
+
+static bool is_in_table(BG_JOB_STATE from, BG_JOB_STATE to)
+{
+        for (int event = 0; event < JOB_EVENT_MAX; event++) {
+                const JobRow *row = job_state_row(from, (JobEvent) event);
+
+                if (row->kind == JOB_ROW_MOVE && row->to == to)
+                        return true;
+        }
+        return false;
+}
+
+/* States that a restart would not find by itself have to be in the store before they are told. */
+static bool is_stored(const FakeNotifier *n, const Job *job)
+{
+        const Job *stored = fake_store_job(n->store, &job->id);
+
+        return job->status.state == BG_JOB_STATE_QUEUED || job_state_is_active(job->status.state) ||
+               (stored && stored->status.state == job->status.state);
+}
+
+static void fake_changed(void *ctx, const Job *job, bool state_changed)
+{
+        FakeNotifier *n = ctx;
+        bool is_new;
+        FakeSeen *seen;
+
+        if (n->dead)
+                return;
+        n->changes++;
+        seen = find_seen(n, job, &is_new);
+        seen->changes++;
+        if (!is_new && seen->state != job->status.state) {
+                if (!state_changed)
+                        n->violation = "a change of state was not told as one";
+                if (!is_in_table(seen->state, job->status.state))
+                        n->violation = "a transition outside the table";
+        }
+        seen->state = job->status.state;
+        if (n->store && !is_stored(n, job))
+                n->violation = "told before it was stored";
+}
+
+static int fake_deliver(void *ctx, uint64_t client, uint64_t delivery, const Job *job,
+                        NotifyKind kind)
+{
+        FakeNotifier *n = ctx;
+        FakeDelivery *free_slot = NULL;
+        uint32_t of_owner = 0;
+
+        if (n->dead)
+                return 0;
+        if (n->deliver_error < 0)
+                return n->deliver_error;
+        for (int i = 0; i < FAKE_DELIVERIES; i++) {
+                FakeDelivery *d = &n->deliveries[i];
+
+                if (d->id == 0)
+                        free_slot = free_slot ? free_slot : d;
+                else
+                        of_owner += d->owner_uid == job->owner_uid;
+        }
+        if (of_owner >= MAX_NOTIFICATIONS_PER_USER)
+                n->violation = "five notifications of one user";
+        if (kind != NOTIFY_MODIFICATION && job->status.undelivered != kind)
+                n->violation = "an event that is not the job's";
+        if (!free_slot)
+                return -1;
+        *free_slot = (FakeDelivery){delivery, client, job->owner_uid, job->id, kind};
+        n->delivered[kind]++;
+        return 0;
+}
+
+NotifierPort fake_notifier_port(FakeNotifier *n)
+{
+        return (NotifierPort){
+                .reply = fake_reply,
+                .changed = fake_changed,
+                .deliver = fake_deliver,
+                .ctx = n,
+        };
+}
+
+void fake_notifier_forget(FakeNotifier *n)
+{
+        n->seen_len = 0;
+        for (int i = 0; i < FAKE_DELIVERIES; i++)
+                n->deliveries[i].id = 0;
+}
+
+FakeDelivery *fake_notifier_find(FakeNotifier *n, NotifyKind kind)
+{
+        FakeDelivery *oldest = NULL;
+
+        for (int i = 0; i < FAKE_DELIVERIES; i++) {
+                FakeDelivery *d = &n->deliveries[i];
+
+                if (d->id != 0 && (kind == NOTIFY_NONE || d->kind == kind) &&
+                    (!oldest || d->id < oldest->id))
+                        oldest = d;
+        }
+        return oldest;
+}
+
+uint32_t fake_notifier_outstanding(const FakeNotifier *n)
+{
+        uint32_t count = 0;
+
+        for (int i = 0; i < FAKE_DELIVERIES; i++)
+                count += n->deliveries[i].id != 0;
+        return count;
+}
+
+uint64_t fake_notifier_take(FakeDelivery *d)
+{
+        uint64_t id = d->id;
+
+        d->id = 0;
+        return id;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The notifier port as a record: answers, changes and deliveries. It checks what every listener
+ * may rely on: one answer per token, states that follow each other as the table says, nothing
+ * told before it is stored, four deliveries per user at most. */
+#pragma once
+
+#include "base/list.h"
+#include "engine/port/notifier.h"
+#include "fake_store.h"
+
+enum { FAKE_TOKENS = 4096, FAKE_DELIVERIES = 256, FAKE_SEEN = 1024 };
+
+typedef struct FakeDelivery {
+        uint64_t id; /* 0 = free */
+        uint64_t client;
+        uint32_t owner_uid;
+        GUID job;
+        NotifyKind kind;
+} FakeDelivery;
+
+typedef struct FakeSeen { /* last state told of a job */
+        GUID job;
+        BG_JOB_STATE state;
+        uint32_t changes;
+} FakeSeen;
+
+typedef struct FakeNotifier {
+        const FakeStore *store; /* NULL = no check */
+        bool answered[FAKE_TOKENS];
+        HRESULT answers[FAKE_TOKENS];
+        FakeDelivery deliveries[FAKE_DELIVERIES]; /* outstanding */
+        FakeSeen seen[FAKE_SEEN];
+        uint32_t seen_len;
+        uint32_t delivered[NOTIFY_KIND_MAX];
+        uint32_t changes;
+        int deliver_error; /* negative errno of every delivery, 0 = none */
+        bool dead;
+        const char *violation;
+} FakeNotifier;
+
+void fake_notifier_init(FakeNotifier *n, const FakeStore *store);
+NotifierPort fake_notifier_port(FakeNotifier *n);
+/* A new process: what was told before does not count, and nothing is outstanding. */
+void fake_notifier_forget(FakeNotifier *n);
+
+/* The oldest outstanding delivery of a kind (NOTIFY_NONE = any); NULL when none. */
+FakeDelivery *fake_notifier_find(FakeNotifier *n, NotifyKind kind);
+uint32_t fake_notifier_outstanding(const FakeNotifier *n);
+/* Takes it off the record; answer the manager with the returned number. */
+uint64_t fake_notifier_take(FakeDelivery *d);

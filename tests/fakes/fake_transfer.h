@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The transfer port in the hands of a test: operations are recorded, and events are sent when the
+ * test says so, either one by one (fake_op_*) or by a random walk with faults
+ * (fake_transfer_step). It checks what the engine promises: what is resumed is there, two
+ * operations never share a file, nothing is published or removed before the intent is durable,
+ * and nothing is published that is not whole. */
+#pragma once
+
+#include "base/list.h"
+#include "engine/manager.h"
+#include "fake_disk.h"
+#include "fake_random.h"
+#include "fake_store.h"
+
+typedef enum FakeOpKind { FAKE_FILE, FAKE_SYNC, FAKE_PUBLISH, FAKE_DISCARD } FakeOpKind;
+
+typedef struct FakeOpFile { /* a file to publish */
+        uint32_t index;
+        char *local;
+        char *etag;
+        uint64_t size;
+} FakeOpFile;
+
+typedef struct FakeOp {
+        uint64_t op;
+        FakeOpKind kind;
+        GUID job;
+        uint32_t file; /* FAKE_FILE */
+        char *remote;
+        bool stopped; /* a stop was asked for */
+        uint8_t stage;
+        uint32_t version;
+        uint64_t size;
+        FakeOpFile *files; /* FAKE_PUBLISH */
+        uint32_t files_len;
+        uint32_t published;
+        HRESULT first_failure;
+        int32_t failed_file;
+        List in_all;
+} FakeOp;
+
+/* Odds in 1000 per step of an operation. */
+typedef struct FakeFaults {
+        uint32_t connect, reset, transient_status, fatal_status, disk_full, changed, worker,
+                sync_lost, sync, publish, discard, start;
+} FakeFaults;
+
+typedef struct FakeTransfer {
+        FakeDisk *disk;
+        const FakeStore *store; /* for the check of intents; NULL = no check */
+        List ops;               /* FakeOp.in_all, oldest first */
+        uint32_t ops_len;
+        FakeRandom *random;
+        FakeFaults faults;
+        HRESULT destination; /* answer of check_destination */
+        uint32_t destination_asked;
+        int start_error; /* negative errno of the next start, once */
+        bool dead;       /* the process is gone: calls do nothing */
+        const char *violation;
+} FakeTransfer;
+
+void fake_transfer_init(FakeTransfer *t, FakeDisk *disk, const FakeStore *store, FakeRandom *r);
+void fake_transfer_done(FakeTransfer *t);
+TransferPort fake_transfer_port(FakeTransfer *t);
+/* The process ended: nothing runs any more, and calls do nothing until the next init. */
+void fake_transfer_drop_ops(FakeTransfer *t);
+
+/* The oldest running operation of a kind, optionally of one job (NULL = any); NULL when none. */
+FakeOp *fake_transfer_find(const FakeTransfer *t, FakeOpKind kind, const GUID *job);
+FakeOp *fake_transfer_find_file(const FakeTransfer *t, const GUID *job, uint32_t file);
+uint32_t fake_transfer_count(const FakeTransfer *t, FakeOpKind kind, const GUID *job);
+
+/* One event each; those that end the operation free it. */
+void fake_op_connected(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_meta(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_progress(FakeTransfer *t, Manager *m, FakeOp *op, uint64_t done, uint64_t synced);
+void fake_op_done(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_failed(FakeTransfer *t, Manager *m, FakeOp *op, const JobError *error);
+void fake_op_stopped(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_synced(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr, int32_t file);
+void fake_op_publish_next(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr);
+void fake_op_published(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_discarded(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr);
+
+/* The next event of some operation by the dice. False when nothing runs. */
+bool fake_transfer_step(FakeTransfer *t, Manager *m);
+/* Every operation of every worker ends with BITS_E_WORKER_LOST. */
+void fake_transfer_lose_worker(FakeTransfer *t, Manager *m);
