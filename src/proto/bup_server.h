@@ -120,7 +120,8 @@ void bup_server_ping(BupAck *ret);
  * empty data file created, before the Ack leaves; if that fails, bup_refuse() instead. `id` is
  * canonical. */
 _must_use_ bool bup_server_create(const BupServerRules *rules, const BupServerFacts *facts,
-                                  const char *id, BupSession *ret_session, BupAck *ret_ack);
+                                  const BupRequest *request, const char *id,
+                                  BupSession *ret_session, BupAck *ret_ack);
 /* Answers a packet for a session that is not there. */
 void bup_server_unknown(BupAck *ret);
 
