@@ -74,6 +74,7 @@ static int errno_from_result(sqlite3 *handle, int rc)
                 return -EINVAL;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
+        case SQLITE_ERROR: /* our own SQL against a file that claims to be ours */
                 return -EUCLEAN;
         case SQLITE_IOERR:
                 if (rc == SQLITE_IOERR_NOMEM)
@@ -93,11 +94,11 @@ int db_fail(Db *db, int rc)
 
         if (r == 0)
                 return 0;
-        db->rc = rc;
-        if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+        if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR)
                 db->damaged = true;
-        (void) snprintf(db->detail, sizeof(db->detail), "%s",
-                        db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+        db->rc = rc;
+        str_copy(db->detail, sizeof(db->detail),
+                 db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
         return r;
 }
 
@@ -150,7 +151,7 @@ static int enter_wal_mode(Db *db)
                 return r;
         rc = sqlite3_step(stmt);
         if (rc != SQLITE_ROW)
-                return db_fail(db, rc == SQLITE_DONE ? SQLITE_ERROR : rc);
+                return db_fail(db, rc == SQLITE_DONE ? SQLITE_INTERNAL : rc);
         mode = sqlite3_column_text(stmt, 0);
         if (!mode || !str_equal((const char *) mode, "wal")) {
                 str_copy(db->detail, sizeof(db->detail), "write-ahead log refused");
@@ -205,12 +206,8 @@ int db_exec(Db *db, const char *sql)
 
 int db_prepare(Db *db, const char *sql, sqlite3_stmt **ret)
 {
-        int rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
-
-        /* Our own text against a schema that claims to be ours: the schema is at fault. */
-        if (rc == SQLITE_ERROR)
-                return db_damage(db, "%s", sqlite3_errmsg(db->handle));
-        return db_fail(db, rc);
+        return db_fail(
+                db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL));
 }
 
 int db_run(Db *db, sqlite3_stmt *stmt)

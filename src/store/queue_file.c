@@ -186,19 +186,24 @@ static int read_boot(Db *db, char ret[BOOT_ID_BYTES])
         return 0;
 }
 
+/* SQLite opens what it may not write, begins transactions on it, and fails at the first row. */
+static int check_writable(Db *db, const char *path)
+{
+        if (sqlite3_db_readonly(db->handle, "main") == 0)
+                return 0;
+        if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+                return -errno;
+        return db_damage(db, "the header forbids writing");
+}
+
 static int apply_schema(Db *db, StoreStatus *status)
 {
         SchemaVerdict verdict;
         int r;
 
         r = schema_apply(db, schema_steps(), &verdict, &status->version);
-        if (r < 0) {
-                /* Our file, open for writing, and yet its header forbids writing to it. */
-                if ((db->rc & 0xff) == SQLITE_READONLY &&
-                    sqlite3_db_readonly(db->handle, "main") == 0)
-                        return db_damage(db, "the header forbids writing");
+        if (r < 0)
                 return r;
-        }
         if (verdict == SCHEMA_NEWER) {
                 status->outcome = STORE_NEWER;
                 (void) snprintf(db->detail, sizeof(db->detail),
@@ -218,6 +223,8 @@ static int open_and_read(const char *path, StoreStatus *status, QueueFile *queue
 
         status->outcome = STORE_FAILED;
         r = db_open(db, path);
+        if (r == 0)
+                r = check_writable(db, path);
         if (r == 0)
                 r = apply_schema(db, status);
         if (r == 0)

@@ -22,7 +22,10 @@ static void must(bool ok, const char *what)
 
 void rig_make_dir(char ret_path[RIG_PATH_BYTES])
 {
-        (void) snprintf(ret_path, RIG_PATH_BYTES, "/tmp/bitsd-store-XXXXXX");
+        const char *tmp = getenv("TMPDIR");
+
+        (void) snprintf(ret_path, RIG_PATH_BYTES, "%s/bitsd-store-XXXXXX",
+                        tmp && strlen(tmp) < 32 ? tmp : "/tmp");
         must(mkdtemp(ret_path), "mkdtemp");
 }
 
