@@ -25,6 +25,7 @@ typedef struct Pending {
         sd_bus_message *message;
         const char *method; /* of the table of methods */
         char subject[CALL_SUBJECT_BYTES];
+        char state[CALL_DETAIL_BYTES]; /* what the job was when it was asked; "" not known */
 } Pending;
 
 /* A callback that the client has not answered yet. */
@@ -79,7 +80,10 @@ HRESULT notifier_defer(Notifier *n, Call *call, uint64_t *ret_token)
         }
         list_append(&n->pending, &p->link);
         p->message = sd_bus_message_ref(call->message);
+        /* Words for the answer, which is made where the engine cannot be asked. */
         (void) call_subject(call, p->subject);
+        call_explain_state(call);
+        (void) str_copy(p->state, sizeof(p->state), call->detail);
         c->calls_pending++;
         call->is_deferred = true;
         *ret_token = p->token;
@@ -94,7 +98,8 @@ static int make_answer(const Pending *p, HRESULT hr, sd_bus_message **ret)
         if (FAILED(hr))
                 return sd_bus_message_new_method_errorf(
                         p->message, ret, error_name_format(hr, name), "%s",
-                        call_error_text(p->method, p->subject, hr, "", text));
+                        call_error_text(p->method, p->subject, hr,
+                                        hr == BG_E_INVALID_STATE ? p->state : "", text));
         r = sd_bus_message_new_method_return(p->message, ret);
         return r < 0 ? r : sd_bus_message_append(*ret, "u", (uint32_t) hr);
 }

@@ -84,7 +84,8 @@ static bool parse_fd(const char *text, int *ret)
 {
         uint32_t fd;
 
-        if (parse_u32(text, &fd) < 0 || fd > INT_MAX || fcntl((int) fd, F_GETFD) < 0)
+        /* Inherited on purpose, but not for the programs that we start. */
+        if (parse_u32(text, &fd) < 0 || fd > INT_MAX || fcntl((int) fd, F_SETFD, FD_CLOEXEC) < 0)
                 return false;
         *ret = (int) fd;
         return true;

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/app.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "daemon/app_paths.h"
+#include "daemon/bus_server.h"
+#include "daemon/client.h"
+#include "daemon/config.h"
+#include "daemon/idle.h"
+#include "daemon/instance.h"
+#include "daemon/listen.h"
+#include "daemon/notifier.h"
+#include "daemon/queue_store.h"
+#include "daemon/turn.h"
+#include "daemon/watch.h"
+#include "daemon/worker_path.h"
+#include "daemon/worker_pool.h"
+#include "netmon/netmon.h"
+
+#define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
+#define ESCAPED_MAX_BYTES 4 /* of one byte, as \xNN */
+
+/* In the order of creation; app_stop() goes backwards. */
+typedef struct App {
+        const Options *options;
+        AppPaths paths;
+        StateLock lock;
+        Config config;
+        sd_event *loop;
+        QueueStore *store;
+        WorkerPool *pool;
+        Netmon *netmon;
+        Idle *idle;
+        Listener *listener;
+        Service service;      /* owns nothing: its members are released here too */
+        char *state_dir_text; /* as UTF-8, whatever the path is made of */
+        char *store_note_text;
+} App;
+
+/* ---- what comes in ---- */
+
+static void on_transfer_event(void *ctx, const TransferEvent *ev)
+{
+        App *app = ctx;
+
+        manager_transfer_event(app->service.manager, ev);
+        turn_request(app->service.turn);
+}
+
+static void on_network(void *ctx, bool up)
+{
+        App *app = ctx;
+
+        log_info("network %s", up ? "up" : "down");
+        manager_network_changed(app->service.manager, up);
+        turn_request(app->service.turn);
+}
+
+static void on_accepted(void *ctx, int take_fd, const Peer *peer)
+{
+        App *app = ctx;
+        int r = clients_add(app->service.clients, take_fd, peer);
+
+        if (r == -EUSERS)
+                log_warning("connection of pid %ld closed: there are %u already", (long) peer->pid,
+                            clients_count(app->service.clients));
+        else if (r < 0)
+                log_warning("connection of pid %ld closed: %s", (long) peer->pid, strerror(-r));
+}
+
+static void on_client_ended(void *ctx, Client *c)
+{
+        Service *s = ctx;
+
+        watch_client_ended(s->watch, c);
+        notifier_client_ended(s->notifier, c);
+        turn_request(s->turn);
+}
+
+/* The idle time is looked at after each turn of the engine. */
+static void on_count_changed(void *ctx)
+{
+        Service *s = ctx;
+
+        turn_request(s->turn);
+}
+
+static void after_turn(void *ctx)
+{
+        App *app = ctx;
+
+        watch_flush(app->service.watch);
+        idle_check(app->idle);
+}
+
+static void fill_random(void *ctx, void *data, size_t bytes)
+{
+        if (fd_random(data, bytes) < 0)
+                abort(); /* job ids that repeat would be worse */
+}
+
+/* ---- signals ---- */
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
+{
+        App *app = ctx;
+
+        log_info("leaving: %s", si->ssi_signo == SIGINT ? "interrupted" : "told to");
+        return sd_event_exit(app->loop, 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
+{
+        App *app = ctx;
+        Config fresh;
+
+        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                          (unsigned long long) clock_mono_usec(&app->service.clock));
+        if (config_load(app->options->config, &fresh) < 0) {
+                log_error("the configuration stays as it was");
+        } else {
+                config_done(&app->config);
+                app->config = fresh;
+                app->service.policy = fresh.policy;
+                manager_set_policy(app->service.manager, &fresh.policy);
+                turn_request(app->service.turn);
+                log_info("configuration read again");
+        }
+        (void) sd_notify(0, "READY=1");
+        return 0;
+}
+
+static void on_idle_expired(void *ctx)
+{
+        App *app = ctx;
+
+        if (!listener_retire(app->listener))
+                return;
+        log_info("leaving: nothing to do");
+        (void) sd_event_exit(app->loop, 0);
+}
+
+static int watch_signals(App *app)
+{
+        int r = sd_event_add_signal(app->loop, NULL, SIGTERM, on_terminate, app);
+
+        if (r >= 0)
+                r = sd_event_add_signal(app->loop, NULL, SIGINT, on_terminate, app);
+        if (r >= 0)
+                r = sd_event_add_signal(app->loop, NULL, SIGHUP, on_reload, app);
+        if (r >= 0)
+                r = sd_event_set_watchdog(app->loop, 1);
+        return r;
+}
+
+/* ---- start ---- */
+
+static int start_failed(const char *what, int r)
+{
+        log_error("cannot start %s: %s", what, strerror(-r));
+        return APP_EXIT_FAILURE;
+}
+
+static void tell_ready(const App *app)
+{
+        int fd = app->options->ready_fd;
+
+        if (fd < 0)
+                return;
+        if (fd_write_all(fd, "1", 1) < 0)
+                log_debug("whoever waited for us has gone");
+        (void) close(fd);
+}
+
+static int claim_instance(App *app, bool *ret_serve)
+{
+        const InstancePlace place = {
+                .lock_dir = app->paths.lock_dir,
+                .socket = app->paths.socket,
+                .socket_is_chosen = app->paths.socket_is_chosen,
+                .uid = app->service.uid,
+        };
+
+        *ret_serve = false;
+        switch (instance_claim(&place, app->options->if_needed, &app->lock)) {
+        case INSTANCE_OURS:
+                *ret_serve = true;
+                return APP_EXIT_OK;
+        case INSTANCE_SERVED:
+                tell_ready(app);
+                return APP_EXIT_OK;
+        case INSTANCE_TAKEN:
+                return APP_EXIT_TAKEN;
+        default:
+                return APP_EXIT_FAILURE;
+        }
+}
+
+/* Caller owns the result. NULL when out of memory. */
+static char *printable(const char *text)
+{
+        size_t bytes = strlen(text) * ESCAPED_MAX_BYTES + 1;
+        char *copy = mem_alloc(bytes);
+
+        return copy ? str_escape(copy, bytes, text) : NULL;
+}
+
+static int start_store(App *app)
+{
+        int r = queue_store_open(app->paths.lock_dir, app->options->no_persist, &app->store);
+
+        if (r < 0) /* it has been logged */
+                return r == -EBUSY ? APP_EXIT_TAKEN : APP_EXIT_FAILURE;
+        app->store_note_text = printable(queue_store_note(app->store));
+        app->state_dir_text = printable(app->paths.state_dir ? app->paths.state_dir : "");
+        if (!app->store_note_text || !app->state_dir_text)
+                return start_failed("the queue", -ENOMEM);
+        app->service.store_note = app->store_note_text;
+        app->service.state_dir = app->state_dir_text;
+        return APP_EXIT_OK;
+}
+
+static int start_pool(App *app)
+{
+        _cleanup_free_ char *worker = NULL;
+        int r = worker_path_find(&worker);
+
+        if (r < 0) {
+                log_error("the program bitsd-worker is not there; BITSD_WORKER can name it");
+                return APP_EXIT_FAILURE;
+        }
+        r = worker_pool_new(app->loop,
+                            &(WorkerPoolOptions){
+                                    .worker_path = worker,
+                                    .lock_fd = app->lock.shared_fd,
+                                    .config = &app->config.transfer,
+                                    .idle_usec = WORKER_IDLE_USEC,
+                            },
+                            on_transfer_event, app, &app->pool);
+        return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;
+}
+
+static int start_clients(App *app)
+{
+        Service *s = &app->service;
+        int r = clients_new(
+                &(ClientsOptions){
+                        .loop = s->loop,
+                        .uid = s->uid,
+                        .vtable = bus_server_vtable(),
+                        .ended = on_client_ended,
+                        .count_changed = on_count_changed,
+                        .ctx = s,
+                },
+                &s->clients);
+
+        if (r >= 0)
+                r = watch_new(s, &s->watch);
+        if (r >= 0)
+                r = notifier_new(s, &s->notifier);
+        return r < 0 ? start_failed("the connections", r) : APP_EXIT_OK;
+}
+
+static int start_engine(App *app)
+{
+        Service *s = &app->service;
+        const ManagerPorts ports = {
+                .store = queue_store_port(app->store),
+                .transfer = worker_pool_port(app->pool),
+                .notifier = notifier_port(s->notifier),
+                .random = {.fill = fill_random},
+                .clock = s->clock,
+        };
+        int r;
+
+        s->policy = app->config.policy;
+        s->manager = manager_new(&ports, &s->policy);
+        if (!s->manager)
+                return start_failed("the queue", -ENOMEM);
+        r = manager_load(s->manager);
+        if (r < 0)
+                return start_failed("the queue", r);
+        r = turn_new(s, after_turn, app, &s->turn);
+        if (r >= 0)
+                r = netmon_new(s->loop, on_network, app, &app->netmon);
+        if (r >= 0)
+                r = idle_new(s, app->options->idle_exit_sec, on_idle_expired, app, &app->idle);
+        return r < 0 ? start_failed("the queue", r) : APP_EXIT_OK;
+}
+
+static int start_listening(App *app)
+{
+        _cleanup_free_ char *problem = NULL;
+        const ListenerOptions options = {
+                .loop = app->loop,
+                .uid = app->service.uid,
+                .path = app->paths.socket,
+                .path_is_chosen = app->paths.socket_is_chosen,
+                .accepted = on_accepted,
+                .ctx = app,
+        };
+        int r = listener_new(&options, &app->listener, &problem);
+
+        if (r < 0) {
+                log_error("cannot listen on %s: %s", app->paths.socket,
+                          problem ? problem : strerror(-r));
+                return r == -EADDRINUSE ? APP_EXIT_TAKEN : APP_EXIT_FAILURE;
+        }
+        r = state_lock_announce(&app->lock, listener_path(app->listener));
+        return r < 0 ? start_failed("the service", r) : APP_EXIT_OK;
+}
+
+static int app_start(App *app)
+{
+        static int (*const steps[])(App * app) = {
+                start_store, start_pool, start_clients, start_engine, start_listening,
+        };
+        int r = sd_event_new(&app->loop);
+
+        if (r >= 0)
+                r = watch_signals(app);
+        if (r < 0)
+                return start_failed("the event loop", r);
+        app->service.loop = app->loop;
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+                int status = steps[i](app);
+
+                if (status != APP_EXIT_OK)
+                        return status;
+        }
+        turn_request(app->service.turn);
+        return APP_EXIT_OK;
+}
+
+static int app_serve(App *app)
+{
+        ManagerCounts counts;
+        int r;
+
+        manager_counts(app->service.manager, &counts);
+        log_info("bitsd " BITSD_VERSION " listens on %s, jobs: %u", listener_path(app->listener),
+                 counts.jobs);
+        tell_ready(app);
+        (void) sd_notifyf(0, "READY=1\nSTATUS=Listening on %s", listener_path(app->listener));
+        r = sd_event_loop(app->loop);
+        (void) sd_notify(0, "STOPPING=1\nSTATUS=Leaving");
+        if (r < 0) {
+                log_error("event loop: %s", strerror(-r));
+                return APP_EXIT_FAILURE;
+        }
+        r = manager_flush(app->service.manager);
+        if (r < 0)
+                log_error("the last progress could not be stored: %s", strerror(-r));
+        return APP_EXIT_OK;
+}
+
+/* ---- end ---- */
+
+/* First the address is given up, so that a new service may start and wait for the workers; then
+ * the clients go, and what they were served by. */
+static void app_stop(App *app)
+{
+        Service *s = &app->service;
+
+        (void) listener_free(app->listener);
+        state_lock_leave(&app->lock);
+        (void) clients_free(s->clients);
+        s->clients = NULL;
+        (void) worker_pool_free(app->pool);
+        (void) netmon_free(app->netmon);
+        (void) idle_free(app->idle);
+        (void) turn_free(s->turn);
+        (void) manager_free(s->manager);
+        (void) notifier_free(s->notifier);
+        (void) watch_free(s->watch);
+        (void) queue_store_close(app->store);
+        (void) sd_event_unref(app->loop);
+        config_done(&app->config);
+        state_lock_done(&app->lock);
+        app_paths_done(&app->paths);
+        mem_free(app->state_dir_text);
+        mem_free(app->store_note_text);
+}
+
+int app_run(const Options *options)
+{
+        App app = {
+                .options = options,
+                .lock = STATE_LOCK_INIT,
+                .service = {.clock = CLOCK_SYSTEM, .uid = geteuid()},
+        };
+        bool serve = false;
+        int status;
+
+        app.service.started_mono = clock_mono_usec(&app.service.clock);
+        status = app_paths_prepare(options, app.service.uid, &app.paths);
+        if (status == APP_EXIT_OK)
+                status = claim_instance(&app, &serve);
+        if (serve) {
+                if (config_load(options->config, &app.config) < 0)
+                        status = APP_EXIT_CONFIG;
+                else
+                        status = app_start(&app);
+                if (status == APP_EXIT_OK)
+                        status = app_serve(&app);
+        }
+        app_stop(&app);
+        return status;
+}
