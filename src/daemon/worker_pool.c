@@ -346,6 +346,8 @@ static bool error_is_sound(const TransferEvent *ev)
 {
         bool failed = ev->kind == TRANSFER_FAILED || FAILED(ev->result);
 
+        if (ev->kind == TRANSFER_FILE_PUBLISHED) /* the error comes with PUBLISHED */
+                return ev->error.code == S_OK;
         return failed == (ev->error.code != S_OK) && (!failed || ev->error.code == ev->result);
 }
 

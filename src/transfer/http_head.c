@@ -53,12 +53,11 @@ static void feed_length(HttpHead *h, const char *value)
                 h->length_bytes = bytes;
 }
 
+/* One that cannot be read, or several, say nothing. */
 static void feed_range(HttpHead *h, const char *value)
 {
-        if (h->has_range || http_content_range_parse(value, &h->range) < 0)
-                h->malformed = true;
-        else
-                h->has_range = true;
+        h->has_range = !h->range_seen && http_content_range_parse(value, &h->range) == 0;
+        h->range_seen = true;
 }
 
 /* Only what RFC 9110 §8.8.3 allows inside the quotes, and of that only ASCII. */

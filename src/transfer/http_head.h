@@ -23,7 +23,8 @@ typedef struct HttpHead {
         bool keeps_framing; /* HTTP/2 or later: the end of the body is marked by the protocol */
         bool chunked;
         bool malformed; /* fields contradict each other or cannot be read */
-        bool has_range; /* Content-Range is there and well-formed */
+        bool has_range; /* Content-Range is there, once and well-formed */
+        bool range_seen;
         HttpContentRange range;
         uint64_t length_bytes;      /* Content-Length, BG_SIZE_UNKNOWN when none counts */
         char etag[HTTP_ETAG_BYTES]; /* strong ones only, with quotes; "" when none */
