@@ -128,6 +128,25 @@ void cli_connection_options(const Cli *cli, bits_options *ret)
         };
 }
 
+/* Nobody listens and the service may not be started: by our own wish, or by the user's. */
+static void complain_not_running(const Cli *cli, HRESULT hr, bool own_wish)
+{
+        const char *env = getenv("BITSD_AUTOSTART");
+        Message m = {
+                .what = "cannot reach the transfer service",
+                .why = bits_last_message(),
+                .code = hr,
+                .hint = "start it: bitsd --user",
+        };
+
+        if (own_wish && !(env && str_equal(env, "0"))) {
+                m.what = "the transfer service is not running";
+                m.why = NULL;
+                m.hint = "it starts when it is needed: bitsctl list";
+        }
+        message_print(&cli->out, &m);
+}
+
 static int connect_with(Cli *cli, bool no_autostart)
 {
         bits_options options;
@@ -140,7 +159,11 @@ static int connect_with(Cli *cli, bool no_autostart)
         hr = bits_connect(&options, &cli->client);
         if (SUCCEEDED(hr))
                 return STATUS_OK;
-        (void) message_call_failed(&cli->out, hr, "cannot reach the transfer service", NULL);
+        if (hr == HRESULT_FROM_WIN32(ERROR_SERVICE_DISABLED))
+                complain_not_running(cli, hr, no_autostart);
+        else
+                (void) message_call_failed(&cli->out, hr, "cannot reach the transfer service",
+                                           NULL);
         return STATUS_NO_SERVICE;
 }
 
@@ -166,7 +189,7 @@ static bool answer_is_yes(void)
         bool yes;
 
         yes = getline(&line, &room, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
-        free(line); /* getline's own memory */
+        mem_free(line); /* malloc-compatible, as getline's is */
         return yes;
 }
 
@@ -176,8 +199,8 @@ bool cli_confirm(Cli *cli, const char *question, int *ret_status)
                 return true;
         if (!cli->out.talk_tty || options_has(cli->opt, OPT_NO_INPUT) ||
             !stream_is_terminal(stdin)) {
-                *ret_status = message_usage(&cli->out, "add --yes when you mean it",
-                                            "not without being asked: %s", question);
+                *ret_status = message_usage(&cli->out, "say so beforehand: --yes",
+                                            "nobody to ask: %s", question);
                 return false;
         }
         (void) fprintf(cli->out.talk, "%s [y/N] ", question); /* our own words only */

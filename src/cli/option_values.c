@@ -3,8 +3,11 @@
 
 #include <stddef.h>
 
+#include "base/alloc.h"
 #include "base/parse.h"
 #include "base/str.h"
+
+#include "must.h"
 
 typedef struct Word {
         const char *text;
@@ -42,22 +45,39 @@ static const Word COLOURS[] = {
         {NULL, 0},
 };
 
-static void value_error(UsageError *error, OptId id, const char *value)
+static void value_error(UsageError *error, OptId id, const char *value, const char *wanted)
 {
-        const OptSpec *spec = options_spec(id);
+        usage_error_set(error, NULL, "--%s cannot be \"%s\"; it is %s", options_spec(id)->name,
+                        value, wanted);
+}
 
-        usage_error_set(error, NULL, "--%s cannot be \"%s\": %s", spec->name, value, spec->help);
+/* "auto, always or never". */
+static char *list_words(const Word *words)
+{
+        Buf list;
+
+        buf_init(&list, 256); /* errors stick to the buffer */
+        for (const Word *w = words; w->text; w++)
+                (void) buf_printf(&list, "%s%s",
+                                  w == words  ? ""
+                                  : w[1].text ? ", "
+                                              : " or ",
+                                  w->text);
+        return must_take_str(&list);
 }
 
 static bool read_word(const Word *words, OptId id, const char *value, int *ret, UsageError *error)
 {
-        for (; words->text; words++) {
-                if (!str_equal(words->text, value))
+        _cleanup_free_ char *list = NULL;
+
+        for (const Word *w = words; w->text; w++) {
+                if (!str_equal(w->text, value))
                         continue;
-                *ret = words->value;
+                *ret = w->value;
                 return true;
         }
-        value_error(error, id, value);
+        list = list_words(words);
+        value_error(error, id, value, list);
         return false;
 }
 
@@ -67,10 +87,7 @@ static void read_duration(OptId id, const char *value, uint64_t max_sec, uint64_
         uint64_t sec;
 
         if (parse_duration(value, &sec) < 0 || sec > max_sec)
-                usage_error_set(error, NULL,
-                                "--%s cannot be \"%s\": a time is written as 90, 90s, 15m, 2h or "
-                                "14d",
-                                options_spec(id)->name, value);
+                value_error(error, id, value, "a time such as 90, 90s, 15m, 2h or 14d");
         else
                 *ret = sec;
 }
@@ -188,12 +205,12 @@ void option_set_value(Options *o, OptId id, const char *value, UsageError *error
                 break;
         case OPT_FILES_IN_FLIGHT:
                 if (parse_u32(value, &o->files_in_flight) < 0)
-                        value_error(error, id, value);
+                        value_error(error, id, value, "a number");
                 break;
         case OPT_AUTO_COMPLETE:
                 o->auto_complete = true;
                 if (value && parse_bool(value, &o->auto_complete) < 0)
-                        value_error(error, id, value);
+                        value_error(error, id, value, "yes or no");
                 break;
         default: /* a flag: that it was given says it all */
                 break;

@@ -137,6 +137,8 @@ const Json *json_find(const Json *json, const char *path)
         const char *dot = strchr(path, '.');
         size_t len = dot ? (size_t) (dot - path) : strlen(path);
 
+        if (json->kind == JSON_NULL)
+                return json; /* what is not there has no parts either */
         if (json->kind != JSON_OBJECT)
                 return NULL;
         for (const Json *child = json->first; child; child = child->next)

@@ -29,7 +29,8 @@ void json_add_take(Json *to, const char *key, Json *child);      /* takes child 
 Json *json_add_object(Json *to, const char *key);                /* gives the new child */
 Json *json_add_array(Json *to, const char *key);
 
-/* The value at a path such as "progress.bytes"; NULL when there is none. Borrowed. */
+/* The value at a path such as "progress.bytes", also null where the path goes through null; NULL
+ * when there is no such path. Borrowed. */
 const Json *json_find(const Json *json, const char *path);
 /* Appends the paths of all values that hold no further keys, separated by ", ". */
 void json_append_paths(const Json *json, Buf *to);

@@ -128,7 +128,6 @@ static int complain_none(Cli *cli, const char *word)
         _cleanup_free_ char *text = must(mem_printf("no job \"%s\"", word));
         Message m = {
                 .what = text,
-                .why = bits_error_text(BG_E_NOT_FOUND),
                 .code = BG_E_NOT_FOUND,
                 .hint = "see your jobs: bitsctl list",
         };

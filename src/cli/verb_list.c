@@ -103,7 +103,7 @@ static void add_numbers(Table *table, const bits_job_info *job)
                 table_cell(table, "-");
         else
                 table_take_cell(table, must(mem_printf("%d%%", percent)), CELL_PLAIN);
-        if (job->bytes_total == BG_SIZE_UNKNOWN)
+        if (job->bytes_total == BG_SIZE_UNKNOWN || job->files_total == 0)
                 table_cell(table, "-");
         else
                 table_cell(table, str_format_size(text, sizeof(text), job->bytes_total));

@@ -77,10 +77,14 @@ static void page_progress(Table *page, const bits_job_info *job)
         char pair[JOB_SIZE_BYTES], rate[JOB_SIZE_BYTES];
         Buf line;
 
+        if (job->files_total == 0) {
+                page_line(page, "progress", mem_strdup("no files yet"));
+                return;
+        }
         buf_init(&line, LINE_MAX_BYTES); /* errors stick to the buffer */
         (void) buf_append_str(&line,
                               format_size_pair(job->bytes_transferred, job->bytes_total, pair));
-        if (percent >= 0 && job->files_total > 0)
+        if (percent >= 0)
                 (void) buf_printf(&line, ", %d%%", percent);
         (void) buf_printf(&line, ", %" PRIu32 " of %" PRIu32 " file%s", job->files_transferred,
                           job->files_total, job->files_total == 1 ? "" : "s");

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A service in memory behind the functions of bits_native.h, for tests of bitsctl: a few jobs,
+ * simple rules, scripted failures and events. State is the process's: one test at a time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bits_native.h"
+
+enum {
+        FAKE_JOBS_MAX = 64,
+        FAKE_FILES_MAX = 64,
+        FAKE_EVENTS_MAX = 64,
+};
+
+/* Empties everything. */
+void fake_reset(void);
+/* A suspended job whose id begins with these eight digits. Borrowed: the test sets its fields. */
+bits_job_info *fake_add_job(const char *id8, const char *name);
+bits_job_info *fake_job(const char *name); /* NULL when there is none */
+size_t fake_job_count(void);
+void fake_add_file(bits_job_info *job, const char *remote, const char *local, uint64_t bytes,
+                   uint64_t bytes_total, bool completed);
+void fake_set_text(char **field, const char *text);
+
+/* The next call of the function (its name without "bits_") fails so. */
+void fake_fail(const char *function, HRESULT hr, const char *message);
+/* All calls that change something, as "pause 3f2a91c4\n…". */
+const char *fake_calls(void);
+
+/* Events, in the order in which bits_events_next() gives them. The function is called when its
+ * turn comes, may change jobs, and names the one to report in *ret_job. */
+typedef bits_event_kind (*fake_step)(bits_job_info **ret_job);
+void fake_add_step(fake_step step);
+/* Steps not yet taken. */
+size_t fake_steps_left(void);

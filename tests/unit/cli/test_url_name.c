@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/url_name.h"
+
+static void the_name_is_the_last_segment_made_safe(void **state)
+{
+        static const struct {
+                const char *url, *name;
+        } cases[] = {
+                {"https://dl.example/debian-12.iso", "debian-12.iso"},
+                {"https://dl.example/a/b/c.tar.gz", "c.tar.gz"},
+                {"https://dl.example/a?x=/y/z", "a"},
+                {"https://dl.example/a#frag/ment", "a"},
+                {"https://dl.example/a%20b%C3%BC", "a bü"},
+                {"https://dl.example/a+b", "a+b"},
+                {"https://dl.example/100%", "100%"},
+                {"https://dl.example/%zz", "%zz"},
+                {"https://dl.example/%", "%"},
+                {"https://dl.example/%4", "%4"},
+                {"https://user:pw@dl.example:8080/x", "x"},
+                {"file:///srv/x%31", "x1"},
+                {"/srv/100%25", "100%25"},
+                {"/srv/what?", "what_"},
+                {"https://dl.example/%2e%2e%2fetc%2fpasswd", "_._etc_passwd"},
+                {"https://dl.example/.bashrc", "_bashrc"},
+                {"https://dl.example/%2Ehidden", "_hidden"},
+                {"https://dl.example/a%0Ab%1b", "a_b_"},
+                {"https://dl.example/%2a%3f", "__"},
+                {"https://dl.example/%ff%fe", "%ff%fe"}, /* no text: stays as it is */
+                {"https://dl.example/a%00b", "a%00b"},
+                {"HTTP://dl.example/x", "x"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                _cleanup_free_ char *name = url_file_name(cases[i].url);
+
+                assert_non_null(name);
+                assert_string_equal(name, cases[i].name);
+        }
+}
+
+static void addresses_without_a_name_give_none(void **state)
+{
+        static const char *const cases[] = {
+                "https://dl.example",
+                "https://dl.example/",
+                "https://dl.example/a/",
+                "https://dl.example?x=/y",
+                "https://dl.example/?a/b",
+                "https://dl.example/a/..",
+                "https://dl.example/.",
+                "https://dl.example/%2e%2E",
+                "file:///",
+                "/",
+                "/srv/",
+                "",
+                "nothing",
+                "https://",
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+                assert_null(url_file_name(cases[i]));
+}
+
+static void a_name_has_at_most_255_bytes(void **state)
+{
+        char url[300] = "http://h/";
+        _cleanup_free_ char *name = NULL;
+
+        memset(url + 9, 'a', 255);
+        name = url_file_name(url);
+        assert_int_equal(strlen(name), 255);
+        url[9 + 255] = 'a';
+        assert_null(url_file_name(url));
+}
+
+static void a_file_is_split_off_only_where_that_is_plain(void **state)
+{
+        static const struct {
+                const char *word, *file;
+        } cases[] = {
+                {"https://a/x=out.bin", "out.bin"},
+                {"https://a/x=/srv/out.bin", "/srv/out.bin"},
+                {"https://a/x=./d/out.bin", "./d/out.bin"},
+                {"https://a/x=../out.bin", "../out.bin"},
+                {"https://a/k=v/x=out.bin", "out.bin"},
+                {"https://a/x=/srv/k=v/out", "/srv/k=v/out"},
+                {"/srv/in=out", "out"},
+                {"https://a/date=2024/part-0", NULL}, /* the "=" is the address's own */
+                {"https://a/x?file=out.bin", NULL},
+                {"https://a/x?f=/etc/passwd", NULL},
+                {"https://a/x#f=out", NULL},
+                {"https://a/x=", NULL},
+                {"https://a/x", NULL},
+                {"=out", NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                const char *equals = url_split_file(cases[i].word);
+
+                if (!cases[i].file)
+                        assert_null(equals);
+                else {
+                        assert_non_null(equals);
+                        assert_string_equal(equals + 1, cases[i].file);
+                }
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_name_is_the_last_segment_made_safe),
+                cmocka_unit_test(addresses_without_a_name_give_none),
+                cmocka_unit_test(a_name_has_at_most_255_bytes),
+                cmocka_unit_test(a_file_is_split_off_only_where_that_is_plain),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
