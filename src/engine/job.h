@@ -68,6 +68,7 @@ typedef struct JobRun {
         uint32_t dirty_len, dirty_cap;
         bool dirty_all; /* no memory for the list: look at all files */
         bool status_dirty;
+        bool harden; /* a whole file starts anew: stored durably before anything overwrites it */
 
         List ops; /* running transfers and the sync */
         uint32_t ops_len;

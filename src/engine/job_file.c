@@ -128,6 +128,8 @@ void job_file_restart(Job *job, JobFile *file)
 {
         job_file_keep(job, file, 0, 0);
         job_file_rewind(job, file);
+        job_file_mark_dirty(job, file);
+        job->run->harden = true;
 }
 
 void job_file_set_validators(JobFile *file, const char *etag, int64_t modified_sec)

@@ -26,7 +26,8 @@ FileFacts job_file_facts(const JobFile *file);
 void job_file_learn(Job *job, JobFile *file, const FileFacts *facts);
 /* Bytes kept of a file that is not done: PARTIAL, or PENDING when there are none. */
 void job_file_keep(Job *job, JobFile *file, uint64_t done_bytes, uint64_t synced_bytes);
-/* Everything kept is lost: the file starts from the beginning. */
+/* A whole file is lost: it starts from the beginning. The store must know before it does, or a
+ * crash would leave the new half under the old promise of being whole. */
 void job_file_restart(Job *job, JobFile *file);
 /* Replaces the validators; without memory they are dropped, which only costs a fresh start. */
 void job_file_set_validators(JobFile *file, const char *etag, int64_t modified_sec);

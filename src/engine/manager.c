@@ -41,8 +41,8 @@ Manager *manager_free(Manager *m)
                         mem_free(op);
         m->ops = hash_free(m->ops);
         notify_plan_done(&m->notify);
+        heap_done(&m->timers); /* its nodes live in the jobs */
         queue_done(&m->queue);
-        heap_done(&m->timers);
         mem_free(m);
         return NULL;
 }

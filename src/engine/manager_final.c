@@ -208,7 +208,6 @@ static void file_published(Manager *m, Job *job, const TransferEvent *ev)
         /* The temporary file is gone: only fetching it again helps, and Resume does that. */
         if (ev->result == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)) {
                 job_file_restart(job, file);
-                job_file_mark_dirty(job, file);
                 manager_mark_dirty(m, job);
         }
 }

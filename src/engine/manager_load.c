@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The start of the service: reads the queue and works out where each job stands. Nothing is
- * written here; what was found is re-derived the same way next time. */
+/* The start of the service: reads the queue and works out where each job stands. */
 #include <errno.h>
 
 #include "engine/job_file.h"
@@ -56,18 +55,28 @@ static int load_file(void *ctx, const GUID *job_id, JobFile *take_file)
         return 0;
 }
 
+static bool is_unsynced(const JobFile *file)
+{
+        if (file->state == FILE_PARTIAL)
+                return file->synced_bytes < file->done_bytes;
+        return file->state == FILE_DONE &&
+               (file->size_bytes == 0 || file->synced_bytes < file->size_bytes);
+}
+
 /* After a crash of the machine only what was brought to disk is there; of an empty file not even
- * the name. TRANSFERRED was stored after everything had been brought to disk. */
-static void distrust_unsynced(Job *job)
+ * the name. TRANSFERRED was stored after everything had been brought to disk. The first thing
+ * written from now on makes the store's file one of this boot, so this has to go with it. */
+static void distrust_unsynced(Manager *m, Job *job)
 {
         for (uint32_t i = 0; i < job->files_len; i++) {
                 JobFile *file = job->files[i];
 
-                if (file->state == FILE_PARTIAL && file->synced_bytes < file->done_bytes)
-                        job_file_keep(job, file, file->synced_bytes, file->synced_bytes);
-                else if (file->state == FILE_DONE &&
-                         (file->size_bytes == 0 || file->synced_bytes < file->size_bytes))
-                        job_file_keep(job, file, file->synced_bytes, file->synced_bytes);
+                if (!is_unsynced(file))
+                        continue;
+                job_file_keep(job, file, file->synced_bytes, file->synced_bytes);
+                job_file_mark_dirty(job, file);
+                manager_mark_dirty(m, job);
+                m->restated = true;
         }
 }
 
@@ -90,7 +99,7 @@ static void restart_job(Manager *m, Job *job, bool same_boot)
         uint64_t touched = job->status.modified_wall;
 
         if (!same_boot && job->status.state != BG_JOB_STATE_TRANSFERRED)
-                distrust_unsynced(job);
+                distrust_unsynced(m, job);
         job->run->synced = job->status.state == BG_JOB_STATE_TRANSFERRED;
         job->run->idle_usec = wall > touched ? wall - touched : 0;
         retry_after_restart(job, manager_now(m), wall);

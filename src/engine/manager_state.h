@@ -47,6 +47,7 @@ struct Manager {
         bool network_up;
         bool network_pending; /* jobs are still to be told of its last change */
         bool schedule;        /* something changed that the scheduler should see */
+        bool restated;        /* files that a restart of the machine shortened are not stored yet */
         uint32_t intents;     /* jobs with a final step under way */
         int store_error;
 };
@@ -73,7 +74,7 @@ void txn_save_dirty_files(Txn *t, Job *job);
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n);
 void txn_delete_job(Txn *t, const Job *job);
 _must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled back */
-/* The job as it is now in one transaction, with its dirty files when durable. */
+/* The job's view and its dirty files in one transaction. */
 _must_use_ int manager_save(Manager *m, Job *job, const Job *view, bool durable);
 /* The store now has everything of this job. */
 void manager_mark_clean(Job *job);

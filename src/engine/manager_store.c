@@ -3,14 +3,6 @@
 #include "engine/job_file.h"
 #include "engine/manager_state.h"
 
-void txn_begin(Txn *t, Manager *m)
-{
-        *t = (Txn){.m = m};
-        t->error = m->ports.store.begin(m->ports.store.ctx);
-        if (t->error < 0)
-                m->store_error = t->error;
-}
-
 static bool txn_ok(Txn *t, int r)
 {
         StorePort *store = &t->m->ports.store;
@@ -60,6 +52,18 @@ void txn_save_dirty_files(Txn *t, Job *job)
         (void) txn_ok(t, job_files_each_dirty(job, save_file, t));
 }
 
+void txn_begin(Txn *t, Manager *m)
+{
+        *t = (Txn){.m = m};
+        t->error = m->ports.store.begin(m->ports.store.ctx);
+        if (t->error < 0)
+                m->store_error = t->error;
+        if (!m->restated)
+                return;
+        LIST_FOREACH (it, &m->dirty)
+                txn_save_dirty_files(t, list_item(it, JobRun, in_dirty)->job);
+}
+
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n)
 {
         StorePort *store = &t->m->ports.store;
@@ -87,6 +91,7 @@ int txn_commit(Txn *t, bool durable)
         if (!txn_ok(t, store->commit(store->ctx, durable)))
                 return t->error;
         t->m->store_error = 0;
+        t->m->restated = false;
         return 0;
 }
 
@@ -102,16 +107,16 @@ int manager_save(Manager *m, Job *job, const Job *view, bool durable)
         Txn t;
         int r;
 
+        durable = durable || job->run->harden;
         txn_begin(&t, m);
         txn_save_job(&t, view);
-        if (durable)
-                txn_save_dirty_files(&t, job);
+        txn_save_dirty_files(&t, job);
         r = txn_commit(&t, durable);
         if (r < 0)
                 return r;
-        job->run->status_dirty = false;
         if (durable)
-                manager_mark_clean(job);
+                job->run->harden = false;
+        manager_mark_clean(job);
         return 0;
 }
 

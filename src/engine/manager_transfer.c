@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations of the transfer port: starting and stopping them, and what their events teach. */
+#include "base/str.h"
 #include "engine/job_error.h"
 #include "engine/job_file.h"
 #include "engine/manager_state.h"
@@ -109,6 +110,10 @@ static void start_files(Manager *m, Job *job)
         TransferPort *port = &m->ports.transfer;
         uint32_t limit = files_in_flight(m, job);
 
+        if (job->run->harden && manager_save(m, job, job, true) < 0) {
+                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                return;
+        }
         while (!job->run->failed && job->run->ops_len < limit) {
                 JobFile *file = job_file_next(job);
                 Op *op;
@@ -209,17 +214,28 @@ static uint64_t gain(const JobFile *file, uint64_t done_bytes)
         return done_bytes > file->done_bytes ? done_bytes - file->done_bytes : 0;
 }
 
+/* What was on disk of another version counts for nothing. */
+static uint64_t synced_before(const JobFile *file, const TransferEvent *ev)
+{
+        return str_equal(file->etag, ev->etag) && file->modified_sec == ev->modified_sec
+                       ? file->synced_bytes
+                       : 0;
+}
+
 static void learn_meta(Manager *m, Job *job, JobFile *file, const TransferEvent *ev)
 {
         FileFacts facts = job_file_facts(file);
+        bool starts_afresh = ev->done_bytes < file->done_bytes;
 
         facts.size_bytes = ev->size_bytes;
         facts.done_bytes = ev->done_bytes;
-        facts.synced_bytes = MIN(file->synced_bytes, ev->done_bytes);
+        facts.synced_bytes = MIN(synced_before(file, ev), ev->done_bytes);
         facts.state = ev->done_bytes > 0 ? FILE_PARTIAL : FILE_PENDING;
         job_file_learn(job, file, &facts);
         job_file_set_validators(file, ev->etag, ev->modified_sec);
         note_progress(m, job, file, 0);
+        if (starts_afresh) /* the store should not promise the old bytes for long */
+                m->checkpoint_at = MIN(m->checkpoint_at, manager_now(m));
 }
 
 static void learn_progress(Manager *m, Job *job, JobFile *file, const TransferEvent *ev)
@@ -239,7 +255,7 @@ static void learn_done(Manager *m, Op *op, const TransferEvent *ev)
                 .state = FILE_DONE,
                 .size_bytes = ev->size_bytes == BG_SIZE_UNKNOWN ? ev->done_bytes : ev->size_bytes,
                 .done_bytes = ev->done_bytes,
-                .synced_bytes = MAX(ev->synced_bytes, file->synced_bytes),
+                .synced_bytes = MAX(ev->synced_bytes, synced_before(file, ev)),
         };
 
         (void) manager_step(m, job, JOB_EVENT_CONNECTED, NULL);
@@ -338,7 +354,6 @@ static void sync_event(Manager *m, Op *op, const TransferEvent *ev)
             error.file_index >= 0 && (uint32_t) error.file_index < job->files_len &&
             job->files[error.file_index]->state == FILE_DONE) {
                 job_file_restart(job, job->files[error.file_index]);
-                job_file_mark_dirty(job, job->files[error.file_index]);
                 manager_mark_dirty(m, job);
         }
         manager_fail(m, job, &error);

@@ -9,11 +9,19 @@ void fake_notifier_init(FakeNotifier *n, const FakeStore *store)
         *n = (FakeNotifier){.store = store};
 }
 
+/* False when the process is gone. */
+static bool is_alive(FakeNotifier *n)
+{
+        if (n->on_call)
+                n->on_call(n->on_call_ctx);
+        return !n->dead;
+}
+
 static void fake_reply(void *ctx, uint64_t token, HRESULT hr)
 {
         FakeNotifier *n = ctx;
 
-        if (n->dead)
+        if (!is_alive(n))
                 return;
         if (token >= FAKE_TOKENS || n->answered[token]) {
                 n->violation = "a call was answered twice";
@@ -50,10 +58,15 @@ static bool is_in_table(BG_JOB_STATE from, BG_JOB_STATE to)
 /* States that a restart would not find by itself have to be in the store before they are told. */
 static bool is_stored(const FakeNotifier *n, const Job *job)
 {
-        const Job *stored = fake_store_job(n->store, &job->id);
+        const Job *stored = fake_store_durable_job(n->store, &job->id);
+        BG_JOB_STATE state = job->status.state;
 
-        return job->status.state == BG_JOB_STATE_QUEUED || job_state_is_active(job->status.state) ||
-               (stored && stored->status.state == job->status.state);
+        if (state == BG_JOB_STATE_QUEUED || job_state_is_active(state))
+                return true;
+        /* A new job and a wait for the next try need not survive power loss. */
+        if (state == BG_JOB_STATE_TRANSIENT_ERROR || state == BG_JOB_STATE_SUSPENDED)
+                stored = fake_store_job(n->store, &job->id);
+        return stored && stored->status.state == state;
 }
 
 static void fake_changed(void *ctx, const Job *job, bool state_changed)
@@ -62,7 +75,7 @@ static void fake_changed(void *ctx, const Job *job, bool state_changed)
         bool is_new;
         FakeSeen *seen;
 
-        if (n->dead)
+        if (!is_alive(n))
                 return;
         n->changes++;
         seen = find_seen(n, job, &is_new);
@@ -83,9 +96,10 @@ static int fake_deliver(void *ctx, uint64_t client, uint64_t delivery, const Job
 {
         FakeNotifier *n = ctx;
         FakeDelivery *free_slot = NULL;
+        uint64_t now = n->clock ? n->clock->mono : 0;
         uint32_t of_owner = 0;
 
-        if (n->dead)
+        if (!is_alive(n))
                 return 0;
         if (n->deliver_error < 0)
                 return n->deliver_error;
@@ -95,7 +109,8 @@ static int fake_deliver(void *ctx, uint64_t client, uint64_t delivery, const Job
                 if (d->id == 0)
                         free_slot = free_slot ? free_slot : d;
                 else
-                        of_owner += d->owner_uid == job->owner_uid;
+                        of_owner += d->owner_uid == job->owner_uid &&
+                                    now < d->at_mono + FAKE_TIMEOUT_USEC;
         }
         if (of_owner >= MAX_NOTIFICATIONS_PER_USER)
                 n->violation = "five notifications of one user";
@@ -103,7 +118,7 @@ static int fake_deliver(void *ctx, uint64_t client, uint64_t delivery, const Job
                 n->violation = "an event that is not the job's";
         if (!free_slot)
                 return -1;
-        *free_slot = (FakeDelivery){delivery, client, job->owner_uid, job->id, kind};
+        *free_slot = (FakeDelivery){delivery, client, job->owner_uid, job->id, kind, now};
         n->delivered[kind]++;
         return 0;
 }

@@ -6,7 +6,10 @@
 
 #include "base/list.h"
 #include "engine/port/notifier.h"
+#include "fake_clock.h"
 #include "fake_store.h"
+
+#define FAKE_TIMEOUT_USEC (60 * USEC_PER_SEC)
 
 enum { FAKE_TOKENS = 4096, FAKE_DELIVERIES = 256, FAKE_SEEN = 1024 };
 
@@ -16,6 +19,7 @@ typedef struct FakeDelivery {
         uint32_t owner_uid;
         GUID job;
         NotifyKind kind;
+        uint64_t at_mono;
 } FakeDelivery;
 
 typedef struct FakeSeen { /* last state told of a job */
@@ -26,6 +30,7 @@ typedef struct FakeSeen { /* last state told of a job */
 
 typedef struct FakeNotifier {
         const FakeStore *store; /* NULL = no check */
+        const FakeClock *clock; /* tells which deliveries timed out; NULL = none does */
         bool answered[FAKE_TOKENS];
         HRESULT answers[FAKE_TOKENS];
         FakeDelivery deliveries[FAKE_DELIVERIES]; /* outstanding */
@@ -36,6 +41,8 @@ typedef struct FakeNotifier {
         int deliver_error; /* negative errno of every delivery, 0 = none */
         bool dead;
         const char *violation;
+        void (*on_call)(void *ctx); /* before every call of the port; NULL = nothing */
+        void *on_call_ctx;
 } FakeNotifier;
 
 void fake_notifier_init(FakeNotifier *n, const FakeStore *store);

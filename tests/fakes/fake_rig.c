@@ -25,6 +25,7 @@ void fake_rig_init(FakeRig *rig, uint64_t seed)
         fake_disk_init(&rig->disk);
         fake_transfer_init(&rig->transfer, &rig->disk, &rig->store, &rig->random);
         fake_notifier_init(&rig->notifier, &rig->store);
+        rig->notifier.clock = &rig->clock;
         must(fake_rig_start(rig), "no start");
 }
 

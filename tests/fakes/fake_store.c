@@ -254,6 +254,7 @@ static int fake_commit(void *ctx, bool durable)
         }
         list_append(&s->journal, &txn->in_journal);
         s->in_txn = false;
+        s->same_boot = true;
         s->commits++;
         if (durable) {
                 s->durable_commits++;
@@ -343,7 +344,6 @@ static int fake_load(void *ctx, const StoreSink *sink, bool *ret_same_boot,
                 return r;
         *ret_same_boot = s->same_boot;
         *ret_next_serial = next;
-        s->same_boot = true;
         return 0;
 }
 
@@ -392,7 +392,7 @@ void fake_store_power_loss(FakeStore *s, uint32_t keep)
                 changes_drop(&txn->changes);
                 mem_free(txn);
         }
-        harden(s);
+        harden(s); /* survived one power loss, so it survives the next */
         image_copy(&s->image, &s->durable);
         s->same_boot = false;
 }

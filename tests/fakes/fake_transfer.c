@@ -93,6 +93,11 @@ static bool is_unlucky(FakeTransfer *t, uint32_t per_mille)
         return t->random && per_mille > 0 && fake_random_chance(t->random, per_mille);
 }
 
+static uint32_t etag_version(const char *etag)
+{
+        return etag && etag[0] == '"' ? (uint32_t) strtoul(etag + 1, NULL, 10) : 0;
+}
+
 static void check_start(FakeTransfer *t, const Job *job, const JobFile *file)
 {
         const FakeTemp *temp = fake_disk_temp(t->disk, &job->id, file->index);
@@ -107,13 +112,16 @@ static void check_start(FakeTransfer *t, const Job *job, const JobFile *file)
                 t->violation = "transfer started for a job that does not run";
         if (job->status.intent != INTENT_NONE)
                 t->violation = "transfer started for a job that ends";
-        if (file->done_bytes > 0 && (!temp || temp->bytes < file->done_bytes))
+        if (temp && temp->version == etag_version(file->etag) && temp->bytes < file->done_bytes)
                 t->violation = "resumes from bytes that are not there";
 }
 
-static uint32_t etag_version(const char *etag)
+/* False when the process is gone. */
+static bool is_alive(FakeTransfer *t)
 {
-        return etag && etag[0] == '"' ? (uint32_t) strtoul(etag + 1, NULL, 10) : 0;
+        if (t->on_call)
+                t->on_call(t->on_call_ctx);
+        return !t->dead;
 }
 
 static int fake_start(void *ctx, uint64_t number, const Job *job, const JobFile *file)
@@ -122,7 +130,7 @@ static int fake_start(void *ctx, uint64_t number, const Job *job, const JobFile 
         FakeOp *op;
         int r = t->start_error;
 
-        if (t->dead)
+        if (!is_alive(t))
                 return 0;
         t->start_error = 0;
         if (is_unlucky(t, t->faults.start))
@@ -140,6 +148,8 @@ static void fake_stop(void *ctx, uint64_t number)
 {
         FakeTransfer *t = ctx;
 
+        if (!is_alive(t))
+                return;
         LIST_FOREACH (it, &t->ops) {
                 FakeOp *op = list_item(it, FakeOp, in_all);
 
@@ -155,7 +165,7 @@ static int fake_sync(void *ctx, uint64_t number, const Job *job)
 {
         FakeTransfer *t = ctx;
 
-        if (!t->dead)
+        if (is_alive(t))
                 (void) op_new(t, FAKE_SYNC, number, job);
         return 0;
 }
@@ -182,7 +192,7 @@ static int fake_publish(void *ctx, uint64_t number, const Job *job)
         FakeTransfer *t = ctx;
         FakeOp *op;
 
-        if (t->dead)
+        if (!is_alive(t))
                 return 0;
         check_final(t, job, true);
         op = op_new(t, FAKE_PUBLISH, number, job);
@@ -207,7 +217,7 @@ static int fake_discard(void *ctx, uint64_t number, const Job *job)
 {
         FakeTransfer *t = ctx;
 
-        if (t->dead)
+        if (!is_alive(t))
                 return 0;
         check_final(t, job, false);
         (void) op_new(t, FAKE_DISCARD, number, job);
@@ -220,6 +230,7 @@ static HRESULT fake_check_destination(void *ctx, uint32_t owner_uid, const char 
 
         (void) owner_uid;
         (void) local;
+        (void) is_alive(t);
         t->destination_asked++;
         return t->destination;
 }

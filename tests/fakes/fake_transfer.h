@@ -57,6 +57,8 @@ typedef struct FakeTransfer {
         int start_error; /* negative errno of the next start, once */
         bool dead;       /* the process is gone: calls do nothing */
         const char *violation;
+        void (*on_call)(void *ctx); /* before every call of the port; NULL = nothing */
+        void *on_call_ctx;
 } FakeTransfer;
 
 void fake_transfer_init(FakeTransfer *t, FakeDisk *disk, const FakeStore *store, FakeRandom *r);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One simulated life: steps, crashes, and a calm end in which everything has to come to rest. */
+#include "sim.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const Caller ADMIN = {.uid = 0, .is_admin = true, .client = 4};
+
+/* Every call of a port is a place to die. After that the outside world sees nothing more of the
+ * process, whatever the engine still does on its way out. */
+static void count_port_call(void *ctx)
+{
+        Sim *sim = ctx;
+
+        if (sim->crash_in == 0 || --sim->crash_in > 0)
+                return;
+        sim->crashed = true;
+        sim->rig.transfer.dead = true;
+        sim->rig.notifier.dead = true;
+}
+
+static int store_fault(void *ctx, FakeStoreCall call)
+{
+        Sim *sim = ctx;
+
+        (void) call;
+        count_port_call(sim);
+        if (sim->crashed)
+                return -EIO;
+        if (sim->store_bad && sim_chance(sim, 150))
+                return sim_chance(sim, 500) ? -ENOSPC : -EIO;
+        return 0;
+}
+
+static void set_faults(Sim *sim)
+{
+        sim->rig.transfer.faults = (FakeFaults){
+                .connect = 60,
+                .reset = 20,
+                .transient_status = 60,
+                .fatal_status = 30,
+                .disk_full = 5,
+                .changed = 40,
+                .worker = 5,
+                .sync_lost = 10,
+                .sync = 20,
+                .publish = 60,
+                .discard = 60,
+                .start = 10,
+        };
+}
+
+void sim_init(Sim *sim, uint64_t seed)
+{
+        *sim = (Sim){.seed = seed, .network_up = true};
+        fake_rig_init(&sim->rig, seed);
+        fake_random_init(&sim->dice, seed ^ 0x5eed);
+        sim->rig.disk.default_size = 1 + sim_below(sim, 5000);
+        fake_disk_remote(&sim->rig.disk, "http://host/0")->size = 0;
+        /* Long enough that no test of the model meets an evicted tombstone by surprise. */
+        sim->rig.policy.tombstones_max = 1 + (uint32_t) sim_below(sim, 30);
+        manager_set_policy(sim->rig.m, &sim->rig.policy);
+        sim->rig.store.fault = store_fault;
+        sim->rig.store.fault_ctx = sim;
+        sim->rig.transfer.on_call = count_port_call;
+        sim->rig.transfer.on_call_ctx = sim;
+        sim->rig.notifier.on_call = count_port_call;
+        sim->rig.notifier.on_call_ctx = sim;
+        set_faults(sim);
+}
+
+void sim_done(Sim *sim)
+{
+        fake_rig_done(&sim->rig);
+}
+
+/* Jobs whose creation was not durable yet may be gone after power loss; the model lets them go
+ * before the fact. Everything else has to be there again. */
+static void forget_soft_jobs(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+                const Job *durable = fake_store_durable_job(&sim->rig.store, &j->id);
+
+                if (!j->live)
+                        continue;
+                if (!durable)
+                        j->live = false;
+                else if (durable->files_len < j->files)
+                        j->files = durable->files_len;
+        }
+}
+
+/* A state in the model that was not durable may be older after power loss. */
+static void relax_states(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+                const Job *stored = fake_store_job(&sim->rig.store, &j->id);
+
+                if (j->live && stored && stored->status.undelivered == NOTIFY_NONE)
+                        j->owed = NOTIFY_NONE;
+        }
+}
+
+static void revive_kept_jobs(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+                const Job *stored = fake_store_job(&sim->rig.store, &j->id);
+
+                if (!j->live && !j->ended && stored) {
+                        j->live = true;
+                        j->files = stored->files_len;
+                        j->state = stored->status.state;
+                }
+        }
+}
+
+static void crash(Sim *sim)
+{
+        bool power = sim_chance(sim, 300);
+        uint32_t journal = fake_store_journal_len(&sim->rig.store);
+        bool store_bad = sim->store_bad;
+
+        if (sim->trace)
+                (void) printf("step %u: %s\n", sim->step, power ? "power loss" : "kill");
+        sim->powers += power;
+        sim->kills += !power;
+        if (power)
+                forget_soft_jobs(sim);
+        fake_rig_stop(&sim->rig, power, (uint32_t) sim_below(sim, journal + 1));
+        relax_states(sim);
+        revive_kept_jobs(sim);
+        sim->crash_in = 0;
+        sim->crashed = false;
+        sim->store_bad = false; /* a service that cannot read its queue does not start */
+        if (!fake_rig_start(&sim->rig))
+                sim_break(sim, "the queue cannot be loaded");
+        sim->store_bad = store_bad;
+        if (!sim->network_up)
+                manager_network_changed(sim->rig.m, false);
+        sim_check_restart(sim);
+}
+
+static void step(Sim *sim)
+{
+        sim->step++;
+        sim_act(sim);
+        if (!sim->crashed)
+                fake_rig_run(&sim->rig);
+        if (sim->crashed)
+                crash(sim);
+        if (!sim->crashed && !sim->broken) {
+                fake_rig_run(&sim->rig);
+                if (!sim->crashed)
+                        sim_check(sim);
+        }
+        if (sim->crashed)
+                crash(sim);
+}
+
+static void register_everybody(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                const SimJob *j = &sim->jobs[i];
+                const Job *job;
+
+                if (!j->live || FAILED(manager_read_job(sim->rig.m, &ADMIN, &j->id, &job)) ||
+                    job->status.intent != INTENT_NONE)
+                        continue;
+                if (manager_set_notify_flags(sim->rig.m, &ADMIN, &j->id, 11) != S_OK ||
+                    manager_set_notify_client(sim->rig.m, &ADMIN, &j->id, true) != S_OK)
+                        sim_break(sim, "a setter failed in calm weather");
+        }
+}
+
+static bool is_busy(const Sim *sim)
+{
+        return sim->rig.transfer.ops_len > 0 || fake_notifier_outstanding(&sim->rig.notifier) > 0;
+}
+
+/* From here on nothing goes wrong any more. */
+static void calm_down(Sim *sim)
+{
+        sim->calm = true;
+        if (sim->store_bad)
+                sim->store_bad_until = sim->rig.clock.mono + 10 * USEC_PER_SEC;
+        sim->crash_in = 0;
+        sim->store_bad = false;
+        sim->rig.transfer.faults = (FakeFaults){0};
+        if (!sim->network_up) {
+                sim->network_up = true;
+                manager_network_changed(sim->rig.m, true);
+        }
+        for (int round = 0; round < 400 && !sim->broken; round++) {
+                if (round % 100 == 0)
+                        register_everybody(sim);
+                for (int i = 0; i < 200 && is_busy(sim); i++) {
+                        (void) fake_transfer_step(&sim->rig.transfer, sim->rig.m);
+                        fake_rig_run(&sim->rig);
+                        sim_check(sim);
+                        sim_answer_deliveries(sim, 0);
+                }
+                fake_rig_advance(&sim->rig, 600 * USEC_PER_SEC);
+                sim->simulated_usec += 600 * USEC_PER_SEC;
+                sim_check(sim);
+        }
+        fake_rig_finish(&sim->rig);
+        sim_check(sim);
+        sim_check_end(sim);
+}
+
+const char *sim_live(Sim *sim, uint32_t steps)
+{
+        while (sim->step < steps && !sim->broken)
+                step(sim);
+        if (!sim->broken)
+                calm_down(sim);
+        return sim->broken;
+}

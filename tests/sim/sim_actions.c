@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What users, clients and the world do. Every call's answer is compared with what the published
+ * rules say, written down here once more and in other words than the engine's. */
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "engine/job_state.h"
+#include "sim.h"
+
+static const Caller CALLERS[] = {
+        {.uid = 1000, .client = 1},
+        {.uid = 1000, .client = 2},
+        {.uid = 1001, .client = 3},
+        {.uid = 0, .is_admin = true, .client = 4},
+};
+
+static const Caller *any_caller(Sim *sim)
+{
+        return &CALLERS[sim_below(sim, ARRAY_LEN(CALLERS))];
+}
+
+SimJob *sim_job_of(Sim *sim, const GUID *id)
+{
+        for (uint32_t i = sim->jobs_len; i-- > 0;)
+                if (guid_equal(&sim->jobs[i].id, id))
+                        return &sim->jobs[i];
+        return NULL;
+}
+
+SimJob *sim_adopt(Sim *sim, const Job *job)
+{
+        SimJob *j = &sim->jobs[sim->jobs_len++];
+
+        *j = (SimJob){
+                .id = job->id,
+                .uid = job->owner_uid,
+                .files = job->files_len,
+                .live = true,
+                .state = job->status.state,
+        };
+        return j;
+}
+
+static uint32_t count_live(const Sim *sim)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < sim->jobs_len; i++)
+                n += sim->jobs[i].live;
+        return n;
+}
+
+static SimJob *any_job(Sim *sim)
+{
+        return sim->jobs_len == 0 ? NULL : &sim->jobs[sim_below(sim, sim->jobs_len)];
+}
+
+/* Mostly live ones: dead ones only answer BG_E_INVALID_STATE. */
+static SimJob *likely_job(Sim *sim)
+{
+        SimJob *j = any_job(sim);
+
+        for (int i = 0; j && !j->live && i < 20; i++)
+                j = any_job(sim);
+        return j;
+}
+
+/* A store that fails may be the answer of anything that stores. */
+static bool is_store_error(const Sim *sim, HRESULT hr)
+{
+        return sim->store_bad && (hr == HRESULT_FROM_WIN32(ERROR_DISK_FULL) ||
+                                  hr == HRESULT_FROM_WIN32(ERROR_IO_DEVICE) ||
+                                  hr == HRESULT_FROM_WIN32(ERROR_GEN_FAILURE));
+}
+
+static const Job *peek(Sim *sim, const SimJob *j)
+{
+        const Job *job = NULL;
+
+        (void) manager_read_job(sim->rig.m, &CALLERS[3], &j->id, &job);
+        return job;
+}
+
+/* The answer that comes before anything of the job's state is looked at; S_OK = go on. */
+static HRESULT common_refusal(Sim *sim, const SimJob *j, const Caller *caller)
+{
+        const Job *job = peek(sim, j);
+
+        if (!job)
+                return BG_E_NOT_FOUND;
+        if (!caller->is_admin && caller->uid != job->owner_uid)
+                return E_ACCESSDENIED;
+        if (job_state_is_final(job->status.state) || job->status.intent != INTENT_NONE)
+                return BG_E_INVALID_STATE;
+        return S_OK;
+}
+
+static void expect(Sim *sim, HRESULT got, HRESULT want, const char *promise)
+{
+        if (!sim->crashed && got != want && !(want == S_OK && is_store_error(sim, got)))
+                sim_break(sim, promise);
+}
+
+static void create_job(Sim *sim)
+{
+        const Caller *caller = any_caller(sim);
+        const Job *stored;
+        const Job *job;
+        GUID id;
+        HRESULT hr;
+
+        if (count_live(sim) >= SIM_LIVE_JOBS || sim->jobs_len == SIM_JOBS)
+                return;
+        hr = manager_create_job(sim->rig.m, caller, "simulated", BG_JOB_TYPE_DOWNLOAD, &id);
+        expect(sim, hr, S_OK, "CreateJob failed");
+        if (FAILED(hr) || sim->crashed)
+                return;
+        stored = fake_store_job(&sim->rig.store, &id);
+        if (!stored || FAILED(manager_read_job(sim->rig.m, &CALLERS[3], &id, &job)))
+                sim_break(sim, "an acknowledged job is not stored");
+        else
+                (void) sim_adopt(sim, job);
+}
+
+static void add_files(Sim *sim, SimJob *j, const Caller *caller)
+{
+        const Job *job = peek(sim, j);
+        uint32_t at = job ? job->files_len : 0;
+        uint64_t number = sim_below(sim, 40);
+        _cleanup_free_ char *remote =
+                mem_printf("http://%s/%u", sim_chance(sim, 150) ? "127.0.0.1:8080" : "host",
+                           (unsigned) number);
+        _cleanup_free_ char *local = mem_printf("/home/u/%u-%u", (unsigned) (j - sim->jobs), at);
+        _cleanup_free_ char *second = mem_printf("%s-b", local);
+        FileSpec specs[2] = {{remote, local}, {remote, second}};
+        uint32_t n = 1 + (uint32_t) sim_below(sim, 2);
+        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT hr = manager_add_files(sim->rig.m, caller, &j->id, specs, n);
+
+        expect(sim, hr, want, "AddFile answered wrongly");
+        if (FAILED(hr) || sim->crashed)
+                return;
+        j->files += n;
+        if (fake_store_job(&sim->rig.store, &j->id)->files_len != j->files)
+                sim_break(sim, "an acknowledged file is not stored");
+}
+
+static HRESULT resume_answer(const Job *job)
+{
+        if (job->status.state == BG_JOB_STATE_TRANSFERRED)
+                return job->files_done < job->files_len ? S_OK : BG_E_EMPTY;
+        return job->files_len > 0 ? S_OK : BG_E_EMPTY;
+}
+
+static void resume(Sim *sim, SimJob *j, const Caller *caller)
+{
+        HRESULT want = common_refusal(sim, j, caller);
+        const Job *job = peek(sim, j);
+        const Job *durable;
+        BG_JOB_STATE before = job ? job->status.state : BG_JOB_STATE_CANCELLED;
+        HRESULT hr;
+
+        if (want == S_OK)
+                want = resume_answer(job);
+        hr = manager_resume(sim->rig.m, caller, &j->id);
+        expect(sim, hr, want, "Resume answered wrongly");
+        durable = fake_store_durable_job(&sim->rig.store, &j->id);
+        if (hr == S_OK && !sim->crashed && job->status.state != before &&
+            (!durable || durable->files_len != j->files))
+                sim_break(sim, "Resume is not durable");
+}
+
+static void suspend(Sim *sim, SimJob *j, const Caller *caller)
+{
+        HRESULT want = common_refusal(sim, j, caller);
+        const Job *job = peek(sim, j);
+        BG_JOB_STATE before = job ? job->status.state : BG_JOB_STATE_CANCELLED;
+        HRESULT hr = manager_suspend(sim->rig.m, caller, &j->id);
+
+        expect(sim, hr, want, "Suspend answered wrongly");
+        if (hr != S_OK || sim->crashed)
+                return;
+        if (before == BG_JOB_STATE_ERROR || before == BG_JOB_STATE_TRANSFERRED) {
+                if (job->status.state != before)
+                        sim_break(sim, "Suspend moved a job that it should leave alone");
+        } else if (job->status.state != BG_JOB_STATE_SUSPENDED ||
+                   (before != BG_JOB_STATE_SUSPENDED &&
+                    fake_store_durable_job(&sim->rig.store, &j->id)->status.state !=
+                            BG_JOB_STATE_SUSPENDED)) {
+                sim_break(sim, "Suspend is not durable");
+        }
+}
+
+static void end_job(Sim *sim, SimJob *j, const Caller *caller, JobIntent intent)
+{
+        HRESULT want = common_refusal(sim, j, caller);
+        uint64_t token = sim->rig.next_token++ % FAKE_TOKENS;
+        FakeNotifier *n = &sim->rig.notifier;
+
+        n->answered[token] = false;
+        if (intent == INTENT_COMPLETE)
+                manager_complete(sim->rig.m, caller, &j->id, token);
+        else
+                manager_cancel(sim->rig.m, caller, &j->id, token);
+        if (sim->crashed)
+                return;
+        if (want != S_OK) {
+                if (!n->answered[token] || n->answers[token] != want)
+                        sim_break(sim, "Complete or Cancel was not refused");
+        } else if (!n->answered[token]) {
+                j->token = token;
+                j->asked = intent;
+                if (fake_store_durable_job(&sim->rig.store, &j->id)->status.intent != intent)
+                        sim_break(sim, "the intent is not durable");
+        } else if (!is_store_error(sim, n->answers[token])) {
+                sim_break(sim, "Complete or Cancel failed at once");
+        }
+}
+
+static void set_property(Sim *sim, SimJob *j, const Caller *caller)
+{
+        Manager *m = sim->rig.m;
+        HRESULT want = common_refusal(sim, j, caller);
+        uint32_t level = (uint32_t) sim_below(sim, 4);
+        uint32_t sec = (uint32_t) sim_below(sim, 4000);
+        HRESULT hr;
+
+        switch (sim_below(sim, 7)) {
+        case 0:
+                hr = manager_set_priority(m, caller, &j->id, level);
+                if (hr == S_OK && !sim->crashed &&
+                    fake_store_job(&sim->rig.store, &j->id)->props.priority != level)
+                        sim_break(sim, "an acknowledged property is not stored");
+                break;
+        case 1:
+                hr = manager_set_retry_delay(m, caller, &j->id, sec);
+                break;
+        case 2:
+                hr = manager_set_no_progress_timeout(m, caller, &j->id,
+                                                     sim_chance(sim, 100) ? 0 : 1000000 + sec);
+                break;
+        case 3:
+                hr = manager_set_notify_flags(m, caller, &j->id, (uint32_t) sim_below(sim, 16));
+                break;
+        case 4:
+                hr = manager_set_auto_complete(m, caller, &j->id, sim_chance(sim, 300));
+                break;
+        case 5:
+                hr = manager_set_files_in_flight(m, caller, &j->id, (uint32_t) sim_below(sim, 4));
+                break;
+        default:
+                hr = manager_set_name(m, caller, &j->id, "renamed");
+                break;
+        }
+        expect(sim, hr, want, "a setter answered wrongly");
+}
+
+static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
+{
+        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT hr = manager_take_ownership(sim->rig.m, caller, &j->id);
+
+        if (!caller->is_admin)
+                want = E_ACCESSDENIED;
+        expect(sim, hr, want, "TakeOwnership answered wrongly");
+        if (hr == S_OK && !sim->crashed)
+                j->uid = caller->uid;
+}
+
+static void set_client(Sim *sim, SimJob *j, const Caller *caller)
+{
+        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT hr = manager_set_notify_client(sim->rig.m, caller, &j->id, sim_chance(sim, 850));
+
+        expect(sim, hr, want, "SetNotifyInterface answered wrongly");
+}
+
+static void call(Sim *sim)
+{
+        const Caller *caller = any_caller(sim);
+        SimJob *j = likely_job(sim);
+        uint64_t pick = sim_below(sim, 100);
+
+        sim->calls++;
+        if (!j || pick < 12)
+                create_job(sim);
+        else if (pick < 32)
+                add_files(sim, j, caller);
+        else if (pick < 55)
+                resume(sim, j, caller);
+        else if (pick < 60)
+                suspend(sim, j, caller);
+        else if (pick < 67)
+                end_job(sim, j, caller, INTENT_COMPLETE);
+        else if (pick < 70)
+                end_job(sim, j, caller, INTENT_CANCEL);
+        else if (pick < 88)
+                set_property(sim, j, caller);
+        else if (pick < 90)
+                take_ownership(sim, j, caller);
+        else
+                set_client(sim, j, caller);
+}
+
+void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail)
+{
+        FakeNotifier *n = &sim->rig.notifier;
+        FakeDelivery *d = fake_notifier_find(n, NOTIFY_NONE);
+        SimJob *j;
+        bool taken;
+
+        if (!d)
+                return;
+        taken = !sim_chance(sim, per_mille_fail);
+        j = sim_job_of(sim, &d->job);
+        if (taken && j && d->kind == j->owed)
+                j->owed = NOTIFY_NONE;
+        manager_notify_result(sim->rig.m, fake_notifier_take(d), taken ? S_OK : E_FAIL);
+}
+
+static void client_dies(Sim *sim)
+{
+        uint64_t client = 1 + sim_below(sim, SIM_CLIENTS);
+
+        for (int i = 0; i < FAKE_DELIVERIES; i++)
+                if (sim->rig.notifier.deliveries[i].client == client)
+                        sim->rig.notifier.deliveries[i].id = 0;
+        manager_client_gone(sim->rig.m, client);
+}
+
+static void pass_time(Sim *sim)
+{
+        uint64_t pick = sim_below(sim, 100);
+        uint64_t usec;
+
+        if (pick < 60)
+                usec = sim_below(sim, 3 * USEC_PER_SEC);
+        else if (pick < 90)
+                usec = sim_below(sim, 900 * USEC_PER_SEC);
+        else if (pick < 99)
+                usec = sim_below(sim, 6 * 3600 * USEC_PER_SEC);
+        else
+                usec = sim_below(sim, 20 * 86400 * USEC_PER_SEC);
+        sim->simulated_usec += usec;
+        fake_rig_advance(&sim->rig, usec);
+}
+
+static void jump_wall_clock(Sim *sim)
+{
+        uint64_t usec = sim_below(sim, 400 * 86400 * USEC_PER_SEC);
+
+        if (sim_chance(sim, 500))
+                sim->rig.clock.wall += usec;
+        else
+                sim->rig.clock.wall -= usec;
+}
+
+static void change_the_world(Sim *sim)
+{
+        switch (sim_below(sim, 6)) {
+        case 0:
+                sim->network_up = !sim->network_up;
+                manager_network_changed(sim->rig.m, sim->network_up);
+                break;
+        case 1:
+                sim->store_bad = !sim->store_bad;
+                sim->store_bad_until = sim->rig.clock.mono + 10 * USEC_PER_SEC;
+                break;
+        case 2:
+                jump_wall_clock(sim);
+                break;
+        case 3:
+                client_dies(sim);
+                break;
+        case 4:
+                fake_transfer_lose_worker(&sim->rig.transfer, sim->rig.m);
+                break;
+        default:
+                sim->rig.policy.background_jobs = 1 + (uint32_t) sim_below(sim, 3);
+                sim->rig.policy.foreground_jobs = 1 + (uint32_t) sim_below(sim, 6);
+                manager_set_policy(sim->rig.m, &sim->rig.policy);
+                break;
+        }
+}
+
+void sim_act(Sim *sim)
+{
+        uint64_t pick = sim_below(sim, 1000);
+
+        if (pick < 480) {
+                for (uint64_t n = 1 + sim_below(sim, 6); n > 0 && !sim->crashed; n--)
+                        (void) fake_transfer_step(&sim->rig.transfer, sim->rig.m);
+        } else if (pick < 640) {
+                pass_time(sim);
+        } else if (pick < 930) {
+                call(sim);
+        } else if (pick < 980) {
+                sim_answer_deliveries(sim, 200);
+        } else if (pick < 992) {
+                change_the_world(sim);
+        } else {
+                sim->crash_in = 1 + (uint32_t) sim_below(sim, 60);
+        }
+}
