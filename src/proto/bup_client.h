@@ -114,6 +114,7 @@ typedef struct BupClient {
         /* This attempt. */
         bool started;
         bool stopped; /* the last verdict ended it */
+        bool unsaved; /* the state changed in a way that has to be stored before it is acted on */
         bool ping_due;
         bool challenged; /* the server has asked for credentials before */
         bool in_flight;

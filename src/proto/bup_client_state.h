@@ -56,7 +56,7 @@ typedef struct BupClientState {
 void bup_client_state_init(BupClientState *s, const BupSource *source, bool wants_reply);
 /* Appends; the buffer's sticky error says whether all fitted. */
 void bup_client_state_encode(const BupClientState *s, Buf *out);
-/* Any bytes give a state that holds the invariants, or -EBADMSG with *ret untouched. -ENOMEM. */
+/* Any bytes give a state that holds the invariants, or -EBADMSG with *ret untouched. */
 _must_use_ int bup_client_state_decode(const void *data, size_t bytes, BupClientState *ret);
 /* Size, time stamp or inode are no longer those the upload began with. */
 bool bup_client_state_source_changed(const BupClientState *s, const BupSource *now);

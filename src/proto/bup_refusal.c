@@ -4,14 +4,6 @@
 #include "bitsmsg.h"
 #include "proto/bup_packet.h"
 
-enum {
-        WIN32_PATH_NOT_FOUND = 3,
-        WIN32_WRITE_FAULT = 29,
-        WIN32_SHARING_VIOLATION = 32,
-        WIN32_DISK_FULL = 112,
-        WIN32_TIMEOUT = 1460,
-};
-
 typedef struct Row {
         uint16_t status;
         HRESULT error; /* S_OK: the status says it all */
@@ -58,17 +50,17 @@ static const Row ROWS[BUP_REFUSAL_MAX] = {
         [BUP_EXECUTE_ENABLED] =
                 FILE_ERROR(403, BG_E_SERVER_EXECUTE_ENABLE, "the directory allows execution"),
         [BUP_DIRECTORY_MISSING] =
-                FILE_ERROR(404, HRESULT_FROM_WIN32(WIN32_PATH_NOT_FOUND), "no such directory"),
+                FILE_ERROR(404, HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND), "no such directory"),
         [BUP_TARGET_IS_DIRECTORY] = BAD("the target is a directory"),
         [BUP_TARGET_EXISTS] = FILE_ERROR(403, E_ACCESSDENIED, "the target exists"),
-        [BUP_TARGET_BUSY] = FILE_ERROR(409, HRESULT_FROM_WIN32(WIN32_SHARING_VIOLATION),
+        [BUP_TARGET_BUSY] = FILE_ERROR(409, HRESULT_FROM_WIN32(ERROR_SHARING_VIOLATION),
                                        "another session writes the target"),
         [BUP_TARGET_VANISHED] = STATUS(404, "the uploaded data is gone"),
         [BUP_URL_TOO_LONG] = BAD("the reply URL is over 2200 characters"),
-        [BUP_DISK_FULL] = FILE_ERROR(500, HRESULT_FROM_WIN32(WIN32_DISK_FULL), "disk full"),
-        [BUP_IO_ERROR] = FILE_ERROR(500, HRESULT_FROM_WIN32(WIN32_WRITE_FAULT), "write error"),
+        [BUP_DISK_FULL] = FILE_ERROR(500, HRESULT_FROM_WIN32(ERROR_DISK_FULL), "disk full"),
+        [BUP_IO_ERROR] = FILE_ERROR(500, HRESULT_FROM_WIN32(ERROR_WRITE_FAULT), "write error"),
         [BUP_OVERLOADED] = STATUS(503, "overloaded"),
-        [BUP_APPLICATION_TIMED_OUT] = {408, HRESULT_FROM_WIN32(WIN32_TIMEOUT),
+        [BUP_APPLICATION_TIMED_OUT] = {408, HRESULT_FROM_WIN32(ERROR_TIMEOUT),
                                        BG_ERROR_CONTEXT_REMOTE_APPLICATION,
                                        "the application did not answer in time"},
 };

@@ -50,7 +50,7 @@ typedef struct BupSession {
 /* `id` canonical. */
 void bup_session_init(BupSession *s, const char *id, int64_t now_wall_sec);
 void bup_session_encode(const BupSession *s, Buf *out);
-/* Any bytes give a session that holds the invariants, or -EBADMSG with *ret untouched. -ENOMEM. */
+/* Any bytes give a session that holds the invariants, or -EBADMSG with *ret untouched. */
 _must_use_ int bup_session_decode(const void *data, size_t bytes, BupSession *ret);
 /* After a restart: fits the offset to the data that is really there. `data_bytes`: length of the
  * data file (UINT64_MAX: not looked at); `same_boot`: the machine has not gone down since, so what
