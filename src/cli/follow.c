@@ -106,30 +106,14 @@ void follow_drop(Follow *f, size_t index, int status)
         end_job(f, &f->jobs[index], status);
 }
 
-/* A job that should complete itself but says that somebody must do it: the service tried and could
- * not, so we try, to learn why. */
-static void complete_job(Follow *f, FollowJob *job)
-{
-        HRESULT hr = bits_job_complete(f->cli->client, &job->id);
-
-        if (hr == BG_E_NOT_FOUND || hr == BG_E_INVALID_STATE)
-                return; /* it has just been done; the event is on its way */
-        if (SUCCEEDED(hr))
-                return;
-        progress_clear(&f->progress);
-        end_job(f, job, message_call_failed(&f->cli->out, hr, "cannot complete", job->info));
-}
-
 static void judge(Follow *f, FollowJob *job)
 {
         const bits_job_info *info = job->info;
 
         switch (info->state) {
         case BG_JOB_STATE_TRANSFERRED:
-                if (info->auto_complete && info->why == BITS_WHY_NEEDS_COMPLETE)
-                        complete_job(f, job);
                 if (info->auto_complete)
-                        return;
+                        return; /* its files are about to get their names, or it ends in ERROR */
                 break;
         case BG_JOB_STATE_ERROR:
         case BG_JOB_STATE_ACKNOWLEDGED:
@@ -257,8 +241,7 @@ static void pause_for_news(const Follow *f)
 
         for (; n < f->n_events; n++)
                 fds[n] = (struct pollfd){.fd = bits_events_fd(f->events[n]), .events = POLLIN};
-        if (f->signals)
-                fds[n++] = (struct pollfd){.fd = f->signals->fd, .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = f->signals->fd, .events = POLLIN};
         (void) poll(fds, n, poll_timeout_ms(f)); /* whatever woke us is looked for by everyone */
 }
 
@@ -284,6 +267,8 @@ static bool take_signal(Follow *f, int signo, int *ret_status)
                 signals_stop_here();
                 return false;
         case SIGINT:
+                if (!f->pauses)
+                        signals_die(f->signals, signo);
                 signals_release(f->signals); /* the next one leaves at once */
                 *ret_status = follow_pause(f);
                 return true;
@@ -301,7 +286,7 @@ int follow_run(Follow *f)
         while (f->n_ended < f->count) {
                 follow_draw(f, now_mono());
                 pause_for_news(f);
-                signo = f->signals ? signals_next(f->signals) : 0;
+                signo = signals_next(f->signals);
                 if (signo != 0 && take_signal(f, signo, &status))
                         return status;
                 status = drain_events(f);

@@ -24,7 +24,8 @@ typedef struct FollowJob {
 
 typedef struct Follow {
         Cli *cli;
-        Signals *signals; /* borrowed; NULL: signals have their usual effect */
+        Signals *signals; /* borrowed */
+        bool pauses;      /* Ctrl-C pauses the jobs; otherwise it only ends the looking on */
         const char *what; /* "get", "wait for": names the undertaking in messages */
         uint64_t wait_usec;
         FollowJob *jobs;
@@ -37,8 +38,8 @@ typedef struct Follow {
         int status;
 } Follow;
 
-/* `jobs` as known before (bytes that are there already do not count as moved). With `signals` the
- * first Ctrl-C pauses the jobs. On failure the message is printed and the status given. */
+/* `jobs` as known before (bytes that are there already do not count as moved). On failure the
+ * message is printed and the status given. */
 int follow_open(Follow *f, Cli *cli, const bits_job_info *const *jobs, size_t count,
                 const char *what, Signals *signals);
 /* Begins to watch signals, before there is anything to follow. Gives the status, as above. */

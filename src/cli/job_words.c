@@ -270,7 +270,8 @@ static char *why_words(const bits_job_info *job, const char *prefix, uint64_t no
         case BITS_WHY_DISK_FULL:
                 return must(mem_strdup("disk full"));
         case BITS_WHY_NEEDS_COMPLETE:
-                return must(mem_printf("run: bitsctl complete %s", prefix));
+                return must(job->auto_complete ? mem_strdup("about to complete itself")
+                                               : mem_printf("run: bitsctl complete %s", prefix));
         case BITS_WHY_NEEDS_CREDENTIALS:
                 return must(mem_strdup("the server wants a login"));
         case BITS_WHY_ERROR:

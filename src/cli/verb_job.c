@@ -128,6 +128,7 @@ static int resume_and_wait(Cli *cli, const Selection *s)
                 status = follow_open(&follow, cli, s->jobs, s->count, "finish", &signals);
         if (status != STATUS_OK)
                 return status;
+        follow.pauses = true;
         for (size_t i = 0; i < s->count; i++) {
                 HRESULT hr = bits_job_resume(cli->client, &s->jobs[i]->id);
 

@@ -144,6 +144,7 @@ static int follow_to_end(Cli *cli, const bits_job_info *job, Signals *signals)
                 status = start(cli, job);
         if (status != STATUS_OK)
                 return drop(cli, job, status);
+        follow.pauses = true;
         (void) fflush(cli->out.data); /* the first line stands before the moving one */
         return follow_run(&follow);
 }

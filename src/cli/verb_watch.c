@@ -22,6 +22,7 @@ int verb_wait(Cli *cli)
 {
         _cleanup_(selection_done) Selection s = {0};
         _cleanup_(follow_close) Follow follow = {0};
+        _cleanup_(signals_release) Signals signals = {.fd = -1};
         int status = cli_connect(cli), followed;
 
         if (status != STATUS_OK)
@@ -29,7 +30,9 @@ int verb_wait(Cli *cli)
         status = select_jobs(cli, cli->opt->args, cli->opt->n_args, &s);
         if (s.count == 0)
                 return status;
-        followed = follow_open(&follow, cli, s.jobs, s.count, "wait for", NULL);
+        followed = follow_watch_signals(cli, &signals);
+        if (followed == STATUS_OK)
+                followed = follow_open(&follow, cli, s.jobs, s.count, "wait for", &signals);
         if (followed == STATUS_OK)
                 followed = follow_run(&follow);
         return status_worse(status, followed);
