@@ -26,10 +26,13 @@ static const char settings_sql[] = "PRAGMA locking_mode=EXCLUSIVE;"
                                    "PRAGMA synchronous=NORMAL;"
                                    "PRAGMA foreign_keys=ON;";
 
-/* In pages of 4 KiB. A checkpoint syncs twice and copies at most so many pages: a stall of a few
- * milliseconds on a disk where one sync takes 0.1 ms (docs/design/store.md has the figures). */
-static const char log_sql[] = "PRAGMA wal_autocheckpoint=1000;"
-                              "PRAGMA journal_size_limit=8388608;";
+/* A longer log is folded into the database: a stall of a few milliseconds on a disk where one sync
+ * takes 0.1 ms (docs/design/store.md has the figures). */
+#define LOG_MAX_PAGES 1000 /* of 4 KiB */
+/* What one large transaction left of it on disk is given back afterwards. */
+static const char log_sql[] = "PRAGMA journal_size_limit=8388608;";
+/* Steps in which a suspect log is written again. */
+#define LOG_BLOCK_BYTES 16384
 
 static int errno_from_system(int system_errno)
 {
@@ -48,6 +51,33 @@ static int errno_from_system(int system_errno)
         default:
                 return -EIO;
         }
+}
+
+static int file_last_errno(sqlite3_file *file)
+{
+        int last = 0;
+
+        (void) file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last);
+        return last;
+}
+
+/* SQLite's object of the log file; NULL before the first look at the database. */
+static sqlite3_file *log_file(sqlite3 *handle)
+{
+        sqlite3_file *log = NULL;
+
+        if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK)
+                return NULL;
+        return log && log->pMethods ? log : NULL;
+}
+
+/* SQLite asks for errno late, when something else may have set it; the log remembers its own. */
+static int errno_from_io_error(sqlite3 *handle, int rc)
+{
+        sqlite3_file *log = rc == SQLITE_IOERR_WRITE ? log_file(handle) : NULL;
+        int r = log ? errno_from_system(file_last_errno(log)) : -EIO;
+
+        return r != -EIO ? r : errno_from_system(sqlite3_system_errno(handle));
 }
 
 static int errno_from_result(sqlite3 *handle, int rc)
@@ -79,7 +109,7 @@ static int errno_from_result(sqlite3 *handle, int rc)
         case SQLITE_IOERR:
                 if (rc == SQLITE_IOERR_NOMEM)
                         return -ENOMEM;
-                return errno_from_system(sqlite3_system_errno(handle));
+                return errno_from_io_error(handle, rc);
         case SQLITE_CANTOPEN:
                 return errno_from_system(sqlite3_system_errno(handle));
         default:
@@ -160,6 +190,17 @@ static int enter_wal_mode(Db *db)
         return 0;
 }
 
+/* Replaces SQLite's own checkpointing, which would not tell us of failures; see db_trim_log(). */
+static int on_commit(void *ctx, sqlite3 *handle, const char *name, int log_pages)
+{
+        Db *db = ctx;
+
+        (void) handle;
+        (void) name;
+        db->log_pages = log_pages;
+        return SQLITE_OK;
+}
+
 int db_open(Db *db, const char *path)
 {
         const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
@@ -179,6 +220,7 @@ int db_open(Db *db, const char *path)
         r = enter_wal_mode(db);
         if (r < 0)
                 return r;
+        (void) sqlite3_wal_hook(db->handle, on_commit, db); /* returns the hook before */
         return db_exec(db, log_sql);
 }
 
@@ -192,6 +234,9 @@ int db_open_memory(Db *db)
 
 void db_close(Db *db, bool keep_log)
 {
+        /* Closing folds the log into the database, which is wrong for a log that is not on disk. */
+        if (db->wal_suspect && db_harden(db) < 0)
+                keep_log = true;
         if (keep_log && db->handle)
                 (void) sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         /* Fails only while statements are open; v2 then closes with the last of them. */
@@ -234,19 +279,22 @@ int db_get_int(Db *db, const char *sql, int64_t *ret)
         return 0;
 }
 
-static int file_last_errno(sqlite3_file *file)
+/* Makes every page of the log dirty again. */
+static int rewrite_log(sqlite3_file *log)
 {
-        int last = 0;
+        char block[LOG_BLOCK_BYTES];
+        sqlite3_int64 size = 0;
+        int rc;
 
-        (void) file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last);
-        return last;
-}
+        rc = log->pMethods->xFileSize(log, &size);
+        for (sqlite3_int64 at = 0; at < size && rc == SQLITE_OK; at += LOG_BLOCK_BYTES) {
+                int bytes = (int) MIN(size - at, (sqlite3_int64) LOG_BLOCK_BYTES);
 
-/* Writes the log back into the database and starts it anew, with every sync on the way. */
-static int checkpoint_whole(Db *db)
-{
-        return db_fail(db, sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE,
-                                                     NULL, NULL));
+                rc = log->pMethods->xRead(log, block, bytes, at);
+                if (rc == SQLITE_OK)
+                        rc = log->pMethods->xWrite(log, block, bytes, at);
+        }
+        return rc;
 }
 
 /* A commit with synchronous=NORMAL has written all its frames, checksummed, to the log and left
@@ -254,33 +302,41 @@ static int checkpoint_whole(Db *db)
  * of the log file hardens this commit and all before it. It goes through SQLite's own file object,
  * which also syncs the directory after a new log file was made.
  *
- * After a failed sync the kernel may have dropped pages it could not write, and a later sync
- * reports success all the same. The log is then not trusted again: its content, which the kernel
- * still serves to readers, is written back whole into the database file and the log cut to
- * nothing. */
+ * After a failed sync the kernel takes the pages it could not write for clean, and the next sync
+ * reports success though they never reach the disk. The log is then written again, unchanged and
+ * in place, before it is synced once more; a crash in between is no worse than before. */
 int db_harden(Db *db)
 {
-        sqlite3_file *log = NULL;
-        int r, rc;
+        sqlite3_file *log = log_file(db->handle);
+        int rc = SQLITE_OK;
 
-        if (db->wal_suspect) {
-                r = checkpoint_whole(db);
-                if (r < 0)
-                        return r;
-                db->wal_suspect = false;
+        if (!log)
                 return 0;
-        }
-
-        rc = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-        if (rc != SQLITE_OK)
-                return db_fail(db, rc);
-        if (!log || !log->pMethods) /* nothing was ever written to the log */
-                return 0;
-        rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+        if (db->wal_suspect)
+                rc = rewrite_log(log);
+        if (rc == SQLITE_OK)
+                rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+        db->wal_suspect = rc != SQLITE_OK;
         if (rc == SQLITE_OK)
                 return 0;
-        r = errno_from_system(file_last_errno(log));
-        db->wal_suspect = true;
         str_copy(db->detail, sizeof(db->detail), "sync of the write-ahead log failed");
-        return r;
+        return (rc & 0xff) == SQLITE_FULL ? -ENOSPC : errno_from_system(file_last_errno(log));
+}
+
+/* SQLite's own automatic checkpoint would sync the log and, failing, forget about it; the next one
+ * would then trust the log and overwrite the database with what a crash can no longer repair. */
+int db_trim_log(Db *db)
+{
+        int r, rc;
+
+        if (db->log_pages < LOG_MAX_PAGES)
+                return 0;
+        r = db_harden(db);
+        if (r < 0)
+                return r;
+        rc = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        if (rc != SQLITE_OK)
+                return db_fail(db, rc);
+        db->log_pages = 0; /* the next commit starts it anew */
+        return 0;
 }

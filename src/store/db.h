@@ -18,12 +18,14 @@ typedef struct Db {
         sqlite3 *handle;
         bool damaged;                 /* the file's content is at fault, not the disk */
         int rc;                       /* SQLite's own code of the last failure */
+        int log_pages;                /* length of the log after the last commit */
         bool wal_suspect;             /* a sync of the log failed; see db_harden() */
         char detail[DB_DETAIL_BYTES]; /* of the last failure, for people */
 } Db;
 
-/* Opens an existing regular file (which may be empty) and settles every setting. On failure the
- * connection must still be closed, after `damaged` and `detail` were read. */
+/* Opens an existing regular file (which may be empty) and settles every setting. *db must not move
+ * while it is open. On failure the connection must still be closed, after `damaged` and `detail`
+ * were read. */
 _must_use_ int db_open(Db *db, const char *path);
 /* An empty database that lives as long as the connection. */
 _must_use_ int db_open_memory(Db *db);
@@ -45,6 +47,9 @@ _must_use_ int db_get_int(Db *db, const char *sql, int64_t *ret);
 
 /* Makes everything committed so far survive a power loss. */
 _must_use_ int db_harden(Db *db);
+/* Outside transactions: folds a log that has grown long into the database. When that fails nothing
+ * is lost, and the next call tries again. */
+int db_trim_log(Db *db);
 
 static inline sqlite3_stmt *db_finalize(sqlite3_stmt *stmt)
 {

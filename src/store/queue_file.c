@@ -165,6 +165,10 @@ static int make_file(int dir_fd, StoreStatus *status)
         }
         if ((st.st_mode & 0177) != 0 && fchmodat(dir_fd, QUEUE_FILE_NAME, 0600, 0) < 0)
                 return -errno;
+        /* SQLite has one answer to all that may be wrong here. */
+        if (faccessat(dir_fd, QUEUE_FILE_NAME, R_OK | W_OK, AT_EACCESS) < 0 ||
+            faccessat(dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+                return -errno;
         return 0;
 }
 
@@ -186,13 +190,12 @@ static int read_boot(Db *db, char ret[BOOT_ID_BYTES])
         return 0;
 }
 
-/* SQLite opens what it may not write, begins transactions on it, and fails at the first row. */
-static int check_writable(Db *db, const char *path)
+/* The file itself can be written; SQLite would begin transactions all the same and fail at the
+ * first row. */
+static int check_writable(Db *db)
 {
         if (sqlite3_db_readonly(db->handle, "main") == 0)
                 return 0;
-        if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
-                return -errno;
         return db_damage(db, "the header forbids writing");
 }
 
@@ -224,7 +227,7 @@ static int open_and_read(const char *path, StoreStatus *status, QueueFile *queue
         status->outcome = STORE_FAILED;
         r = db_open(db, path);
         if (r == 0)
-                r = check_writable(db, path);
+                r = check_writable(db);
         if (r == 0)
                 r = apply_schema(db, status);
         if (r == 0)

@@ -147,12 +147,13 @@ static int store_commit(void *ctx, bool durable)
                 s->boot_recorded = true;
                 s->needs_harden = true;
         }
-        if (!durable || !s->needs_harden)
-                return 0;
-        r = db_harden(s->db);
-        if (r < 0)
-                return r;
-        s->needs_harden = false;
+        if (durable && s->needs_harden) {
+                r = db_harden(s->db);
+                if (r < 0)
+                        return r;
+                s->needs_harden = false;
+        }
+        (void) db_trim_log(s->db); /* the commit stands; a failure shows again at the next */
         return 0;
 }
 

@@ -32,6 +32,7 @@ struct StoreMem {
         size_t *commit_ends; /* redo.len after each of those commits */
         size_t commits_len, commits_cap;
         bool in_transaction;
+        bool has_written; /* in the open transaction */
         bool same_boot;
         uint64_t calls;
         uint64_t fail_at; /* value of `calls`; 0 = never */
@@ -186,6 +187,7 @@ static void undo_transaction(StoreMem *m)
         list_clear(&m->undo);
         list_clear(&m->pending);
         m->in_transaction = false;
+        m->has_written = false;
 }
 
 /* Every port call that can fail asks here first. */
@@ -205,6 +207,15 @@ static int call_in_transaction(StoreMem *m)
         if (r < 0)
                 return r;
         return m->in_transaction ? 0 : -EINVAL;
+}
+
+static int call_write(StoreMem *m)
+{
+        int r = call_in_transaction(m);
+
+        if (r == 0)
+                m->has_written = true;
+        return r;
 }
 
 static int mem_begin(void *ctx)
@@ -255,7 +266,8 @@ static int harden(StoreMem *m, size_t n)
                 }
         }
         m->redo.len -= done;
-        memmove(m->redo.items, m->redo.items + done, m->redo.len * sizeof(*m->redo.items));
+        if (done > 0)
+                memmove(m->redo.items, m->redo.items + done, m->redo.len * sizeof(*m->redo.items));
         for (size_t i = 0; i < m->commits_len; i++)
                 if (m->commit_ends[i] > done)
                         m->commit_ends[commits++] = m->commit_ends[i] - done;
@@ -282,10 +294,11 @@ static int mem_commit(void *ctx, bool durable)
                 m->redo.len += m->pending.len;
                 m->pending.len = 0;
                 m->commit_ends[m->commits_len++] = m->redo.len;
-                m->same_boot = true;
         }
+        m->same_boot = m->same_boot || m->has_written;
         list_clear(&m->undo);
         m->in_transaction = false;
+        m->has_written = false;
         return durable ? harden(m, m->redo.len) : 0;
 }
 
@@ -293,7 +306,7 @@ static int mem_job_save(void *ctx, const Job *job)
 {
         StoreMem *m = ctx;
         Change c = {.serial = job->serial};
-        int r = call_in_transaction(m);
+        int r = call_write(m);
 
         if (r < 0)
                 return r;
@@ -309,7 +322,7 @@ static int mem_job_delete(void *ctx, const Job *job)
 {
         StoreMem *m = ctx;
         Change c = {.serial = job->serial};
-        int r = call_in_transaction(m);
+        int r = call_write(m);
 
         if (r < 0)
                 return r;
@@ -331,7 +344,7 @@ static int write_file(StoreMem *m, uint64_t serial, const JobFile *file)
 static int mem_files_insert(void *ctx, const Job *job, JobFile *const *files, uint32_t n)
 {
         StoreMem *m = ctx;
-        int r = call_in_transaction(m);
+        int r = call_write(m);
 
         for (uint32_t i = 0; i < n && r == 0; i++) {
                 const Job *live = find_job(&m->live, job->serial);
@@ -350,7 +363,7 @@ static int mem_file_save(void *ctx, const Job *job, const JobFile *file)
 {
         StoreMem *m = ctx;
         const Job *live = find_job(&m->live, job->serial);
-        int r = call_in_transaction(m);
+        int r = call_write(m);
 
         if (r < 0)
                 return r;

@@ -17,9 +17,18 @@
 
 #define SYNCED_SUFFIX ".synced"
 
+typedef struct DiskRange {
+        sqlite3_int64 offset;
+        int bytes;
+} DiskRange;
+
 typedef struct DiskFile {
         sqlite3_file base; /* first: SQLite sees only this */
         char path[512];
+        bool lies; /* a sync failed: of what was not on disk by then, only what is written again
+                      gets there; the ranges of that are kept */
+        DiskRange *again;
+        size_t again_len;
         sqlite3_file real[]; /* the real file system's object, of its own size */
 } DiskFile;
 
@@ -79,8 +88,31 @@ static void remember_synced(const char *path)
         copy_file(path, synced);
 }
 
+/* The same for a file that lies: what was written again since. */
+static void remember_again(DiskFile *f)
+{
+        _cleanup_close_ int in = open(f->path, O_RDONLY | O_CLOEXEC), out = -1;
+        char synced[600];
+
+        (void) snprintf(synced, sizeof(synced), "%s" SYNCED_SUFFIX, f->path);
+        out = open(synced, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        must(in >= 0 && out >= 0, synced);
+        for (size_t i = 0; i < f->again_len; i++) {
+                _cleanup_free_ char *block = mem_alloc((size_t) f->again[i].bytes);
+                ssize_t n;
+
+                must(block, "memory");
+                n = pread(in, block, (size_t) f->again[i].bytes, f->again[i].offset);
+                must(n >= 0 && fd_pwrite_all(out, block, (size_t) n,
+                                             (uint64_t) f->again[i].offset) == 0,
+                     synced);
+        }
+        f->again_len = 0;
+}
+
 static int disk_close(sqlite3_file *file)
 {
+        mem_free(((DiskFile *) file)->again);
         return real_of(file)->pMethods->xClose(real_of(file));
 }
 
@@ -91,10 +123,17 @@ static int disk_read(sqlite3_file *file, void *data, int bytes, sqlite3_int64 of
 
 static int disk_write(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 offset)
 {
+        DiskFile *f = (DiskFile *) file;
+
         if (strikes(disk.fault != DISK_NO_SYNC_AT)) {
                 /* Half of it gets there. */
                 (void) real_of(file)->pMethods->xWrite(real_of(file), data, bytes / 2, offset);
                 return disk.fault == DISK_FULL_AT ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+        }
+        if (f->lies) {
+                f->again = mem_realloc(f->again, (f->again_len + 1) * sizeof(*f->again));
+                must(f->again, "memory");
+                f->again[f->again_len++] = (DiskRange){offset, bytes};
         }
         return real_of(file)->pMethods->xWrite(real_of(file), data, bytes, offset);
 }
@@ -108,14 +147,20 @@ static int disk_truncate(sqlite3_file *file, sqlite3_int64 bytes)
 
 static int disk_sync(sqlite3_file *file, int flags)
 {
+        DiskFile *f = (DiskFile *) file;
         int rc;
 
         disk.syncs++;
-        if (strikes(disk.fault != DISK_FULL_AT))
+        if (strikes(disk.fault != DISK_FULL_AT)) {
+                f->lies = true;
+                f->again_len = 0;
                 return SQLITE_IOERR_FSYNC;
+        }
         rc = real_of(file)->pMethods->xSync(real_of(file), flags);
-        if (rc == SQLITE_OK)
-                remember_synced(((DiskFile *) file)->path);
+        if (rc == SQLITE_OK && f->lies)
+                remember_again(f);
+        else if (rc == SQLITE_OK)
+                remember_synced(f->path);
         return rc;
 }
 
@@ -180,6 +225,9 @@ static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
         (void) vfs;
         rc = disk.real->xOpen(disk.real, name, f->real, flags, ret_flags);
         f->base.pMethods = NULL;
+        f->lies = false;
+        f->again = NULL;
+        f->again_len = 0;
         if (rc != SQLITE_OK)
                 return rc;
         str_copy(f->path, sizeof(f->path), name ? name : "");

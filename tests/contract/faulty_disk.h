@@ -9,7 +9,8 @@
 typedef enum DiskFault {
         DISK_FULL_AT,    /* from the n-th write on, every write fails: no space */
         DISK_BREAK_AT,   /* from the n-th write, sync or truncation on, all of them fail */
-        DISK_NO_SYNC_AT, /* from the n-th sync on, every sync fails */
+        DISK_NO_SYNC_AT, /* from the n-th sync on, every sync fails; later ones of the same file
+                            succeed, but bring only what was written since, as the kernel has it */
 } DiskFault;
 
 /* Becomes what SQLite uses for every database opened from now on. */

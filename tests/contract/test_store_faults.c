@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQLite store when the disk is full, read-only or breaking, and when its process is killed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "faulty_disk.h"
+#include "sample_job.h"
+#include "store_rig.h"
+
+enum { NOBODY = 65534, CHILD_OK = 0, CHILD_FAILED = 1, CHILD_SKIPPED = 77 };
+
+static int start(void **state)
+{
+        *state = rig_new(&RIG_SQLITE);
+        return 0;
+}
+
+static int stop(void **state)
+{
+        disk_repair();
+        rig_free(*state);
+        return 0;
+}
+
+static int make_dir(void **state)
+{
+        char *dir = mem_zalloc(RIG_PATH_BYTES);
+
+        if (!dir)
+                return -1;
+        rig_make_dir(dir);
+        *state = dir;
+        return 0;
+}
+
+static int remove_dir(void **state)
+{
+        rig_remove_dir(*state);
+        mem_free(*state);
+        return 0;
+}
+
+/* One of each kind of change in one transaction: a job, its file, and an old file's progress. */
+static int try_changes(StorePort port, const Job *old, uint64_t serial, bool durable)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(serial);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file(0),
+                                             *progress = sample_file_distinct(0);
+        int r;
+
+        progress->done_bytes = serial;
+        r = port.begin(port.ctx);
+        if (r == 0)
+                r = port.job_save(port.ctx, job);
+        if (r == 0)
+                r = port.files_insert(port.ctx, job, &file, 1);
+        if (r == 0)
+                r = port.file_save(port.ctx, old, progress);
+        if (r == 0)
+                r = port.commit(port.ctx, durable);
+        port.rollback(port.ctx);
+        return r;
+}
+
+/* Either all of the changes or none. Returns which. */
+static bool changes_are_there(StorePort port, uint64_t serial)
+{
+        RigQueue queue = rig_load(port);
+        const Job *job = rig_queue_find(&queue, serial), *old = rig_queue_find(&queue, 1);
+        bool there = job != NULL;
+
+        assert_int_equal(queue.result, 0);
+        assert_non_null(old);
+        assert_int_equal(old->files_len, 1);
+        if (there)
+                assert_int_equal(job->files_len, 1);
+        assert_int_equal(old->files[0]->done_bytes == serial, there);
+        rig_queue_done(&queue);
+        return there;
+}
+
+static void try_with_fault(StoreRig *rig, const Job *old, DiskFault fault, int expected)
+{
+        bool failed = true;
+
+        for (uint64_t n = 1; failed; n++) {
+                uint64_t serial = 1 + n;
+                int r;
+
+                disk_fail_at(fault, n);
+                r = try_changes(rig->port, old, serial, true);
+                failed = disk_has_failed();
+                disk_repair();
+                if (!failed)
+                        assert_int_equal(r, 0);
+                /* A fault in the checkpoint that follows a commit is no failure of the commit. */
+                assert_true(r == 0 || r == expected);
+                if (fault != DISK_NO_SYNC_AT) /* then the change stands, but not hardened */
+                        assert_int_equal(changes_are_there(rig->port, serial), r == 0);
+
+                /* It works again, and what a killed or dead machine leaves is whole. */
+                assert_int_equal(try_changes(rig->port, old, 1000 + n, true), 0);
+                if (n % 2)
+                        rig->kind->kill(rig);
+                else
+                        rig->kind->power_loss(rig);
+                assert_true(changes_are_there(rig->port, 1000 + n));
+                assert_true(n < 100);
+        }
+}
+
+static void put_first_job(StoreRig *rig, const Job *job)
+{
+        _cleanup_(stored_file_freep) JobFile *file = sample_file(0);
+
+        rig_save_job(rig->port, job, true);
+        rig_insert_file(rig->port, job, file, true);
+}
+
+static void full_disk_fails_cleanly_at_every_write(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+
+        put_first_job(*state, job);
+        try_with_fault(*state, job, DISK_FULL_AT, -ENOSPC);
+}
+
+static void broken_disk_fails_cleanly_at_every_call(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+
+        put_first_job(*state, job);
+        try_with_fault(*state, job, DISK_BREAK_AT, -EIO);
+}
+
+static void failed_sync_is_reported_and_later_made_good(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+
+        put_first_job(rig, job);
+        disk_fail_at(DISK_NO_SYNC_AT, 1);
+        assert_int_equal(try_changes(rig->port, job, 2, true), -EIO);
+        assert_int_equal(try_changes(rig->port, job, 3, false), 0); /* needs no sync */
+        assert_int_equal(try_changes(rig->port, job, 4, true), -EIO);
+        disk_repair();
+        /* The kernel has forgotten the pages it could not write; one more sync of the log would
+         * be told that all is well. */
+        assert_int_equal(try_changes(rig->port, job, 5, true), 0);
+        rig->kind->power_loss(rig);
+        assert_true(changes_are_there(rig->port, 5));
+
+        try_with_fault(rig, job, DISK_NO_SYNC_AT, -EIO);
+}
+
+static void plain_commits_do_not_sync_and_durable_ones_do_once(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+        uint64_t before;
+
+        put_first_job(rig, job);
+        before = disk_syncs();
+        for (uint64_t i = 2; i < 10; i++)
+                assert_int_equal(try_changes(rig->port, job, i, false), 0);
+        assert_int_equal(disk_syncs(), before);
+        for (uint64_t i = 10; i < 20; i++)
+                assert_int_equal(try_changes(rig->port, job, i, true), 0);
+        assert_int_equal(disk_syncs(), before + 10);
+        assert_int_equal(rig->port.begin(rig->port.ctx), 0);
+        assert_int_equal(rig->port.commit(rig->port.ctx, true), 0); /* nothing left to harden */
+        assert_int_equal(disk_syncs(), before + 10);
+}
+
+static off_t log_size(const StoreRig *rig)
+{
+        char path[RIG_PATH_BYTES + 16];
+        struct stat st;
+
+        (void) snprintf(path, sizeof(path), "%s/queue.db-wal", rig->dir);
+        return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static void log_does_not_grow_for_ever(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+        off_t largest = 0;
+
+        put_first_job(rig, job);
+        for (unsigned i = 0; i < 5000; i++) {
+                assert_int_equal(try_changes(rig->port, job, 2 + i % 10, false), 0);
+                largest = MAX(largest, log_size(rig));
+        }
+        assert_true(largest > 1000000);
+        assert_true(largest < 5000000);
+}
+
+/* A log that could not be synced must not be folded into the database. */
+static void failed_sync_of_a_long_log_fails_no_commit_and_loses_nothing(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+        uint64_t serial = 2;
+        RigQueue queue;
+
+        put_first_job(rig, job);
+        disk_fail_at(DISK_NO_SYNC_AT, 1);
+        while (!disk_has_failed()) {
+                assert_int_equal(try_changes(rig->port, job, serial++, false), 0);
+                assert_true(serial < 5000);
+        }
+        for (unsigned i = 0; i < 100; i++)
+                assert_int_equal(try_changes(rig->port, job, serial++, false), 0);
+        disk_repair();
+        for (unsigned i = 0; i < 100; i++)
+                assert_int_equal(try_changes(rig->port, job, serial++, false), 0);
+        assert_int_equal(try_changes(rig->port, job, serial, true), 0);
+        rig->kind->power_loss(rig);
+        assert_true(changes_are_there(rig->port, serial));
+        queue = rig_load(rig->port);
+        assert_int_equal(queue.len, serial);
+        rig_queue_done(&queue);
+}
+
+/* Runs in a child, which reports by its exit status; assertions do not work there. */
+static int run_child(int (*body)(const char *dir), const char *dir)
+{
+        pid_t pid = fork();
+        int status;
+
+        assert_true(pid >= 0);
+        if (pid == 0)
+                _exit(body(dir));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+#define CHECK(condition)                                                                           \
+        do {                                                                                       \
+                if (!(condition)) {                                                                \
+                        (void) fprintf(stderr, "line %d: %s\n", __LINE__, #condition);             \
+                        return CHILD_FAILED;                                                       \
+                }                                                                                  \
+        } while (0)
+
+/* Fills the room there is; then `more_room` makes some, and the same store goes on. */
+static int fill_and_recover(const char *dir, int (*more_room)(const char *dir))
+{
+        _cleanup_(stored_job_freep) Job *old = sample_job(1);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file(0);
+        Store *store = NULL;
+        StoreStatus status;
+        StorePort port;
+        uint64_t serial = 2;
+        RigQueue queue;
+        size_t expected;
+        int r = 0;
+
+        CHECK(store_open(dir, NULL, &status, &store) == 0);
+        port = store_port(store);
+        rig_save_job(port, old, true);
+        rig_insert_file(port, old, file, true);
+        while (r == 0 && serial < 100000) {
+                r = try_changes(port, old, serial, serial % 8 == 0);
+                if (r == 0)
+                        serial++;
+        }
+        CHECK(r == -ENOSPC);
+        expected = serial - 1;
+        for (unsigned i = 0; i < 3; i++)
+                CHECK(try_changes(port, old, serial, true) == -ENOSPC);
+        queue = rig_load(port);
+        CHECK(queue.result == 0 && queue.len == expected);
+        rig_queue_done(&queue);
+
+        CHECK(more_room(dir) == 0);
+        CHECK(try_changes(port, old, serial, true) == 0);
+        store_close(store);
+        store = NULL;
+        CHECK(store_open(dir, NULL, &status, &store) == 0);
+        CHECK(status.outcome == STORE_OPENED);
+        queue = rig_load(store_port(store));
+        CHECK(queue.result == 0 && queue.len == expected + 1);
+        rig_queue_done(&queue);
+        store_close(store);
+        return CHILD_OK;
+}
+
+static int grow_tmpfs(const char *dir)
+{
+        return mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=8m");
+}
+
+static int child_full_tmpfs(const char *dir)
+{
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", dir, "tmpfs", 0, "size=256k") < 0)
+                return CHILD_SKIPPED;
+        return fill_and_recover(dir, grow_tmpfs);
+}
+
+static int raise_file_limit(const char *dir)
+{
+        struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+
+        (void) dir;
+        if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+                return -1;
+        limit.rlim_cur = limit.rlim_max;
+        return setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static int child_file_limit(const char *dir)
+{
+        struct rlimit limit;
+
+        (void) signal(SIGXFSZ, SIG_IGN);
+        CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+        limit.rlim_cur = 300000;
+        CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+        return fill_and_recover(dir, raise_file_limit);
+}
+
+static void full_file_system_is_survived(void **state)
+{
+        int r = run_child(child_full_tmpfs, *state);
+
+        if (r == CHILD_SKIPPED) {
+                print_message("no right to mount a file system of its own: skipped\n");
+                skip();
+        }
+        assert_int_equal(r, CHILD_OK);
+}
+
+static void file_size_limit_is_survived(void **state)
+{
+        assert_int_equal(run_child(child_file_limit, *state), CHILD_OK);
+}
+
+static int child_read_only(const char *dir)
+{
+        Store *store = NULL;
+        StoreStatus status;
+
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", dir, "tmpfs", 0, "size=1m") < 0)
+                return CHILD_SKIPPED;
+        CHECK(mount("tmpfs", dir, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
+        CHECK(store_open(dir, NULL, &status, &store) == -EROFS); /* cannot make the file */
+        CHECK(status.outcome == STORE_FAILED && !store);
+        CHECK(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, NULL) == 0);
+        CHECK(store_open(dir, NULL, &status, &store) == 0);
+        store = store_close(store);
+        CHECK(mount("tmpfs", dir, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) == 0);
+        CHECK(store_open(dir, NULL, &status, &store) == -EROFS); /* cannot write to it */
+        CHECK(status.outcome == STORE_FAILED && !store && status.aside_path[0] == '\0');
+        CHECK(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, NULL) == 0);
+        CHECK(store_open(dir, NULL, &status, &store) == 0);
+        CHECK(status.outcome == STORE_OPENED);
+        store_close(store);
+        return CHILD_OK;
+}
+
+static void read_only_file_system_is_named(void **state)
+{
+        int r = run_child(child_read_only, *state);
+
+        if (r == CHILD_SKIPPED) {
+                print_message("no right to mount a file system of its own: skipped\n");
+                skip();
+        }
+        assert_int_equal(r, CHILD_OK);
+}
+
+static int child_no_permission(const char *dir)
+{
+        char path[RIG_PATH_BYTES + 16];
+        Store *store = NULL;
+        StoreStatus status;
+
+        (void) snprintf(path, sizeof(path), "%s/queue.db", dir);
+        CHECK(store_open(dir, NULL, &status, &store) == 0);
+        store = store_close(store);
+        if (geteuid() == 0) {
+                CHECK(chmod(dir, 0755) == 0 && chown(path, NOBODY, NOBODY) == 0);
+                CHECK(setresgid(NOBODY, NOBODY, NOBODY) == 0);
+                CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
+        }
+        CHECK(chmod(path, 0400) == 0 || errno == EPERM);
+        /* Its mode is put right, but the log cannot be made. */
+        if (geteuid() != NOBODY)
+                CHECK(chmod(dir, 0500) == 0);
+        CHECK(store_open(dir, NULL, &status, &store) == -EACCES);
+        CHECK(status.outcome == STORE_FAILED && status.aside_path[0] == '\0' && !store);
+        if (geteuid() != NOBODY)
+                CHECK(chmod(dir, 0700) == 0);
+        return CHILD_OK;
+}
+
+static void missing_permission_sets_nothing_aside(void **state)
+{
+        assert_int_equal(run_child(child_no_permission, *state), CHILD_OK);
+}
+
+/* Commits jobs as fast as it can and tells the parent the serial of each after its commit. */
+static void commit_until_killed(const char *dir, int pipe_fd)
+{
+        StoreStatus status;
+        Store *store = NULL;
+        StorePort port;
+
+        if (store_open(dir, NULL, &status, &store) < 0)
+                _exit(CHILD_FAILED);
+        port = store_port(store);
+        for (uint64_t serial = 1;; serial++) {
+                _cleanup_(stored_job_freep) Job *job = sample_job(serial);
+                _cleanup_(stored_file_freep) JobFile *file = sample_file(0);
+
+                if (port.begin(port.ctx) < 0 || port.job_save(port.ctx, job) < 0 ||
+                    port.files_insert(port.ctx, job, &file, 1) < 0 ||
+                    port.commit(port.ctx, serial % 16 == 0) < 0 ||
+                    write(pipe_fd, &serial, sizeof(serial)) != sizeof(serial))
+                        _exit(CHILD_FAILED);
+        }
+}
+
+/* Returns the last serial that was acknowledged. */
+static uint64_t kill_after(const char *dir, uint64_t acknowledged)
+{
+        uint64_t serial = 0, last = 0;
+        int pipe_fds[2], status;
+        pid_t pid;
+
+        assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+                commit_until_killed(dir, pipe_fds[1]);
+        (void) close(pipe_fds[1]);
+        while (last < acknowledged && read(pipe_fds[0], &serial, sizeof(serial)) == sizeof(serial))
+                last = serial;
+        assert_int_equal(last, acknowledged);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+        while (read(pipe_fds[0], &serial, sizeof(serial)) == sizeof(serial))
+                last = serial; /* said before the signal got there */
+        (void) close(pipe_fds[0]);
+        return last;
+}
+
+static void killed_process_loses_nothing_acknowledged(void **state)
+{
+        const char *dir = *state;
+
+        for (uint64_t round = 0; round < 25; round++) {
+                uint64_t last = kill_after(dir, 1 + round * 37 % 200);
+                StoreStatus status;
+                Store *store = NULL;
+                RigQueue queue;
+
+                assert_int_equal(store_open(dir, NULL, &status, &store), 0);
+                assert_int_equal(status.outcome, STORE_OPENED);
+                queue = rig_load(store_port(store));
+                assert_int_equal(queue.result, 0);
+                assert_true(queue.same_boot);
+                assert_true(queue.len >= last);
+                for (size_t i = 0; i < queue.len; i++)
+                        assert_int_equal(queue.jobs[i]->files_len, 1); /* whole transactions */
+                for (size_t i = 0; i < queue.len; i++)
+                        rig_delete_job(store_port(store), queue.jobs[i], false);
+                rig_queue_done(&queue);
+                store_close(store);
+        }
+}
+
+#define ON_FAULTY_DISK(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                /* The real file system first: the faulty disk stays once it is installed. */
+                IN_DIR(full_file_system_is_survived),
+                IN_DIR(file_size_limit_is_survived),
+                IN_DIR(read_only_file_system_is_named),
+                IN_DIR(missing_permission_sets_nothing_aside),
+                IN_DIR(killed_process_loses_nothing_acknowledged),
+                ON_FAULTY_DISK(full_disk_fails_cleanly_at_every_write),
+                ON_FAULTY_DISK(broken_disk_fails_cleanly_at_every_call),
+                ON_FAULTY_DISK(failed_sync_is_reported_and_later_made_good),
+                ON_FAULTY_DISK(log_does_not_grow_for_ever),
+                ON_FAULTY_DISK(failed_sync_of_a_long_log_fails_no_commit_and_loses_nothing),
+                ON_FAULTY_DISK(plain_commits_do_not_sync_and_durable_ones_do_once),
+        };
+
+        return cmocka_run_group_tests_name("store against faults", tests, NULL, NULL);
+}
