@@ -12,11 +12,19 @@
 #include "ipc/protocol.h"
 #include "last_message.h"
 
+enum { OPEN_TRIES = 3 };
+
 typedef struct PendingCall {
         sd_bus_message *reply;
         bool done;
         bool unsent;
 } PendingCall;
+
+static bool is_disconnect(int r)
+{
+        return r == -ECONNRESET || r == -EPIPE || r == -ENOTCONN || r == -ESHUTDOWN ||
+               r == -ECONNABORTED || r == -ECONNREFUSED;
+}
 
 int link_start(int fd, sd_bus **ret)
 {
@@ -64,52 +72,62 @@ int link_greet_async(sd_bus *bus, sd_bus_slot **ret_slot, sd_bus_message_handler
         return sd_bus_call_async(bus, ret_slot, m, done, ctx, UINT64_MAX);
 }
 
-static HRESULT greet(sd_bus *bus, uint64_t timeout_usec)
+static HRESULT read_greeting(sd_bus_message *reply)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
-        LinkOutcome outcome;
+        HRESULT hr = link_reply_result(reply);
         uint32_t version;
-        HRESULT hr;
-        int r;
 
-        r = new_greeting(bus, &m);
-        if (r < 0)
-                return hresult_from_errno(r);
-        outcome = link_call(bus, m, timeout_usec, &reply);
-        if (outcome == LINK_UNSENT || outcome == LINK_LOST) {
-                last_message_set("the service closed the connection at once");
-                return HR_UNAVAILABLE;
-        }
-        if (outcome != LINK_ANSWERED)
-                return link_outcome_result(outcome);
-        hr = link_reply_result(reply);
         if (FAILED(hr))
                 return hr;
-        r = sd_bus_message_read(reply, "us", &version, NULL);
-        if (r < 0 || version != IPC_VERSION) {
+        if (sd_bus_message_read(reply, "us", &version, NULL) < 0 || version != IPC_VERSION) {
                 last_message_set("the running service speaks another version of the protocol");
                 return HR_UNAVAILABLE;
         }
         return S_OK;
 }
 
-HRESULT link_open(const Endpoint *e, sd_bus **ret)
+/* One try. *ret_hung_up: the other end left before it said anything. */
+static HRESULT try_open(const Endpoint *e, bool *ret_hung_up, sd_bus **ret)
 {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        LinkOutcome outcome;
         HRESULT hr;
         int fd, r;
 
+        *ret_hung_up = false;
         hr = autostart_connect(e, &fd);
         if (FAILED(hr))
                 return hr;
         r = link_start(fd, &bus);
-        if (r < 0)
+        if (r >= 0)
+                r = new_greeting(bus, &m);
+        if (r < 0) {
+                *ret_hung_up = is_disconnect(r);
                 return hresult_from_errno(r);
-        hr = greet(bus, e->timeout_usec);
-        if (FAILED(hr))
-                return hr;
-        *ret = TAKE_PTR(bus);
-        return S_OK;
+        }
+        outcome = link_call(bus, m, e->timeout_usec, &reply);
+        *ret_hung_up = outcome == LINK_UNSENT || outcome == LINK_LOST;
+        hr = outcome == LINK_ANSWERED ? read_greeting(reply) : link_outcome_result(outcome);
+        if (SUCCEEDED(hr))
+                *ret = TAKE_PTR(bus);
+        return hr;
+}
+
+HRESULT link_open(const Endpoint *e, sd_bus **ret)
+{
+        bool hung_up;
+        HRESULT hr;
+
+        /* A service that is just leaving may still have taken the connection: the next try finds
+         * nobody and starts another one. */
+        for (unsigned i = 0; i < OPEN_TRIES; i++) {
+                hr = try_open(e, &hung_up, ret);
+                if (!hung_up)
+                        return hr;
+        }
+        last_message_set("the service closes every connection at once");
+        return HR_UNAVAILABLE;
 }
 
 bool link_is_hung_up(sd_bus *bus)
@@ -136,12 +154,6 @@ static int take_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
          * queue cannot have been acted on. */
         call->unsent = sd_bus_get_n_queued_write(bus, &queued) >= 0 && queued > 0;
         return 1;
-}
-
-static bool is_disconnect(int r)
-{
-        return r == -ECONNRESET || r == -EPIPE || r == -ENOTCONN || r == -ESHUTDOWN ||
-               r == -ECONNABORTED || r == -ECONNREFUSED;
 }
 
 /* 0 when the answer or the end of the connection has come; -ETIMEDOUT; other errors of sd-bus. */
