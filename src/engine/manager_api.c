@@ -211,6 +211,12 @@ static HRESULT check_distinct(Job *job, const FileBatch *batch)
         return hr;
 }
 
+static bool runs_by_itself(BG_JOB_STATE state)
+{
+        return state == BG_JOB_STATE_QUEUED || state == BG_JOB_STATE_TRANSIENT_ERROR ||
+               job_state_is_active(state);
+}
+
 static HRESULT store_files(Manager *m, Job *job, const FileBatch *batch, JobStatus *ret_next)
 {
         const JobRow *row = job_state_row(job->status.state, JOB_EVENT_ADD_FILES);
@@ -218,11 +224,16 @@ static HRESULT store_files(Manager *m, Job *job, const FileBatch *batch, JobStat
         Txn t;
         int r;
 
+        /* The files of a job that runs may get temporary files at once: were they forgotten in a
+         * power loss, nobody would remove those. Other jobs need a Resume first, which is durable.
+         */
+        bool durable = runs_by_itself(job->status.state);
+
         (void) manager_step_view(m, job, row, NULL, S_OK, &view);
         txn_begin(&t, m);
         txn_insert_files(&t, job, batch->files, batch->len);
         txn_save_job(&t, &view);
-        r = txn_commit(&t, false);
+        r = txn_commit(&t, durable);
         if (r < 0)
                 return hresult_from_errno(r);
         *ret_next = view.status;

@@ -78,7 +78,10 @@ static void tend_transient(Manager *m, Job *job)
 {
         uint64_t now = manager_now(m);
 
-        if (retry_give_up(job) <= now && retry_give_up(job) <= retry_due(job))
+        /* The network may have come back while a final step that failed held the job. */
+        if (job->status.error.event_driven && m->network_up)
+                step_or_block(m, job, JOB_EVENT_NETWORK_BACK, NULL);
+        else if (retry_give_up(job) <= now && retry_give_up(job) <= retry_due(job))
                 step_or_block(m, job, JOB_EVENT_GIVE_UP, NULL);
         else if (retry_due(job) <= now)
                 step_or_block(m, job, JOB_EVENT_RETRY_DUE, NULL);

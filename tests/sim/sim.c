@@ -128,6 +128,7 @@ static void crash(Sim *sim)
                 (void) printf("step %u: %s\n", sim->step, power ? "power loss" : "kill");
         sim->powers += power;
         sim->kills += !power;
+        sim_note_ends(sim);
         if (power)
                 forget_soft_jobs(sim);
         fake_rig_stop(&sim->rig, power, (uint32_t) sim_below(sim, journal + 1));

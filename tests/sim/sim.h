@@ -56,6 +56,7 @@ SimJob *sim_adopt(Sim *sim, const Job *job);
 
 /* sim_check.c: what must hold. */
 void sim_check(Sim *sim);
+void sim_note_ends(Sim *sim); /* before a crash makes everybody forget */
 void sim_check_restart(Sim *sim);
 void sim_check_end(Sim *sim);
 void sim_break(Sim *sim, const char *promise);

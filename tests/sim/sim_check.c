@@ -235,17 +235,34 @@ static void note_state(Sim *sim, SimJob *j, const Job *job)
 }
 
 /* It ended, and so many others did in the same step that even its tombstone is gone. */
-static void note_evicted(Sim *sim, SimJob *j)
+static bool was_told_of_end(const Sim *sim, const SimJob *j)
 {
         const FakeNotifier *n = &sim->rig.notifier;
 
         for (uint32_t i = 0; i < n->seen_len; i++)
-                if (guid_equal(&n->seen[i].job, &j->id) && job_state_is_final(n->seen[i].state)) {
+                if (guid_equal(&n->seen[i].job, &j->id) && job_state_is_final(n->seen[i].state))
+                        return true;
+        return false;
+}
+
+static void note_evicted(Sim *sim, SimJob *j)
+{
+        if (!was_told_of_end(sim, j))
+                sim_break(sim, "an acknowledged job is lost");
+        j->live = false;
+        j->ended = true;
+}
+
+void sim_note_ends(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+
+                if (j->live && was_told_of_end(sim, j)) {
                         j->live = false;
                         j->ended = true;
-                        return;
                 }
-        sim_break(sim, "an acknowledged job is lost");
+        }
 }
 
 static void check_job(Sim *sim, SimJob *j)
@@ -340,6 +357,10 @@ static void check_at_rest(Sim *sim, const SimJob *j)
         default:
                 break;
         }
+        if (sim->trace && sim->broken && job->status.state != BG_JOB_STATE_SUSPENDED)
+                (void) printf("job %u: %s, %u of %u files, error %08x\n",
+                              (unsigned) (j - sim->jobs), job_state_name(job->status.state),
+                              job->files_done, job->files_len, (unsigned) job->status.error.code);
         if (job->status.intent != INTENT_NONE)
                 sim_break(sim, "a final step never comes to an end");
         if (j->token != 0)
