@@ -13,6 +13,7 @@
 /* Verdicts of OpenSSL's certificate check (the numbers of its verify(1) manual page). */
 enum {
         VERIFY_OK = 0,
+        VERIFY_NO_VERDICT = 1, /* what curl starts with */
         VERIFY_NOT_YET_VALID = 9,
         VERIFY_EXPIRED = 10,
         VERIFY_REVOKED = 23,
@@ -76,7 +77,7 @@ JobError transfer_error_directory(int err, const char *what)
 static bool status_is_fatal(int status)
 {
         if (status >= 300 && status <= 399)
-                return status <= 305 || status == 307;
+                return status <= 308 && status != 306;
         if (status >= 400 && status <= 499)
                 return status != 408 && status != 409 && status != 429;
         return status == 501 || status == 505;
@@ -147,6 +148,7 @@ static HRESULT certificate_code(CURL *easy)
         (void) curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
         switch (verdict) {
         case VERIFY_OK:
+        case VERIFY_NO_VERDICT:
         case VERIFY_NAME_MISMATCH:
         case VERIFY_ADDRESS_MISMATCH:
                 return WIN32(ERROR_WINHTTP_SECURE_CERT_CN_INVALID);

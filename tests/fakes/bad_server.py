@@ -92,6 +92,9 @@ class Connection:
             if not data:
                 raise Hangup
             self.pending += data
+            if self.pending.startswith(b"\x16\x03"):  # TLS where none is spoken
+                self.send(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+                raise Hangup
         head, self.pending = self.pending.split(b"\r\n\r\n", 1)
         lines = head.decode("latin-1").split("\r\n")
         method, target, _ = lines[0].split(" ", 2)

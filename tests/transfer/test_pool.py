@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes: who starts, who ends when, who holds what, and that two never write one file."""
+import os
+import pathlib
+import resource
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+from bad_server import content
+from conftest import temporaries
+
+WORKER_LOST = 0x8007042B
+GONE_SEC = 2
+
+
+def wait_until(condition, seconds=GONE_SEC):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def is_gone(pid):
+    """Dead; a zombie that waits for its parent is dead too."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return text.rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def begin(driver, server, out, gate="g", name="f"):
+    """A download that waits in the middle of the body."""
+    driver.job()
+    driver.file(server.url(f"/{name}", gate=gate, gate_at=1000), out / name)
+    op = driver.start()
+    driver.wait("progress", op=op)
+    return op
+
+
+def test_no_worker_runs_before_it_is_needed(driver, server, out):
+    driver.tell("check", local=out / "f")
+    driver.wait("checked")
+    assert driver.worker_pid() is None
+    driver.fetch(server.url("/f"), out / "f")
+    assert driver.worker_pid() is not None
+
+
+def test_an_idle_worker_is_retired_and_a_new_one_started(drivers, server, out):
+    driver = drivers("--idle-usec", 50000)
+    assert driver.fetch(server.url("/f"), out / "f").event == "done"
+    first = driver.worker_pid()
+    assert wait_until(lambda: driver.worker_pid() is None, 5)
+    assert is_gone(first)
+    assert driver.fetch(server.url("/g"), out / "g").event == "done"
+    assert driver.worker_pid() not in (None, first)
+
+
+def test_a_worker_that_dies_loses_its_operations_once_each(driver, server, out):
+    driver.job()
+    for i in range(5):
+        driver.file(server.url(f"/{i}", gate="g"), out / str(i))
+    ops = [driver.start(i) for i in range(5)]
+    for _ in ops:
+        driver.wait("connected")
+    os.kill(driver.worker_pid(), signal.SIGKILL)
+    seen = []
+    while len(seen) < 5:
+        seen += [e for e in driver.wait("failed") if e["event"] == "failed"]
+    assert sorted(e["op"] for e in seen) == ops
+    assert all(e["code"] == WORKER_LOST and not e["fatal"] for e in seen)
+    server.gate("g").set()
+    assert driver.fetch(server.url("/0"), out / "0").event == "done"
+
+
+def test_bytes_reported_before_a_worker_dies_are_kept(driver, server, out):
+    op = begin(driver, server, out)
+    os.kill(driver.worker_pid(), signal.SIGKILL)
+    driver.wait("failed", op=op)
+    assert temporaries(out)[0].read_bytes() == content("a", 100000)[:1000]
+
+
+def test_bulk_operations_of_a_dead_worker_are_reported(driver, server, out):
+    driver.fetch(server.url("/f"), out / "f")
+    os.kill(driver.worker_pid(), signal.SIGSTOP)
+    driver.job()
+    driver.file(server.url("/f"), out / "f", state=2, size=100000, done=100000)
+    for verb in ("sync", "publish", "discard"):
+        driver.op += 1
+        driver.tell(verb, op=driver.op)
+    time.sleep(0.05)
+    os.kill(driver.worker_pid(), signal.SIGKILL)
+    for kind in ("synced", "published", "discarded"):
+        event = driver.wait(kind)[-1]
+        assert event["result"] == WORKER_LOST == event["code"]
+
+
+def test_the_worker_dies_with_the_broker_within_milliseconds(driver, server, out):
+    begin(driver, server, out)
+    worker = driver.worker_pid()
+    driver.process.kill()
+    killed = time.monotonic()
+    assert wait_until(lambda: is_gone(worker))
+    assert time.monotonic() - killed < 0.5
+    driver.process.wait()
+
+
+def test_the_worker_ends_when_the_socket_does(driver, server, out):
+    """Also when it was adopted by somebody else and no signal comes."""
+    begin(driver, server, out)
+    worker = driver.worker_pid()
+    driver.process.stdin.close()
+    assert driver.process.wait(timeout=5) == 0
+    assert wait_until(lambda: is_gone(worker))
+
+
+def test_no_new_worker_starts_before_the_old_one_is_dead(driver, server, out):
+    """A worker that cannot be scheduled still may write: its successor waits for it."""
+    begin(driver, server, out)
+    old = driver.worker_pid()
+    os.kill(old, signal.SIGSTOP)
+    os.kill(old, signal.SIGKILL)  # even a stopped process dies of this one
+    driver.wait("failed")
+    server.gate("g").set()
+    assert driver.fetch(server.url("/f"), out / "f").event == "done"
+    assert driver.worker_pid() != old and is_gone(old)
+
+
+def test_the_worker_has_nothing_open_that_it_does_not_need(drivers, server, out, tmp_path):
+    secret = os.open(tmp_path / "secret", os.O_RDWR | os.O_CREAT)
+    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    os.set_inheritable(secret, True)
+    driver = drivers("--lock-fd", lock, pass_fds=(secret, lock))
+    begin(driver, server, out)
+    fds = {fd.name: os.readlink(fd) for fd in pathlib.Path(f"/proc/{driver.worker_pid()}/fd").iterdir()}
+    assert str(tmp_path / "secret") not in fds.values()
+    assert fds["4"] == str(tmp_path / "lock")
+    assert fds["0"] == "/dev/null" and fds["3"].startswith("socket:")
+    os.close(secret)
+    os.close(lock)
+
+
+def test_the_lock_is_held_as_long_as_the_worker_lives(drivers, server, out, tmp_path):
+    """A lock of the open file, as bitsd takes it, goes only with the last process that has it."""
+    import fcntl
+    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    driver = drivers("--lock-fd", lock, pass_fds=(lock,))
+    begin(driver, server, out)
+    worker = driver.worker_pid()
+    os.close(lock)
+    other = os.open(tmp_path / "lock", os.O_RDWR)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    driver.process.kill()
+    driver.process.wait()
+    assert wait_until(lambda: is_gone(worker))
+
+    def free():
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            return False
+    assert wait_until(free)
+    os.close(other)
+
+
+def test_the_worker_leaves_no_core_and_cannot_be_looked_into(driver, server, out):
+    begin(driver, server, out)
+    pid = driver.worker_pid()
+    assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+    # What must not be dumped belongs to root in /proc, whoever runs it.
+    if os.geteuid() != 0:
+        assert stat.S_IMODE(os.stat(f"/proc/{pid}/mem").st_mode) and os.stat(f"/proc/{pid}/mem").st_uid == 0
+
+
+def test_the_worker_is_no_program_for_people():
+    done = subprocess.run([os.environ["BITSD_WORKER"]], capture_output=True, text=True)
+    assert done.returncode == 1 and "bitsd" in done.stderr
+
+
+def test_a_worker_that_is_not_there_is_an_error_of_the_call(drivers, server, out):
+    driver = drivers("--worker", "/nowhere/bitsd-worker")
+    driver.job()
+    driver.file(server.url("/f"), out / "f")
+    op = driver.start()
+    event = driver.wait("refused", op=op)[-1]
+    assert event["errno"] == 2
+    driver.start()
+    assert driver.wait("refused")[-1]["errno"] == 2
+
+
+def test_a_worker_that_talks_nonsense_is_ended(drivers, server, out, tmp_path):
+    liar = tmp_path / "liar"
+    liar.write_text("#!/bin/sh\nhead -c 100000 /dev/urandom >&3\nexec sleep 60\n")
+    liar.chmod(0o755)
+    driver = drivers("--worker", liar)
+    driver.job()
+    driver.file(server.url("/f"), out / "f")
+    event = driver.wait("failed", op=driver.start())[-1]
+    assert event["code"] == WORKER_LOST
+    assert wait_until(lambda: driver.worker_pid() is None)
+
+
+def test_a_worker_that_ends_at_once_is_reported(drivers, server, out):
+    driver = drivers("--worker", "/bin/true")
+    driver.job()
+    driver.file(server.url("/f"), out / "f")
+    for _ in range(3):
+        assert driver.wait("failed", op=driver.start())[-1]["code"] == WORKER_LOST
+
+
+def test_a_stop_for_what_is_over_is_ignored(driver, server, out):
+    result = driver.fetch(server.url("/f"), out / "f")
+    driver.tell("stop", op=result.op)
+    driver.tell("stop", op=4711)
+    assert driver.fetch(server.url("/g"), out / "g").event == "done"
+
+
+def test_random_kills_never_spoil_a_file(driver, server, out):
+    """Every time the worker dies, the rest is asked for again from what was reported."""
+    from conftest import ENDS, Kept
+    size = 3 << 20
+    kept = Kept()
+    url = server.url("/f", size=size, rate=4 << 20)
+    for round_number in range(8):
+        driver.job()
+        driver.file(url, out / "f", **kept.as_words())
+        op = driver.start()
+        deadline = time.monotonic() + 0.1 + 0.07 * round_number
+        while time.monotonic() < deadline:
+            try:
+                event = driver.events.get(timeout=max(0.001, deadline - time.monotonic()))
+            except Exception:
+                break
+            kept.note(event)
+            if event["event"] in ENDS:
+                break
+        else:
+            event = None
+        if kept.done < size and driver.worker_pid():
+            os.kill(driver.worker_pid(), signal.SIGKILL)
+            for event in driver.wait("failed", "done", op=op):
+                if event.get("code") != WORKER_LOST:
+                    kept.note(event)
+    driver.job()
+    result = driver.fetch(url, out / "f", kept)
+    assert result.event == "done"
+    assert temporaries(out)[0].read_bytes() == content("a", size)
+
+
+def test_five_thousand_files_in_one_job(drivers, server, out):
+    """Bounded descriptors, memory and processes, whatever their number."""
+    driver = drivers()
+    driver.job()
+    for i in range(5000):
+        driver.file(server.url(f"/{i}", size=64, seed=i % 7), out / str(i))
+    driver.tell("run", parallel=6)
+    end = time.monotonic() + 100
+    while driver.events.empty() and time.monotonic() < end:
+        fds = len(os.listdir(f"/proc/{driver.worker_pid()}/fd")) if driver.worker_pid() else 0
+        assert fds < 100
+        time.sleep(0.1)
+    assert driver.wait("ran")[-1]["done"] == 5000
+    peak = pathlib.Path(f"/proc/{driver.worker_pid()}/status").read_text().split("VmHWM:")[1].split()[0]
+    if "asan" not in os.environ["BITSD_WORKER"]:
+        assert int(peak) < 24 * 1024
+    assert driver.bulk("publish")[-1]["result"] == 0
+    assert len(list(out.iterdir())) == 5000
+    for i in range(0, 5000, 499):
+        assert (out / str(i)).read_bytes() == content(i % 7, 64)
