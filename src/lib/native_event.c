@@ -347,7 +347,7 @@ static HRESULT step(bits_events *ev)
         }
         if ((ev->phase == EVENTS_GREETING || ev->phase == EVENTS_ASKING) &&
             now_mono() >= ev->deadline_mono)
-                lose(ev);
+                refuse(ev, link_outcome_result(LINK_TIMEOUT));
         return S_OK;
 }
 
