@@ -52,7 +52,8 @@ typedef struct Farm {
         BupServerRules rules;
         FarmSession sessions[FARM_SESSIONS];
         unsigned n;
-        bool faults;         /* whatever may go wrong does now and then */
+        bool faults;         /* whatever may go wrong does now and then … */
+        unsigned badness;    /* … so often: 0 = never, 4 = as the percentages say */
         bool app_may_refuse; /* … for good */
         bool with_host_ids;
         bool node_down[FARM_NODES];

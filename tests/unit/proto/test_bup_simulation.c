@@ -428,7 +428,8 @@ static void check_end(Sim *sim)
         for (unsigned i = 0; i < f->n; i++) {
                 calls += f->sessions[i].app_calls;
                 successes += f->sessions[i].app_successes;
-                open += f->sessions[i].exists && strcmp(f->sessions[i].id, sim->session_id) == 0 &&
+                open += f->sessions[i].exists &&
+                        strcmp(f->sessions[i].id, state->session_id) == 0 &&
                         !bup_session_is_tombstone(&f->sessions[i].live.session);
         }
         farm_check(f, successes <= calls, "counting");
