@@ -83,6 +83,7 @@ static bool parse_authority(Span authority, Url *u)
         u->host = (Span){authority.at, (size_t) (host_end - authority.at)};
         u->host_class = bup_host_classify(u->host.at, u->host.bytes);
         u->port = u->https ? PORT_HTTPS : PORT_HTTP;
+        u->has_port = false;
         if (host_end < end && *host_end != ':')
                 return false;
         if (host_end + 1 < end) { /* "host:" is allowed and says nothing */
