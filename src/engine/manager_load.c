@@ -93,26 +93,31 @@ static void finish_tombstone(Job *job)
         }
 }
 
+/* A wait for something that may have happened meanwhile ends; if it goes on, the scheduler finds
+ * that out and the job comes back here. */
+static bool waits_for_event(const Job *job)
+{
+        return job->status.state == BG_JOB_STATE_TRANSIENT_ERROR &&
+               job->status.error.event_driven && job->status.intent == INTENT_NONE;
+}
+
 static void restart_job(Manager *m, Job *job, bool same_boot)
 {
+        JobStatus *status = &job->status;
         uint64_t wall = manager_wall(m);
-        uint64_t touched = job->status.modified_wall;
+        const JobRow *row = job_state_row(
+                status->state, waits_for_event(job) ? JOB_EVENT_NETWORK_BACK : JOB_EVENT_RESTART);
 
-        if (!same_boot && job->status.state != BG_JOB_STATE_TRANSFERRED)
+        if (!same_boot && status->state != BG_JOB_STATE_TRANSFERRED)
                 distrust_unsynced(m, job);
-        job->run->synced = job->status.state == BG_JOB_STATE_TRANSFERRED;
-        job->run->idle_usec = wall > touched ? wall - touched : 0;
+        job->run->synced = status->state == BG_JOB_STATE_TRANSFERRED;
+        job->run->idle_usec = wall > status->modified_wall ? wall - status->modified_wall : 0;
         retry_after_restart(job, manager_now(m), wall);
-        if (job->status.state == BG_JOB_STATE_TRANSIENT_ERROR && job->status.error.event_driven &&
-            job->status.intent == INTENT_NONE) {
-                /* What it waited for may have happened meanwhile; if not, it comes back here. */
-                queue_state_changed(&m->queue, job->status.state, BG_JOB_STATE_QUEUED);
-                job->status.state = BG_JOB_STATE_QUEUED;
-        } else if (job_state_is_active(job->status.state)) {
-                queue_state_changed(&m->queue, job->status.state, BG_JOB_STATE_QUEUED);
-                job->status.state = BG_JOB_STATE_QUEUED;
+        if (row->kind == JOB_ROW_MOVE) {
+                queue_state_changed(&m->queue, status->state, row->to);
+                status->state = row->to;
         }
-        m->intents += job->status.intent != INTENT_NONE;
+        m->intents += status->intent != INTENT_NONE;
         manager_todo(m, job);
 }
 

@@ -167,7 +167,9 @@ NotifyKind notify_plan_due(const Job *job, uint64_t now_mono)
 
         if (sticky_is_pending(job) && n->sticky_after_mono <= now_mono)
                 return job->status.undelivered;
-        if (modification_is_pending(job) && n->modified_after_mono <= now_mono)
+        /* An ended job has no later: its last change goes out now or never. */
+        if (modification_is_pending(job) &&
+            (n->modified_after_mono <= now_mono || job_state_is_final(job->status.state)))
                 return NOTIFY_MODIFICATION;
         return NOTIFY_NONE;
 }

@@ -2,15 +2,15 @@
 #include "fake_disk.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/alloc.h"
 #include "base/guid.h"
 #include "base/str.h"
 
 /* Room for one more item at the end; a test without memory is no test. */
 static void *grow(void *items, uint32_t *len, size_t bytes)
 {
-        void *grown = mem_realloc(items, (*len + 1) * bytes);
+        void *grown = realloc(items, (*len + 1) * bytes);
 
         if (!grown)
                 abort();
@@ -26,12 +26,12 @@ void fake_disk_init(FakeDisk *d)
 void fake_disk_done(FakeDisk *d)
 {
         for (uint32_t i = 0; i < d->finals_len; i++)
-                mem_free(d->finals[i].path);
+                free(d->finals[i].path);
         for (uint32_t i = 0; i < d->remotes_len; i++)
-                mem_free(d->remotes[i].url);
-        mem_free(d->temps);
-        mem_free(d->finals);
-        mem_free(d->remotes);
+                free(d->remotes[i].url);
+        free(d->temps);
+        free(d->finals);
+        free(d->remotes);
         *d = (FakeDisk){0};
 }
 
@@ -42,7 +42,7 @@ FakeRemote *fake_disk_remote(FakeDisk *d, const char *url)
                         return &d->remotes[i];
         d->remotes = grow(d->remotes, &d->remotes_len, sizeof(*d->remotes));
         d->remotes[d->remotes_len - 1] = (FakeRemote){
-                .url = mem_strdup(url),
+                .url = strdup(url),
                 .version = 1,
                 .size = d->default_size,
         };
@@ -116,7 +116,7 @@ void fake_disk_publish(FakeDisk *d, const FakeTemp *temp, const char *path)
         if (!final) {
                 d->finals = grow(d->finals, &d->finals_len, sizeof(*d->finals));
                 final = &d->finals[d->finals_len - 1];
-                *final = (FakeFinal){.path = mem_strdup(path)};
+                *final = (FakeFinal){.path = strdup(path)};
         }
         final->version = temp->version;
         final->bytes = temp->bytes;
@@ -136,7 +136,7 @@ static void remove_final(FakeDisk *d, uint32_t i)
 {
         FakeTemp from = d->finals[i].from;
 
-        mem_free(d->finals[i].path);
+        free(d->finals[i].path);
         d->finals[i] = d->finals[--d->finals_len];
         *fake_disk_make_temp(d, &from.job, from.index, from.version) = from;
 }

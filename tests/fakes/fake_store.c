@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 
 typedef enum ChangeKind { CHANGE_JOB, CHANGE_DELETE, CHANGE_FILE } ChangeKind;
 
@@ -31,12 +30,12 @@ static void *must(void *p)
 
 static char *dup(const char *s)
 {
-        return s ? must(mem_strdup(s)) : NULL;
+        return s ? must(strdup(s)) : NULL;
 }
 
 static JobFile *file_dup(const JobFile *from)
 {
-        JobFile *file = must(mem_new(JobFile));
+        JobFile *file = must(calloc(1, sizeof(JobFile)));
 
         *file = *from;
         file->remote = dup(from->remote);
@@ -49,15 +48,15 @@ static JobFile *file_dup(const JobFile *from)
 
 static void file_drop(JobFile *file)
 {
-        mem_free(file->remote);
-        mem_free(file->local);
-        mem_free(file->etag);
-        mem_free(file);
+        free(file->remote);
+        free(file->local);
+        free(file->etag);
+        free(file);
 }
 
 static Job *job_dup(const Job *from)
 {
-        Job *job = must(mem_new(Job));
+        Job *job = must(calloc(1, sizeof(Job)));
 
         *job = (Job){
                 .id = from->id,
@@ -78,19 +77,19 @@ static void job_drop(Job *job)
 {
         for (uint32_t i = 0; i < job->files_len; i++)
                 file_drop(job->files[i]);
-        mem_free(job->files);
-        mem_free(job->props.name);
-        mem_free(job->props.description);
-        mem_free(job->props.proxy_list);
-        mem_free(job->props.proxy_bypass);
-        mem_free(job);
+        free(job->files);
+        free(job->props.name);
+        free(job->props.description);
+        free(job->props.proxy_list);
+        free(job->props.proxy_bypass);
+        free(job);
 }
 
 static void image_clear(FakeImage *image)
 {
         for (uint32_t i = 0; i < image->len; i++)
                 job_drop(image->jobs[i]);
-        mem_free(image->jobs);
+        free(image->jobs);
         *image = (FakeImage){0};
 }
 
@@ -109,7 +108,7 @@ static void image_put_file(Job *job, const JobFile *file)
                 job->files[file->index] = file_dup(file);
                 return;
         }
-        job->files = must(mem_realloc(job->files, (job->files_len + 1) * sizeof(JobFile *)));
+        job->files = must(realloc(job->files, (job->files_len + 1) * sizeof(JobFile *)));
         job->files[job->files_len++] = file_dup(file);
 }
 
@@ -120,7 +119,7 @@ static void image_put_job(FakeImage *image, const Job *job)
         Job *copy = job_dup(job);
 
         if (i < 0) {
-                image->jobs = must(mem_realloc(image->jobs, (image->len + 1) * sizeof(Job *)));
+                image->jobs = must(realloc(image->jobs, (image->len + 1) * sizeof(Job *)));
                 image->jobs[image->len++] = copy;
                 return;
         }
@@ -158,7 +157,7 @@ static void changes_drop(List *changes)
                         job_drop(change->job);
                 if (change->file)
                         file_drop(change->file);
-                mem_free(change);
+                free(change);
         }
 }
 
@@ -169,7 +168,7 @@ static void journal_drop(FakeStore *s)
 
                 list_remove(it);
                 changes_drop(&txn->changes);
-                mem_free(txn);
+                free(txn);
         }
 }
 
@@ -245,7 +244,7 @@ static int fake_commit(void *ctx, bool durable)
 
         if (r < 0)
                 return r;
-        txn = must(mem_new(Transaction));
+        txn = must(calloc(1, sizeof(Transaction)));
         list_init(&txn->changes);
         LIST_FOREACH (it, &s->pending) {
                 image_apply(&s->image, list_item(it, Change, in_txn));
@@ -265,7 +264,7 @@ static int fake_commit(void *ctx, bool durable)
 
 static Change *change_new(FakeStore *s, ChangeKind kind, const GUID *id)
 {
-        Change *change = must(mem_new(Change));
+        Change *change = must(calloc(1, sizeof(Change)));
 
         change->kind = kind;
         change->id = *id;
@@ -390,7 +389,7 @@ void fake_store_power_loss(FakeStore *s, uint32_t keep)
                         continue;
                 list_remove(it);
                 changes_drop(&txn->changes);
-                mem_free(txn);
+                free(txn);
         }
         harden(s); /* survived one power loss, so it survives the next */
         image_copy(&s->image, &s->durable);

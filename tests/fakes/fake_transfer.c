@@ -2,12 +2,12 @@
 #include "fake_transfer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/cleanup.h"
 #include "base/attr.h"
 #include "base/guid.h"
-#include "base/str.h"
 
 void fake_transfer_init(FakeTransfer *t, FakeDisk *disk, const FakeStore *store, FakeRandom *r)
 {
@@ -20,12 +20,12 @@ static void op_free(FakeTransfer *t, FakeOp *op)
         list_remove(&op->in_all);
         t->ops_len--;
         for (uint32_t i = 0; i < op->files_len; i++) {
-                mem_free(op->files[i].local);
-                mem_free(op->files[i].etag);
+                free(op->files[i].local);
+                free(op->files[i].etag);
         }
-        mem_free(op->files);
-        mem_free(op->remote);
-        mem_free(op);
+        free(op->files);
+        free(op->remote);
+        free(op);
 }
 
 void fake_transfer_drop_ops(FakeTransfer *t)
@@ -75,7 +75,7 @@ uint32_t fake_transfer_count(const FakeTransfer *t, FakeOpKind kind, const GUID 
 
 static FakeOp *op_new(FakeTransfer *t, FakeOpKind kind, uint64_t number, const Job *job)
 {
-        FakeOp *op = mem_new(FakeOp);
+        FakeOp *op = calloc(1, sizeof(FakeOp));
 
         if (!op)
                 abort();
@@ -140,7 +140,7 @@ static int fake_start(void *ctx, uint64_t number, const Job *job, const JobFile 
                 return r;
         op = op_new(t, FAKE_FILE, number, job);
         op->file = file->index;
-        op->remote = mem_strdup(file->remote);
+        op->remote = strdup(file->remote);
         return 0;
 }
 
@@ -196,15 +196,15 @@ static int fake_publish(void *ctx, uint64_t number, const Job *job)
                 return 0;
         check_final(t, job, true);
         op = op_new(t, FAKE_PUBLISH, number, job);
-        op->files = mem_array(job->files_len + 1, sizeof(*op->files));
+        op->files = calloc(job->files_len + 1, sizeof(*op->files));
         for (uint32_t i = 0; i < job->files_len; i++) {
                 const JobFile *file = job->files[i];
 
                 if (file->state == FILE_DONE)
                         op->files[op->files_len++] = (FakeOpFile){
                                 .index = i,
-                                .local = mem_strdup(file->local),
-                                .etag = mem_strdup(file->etag),
+                                .local = strdup(file->local),
+                                .etag = strdup(file->etag),
                                 .size = file->size_bytes,
                         };
         }
@@ -270,9 +270,7 @@ void fake_op_connected(FakeTransfer *t, Manager *m, FakeOp *op)
 
 static void fill_etag(char *text, size_t bytes, uint32_t version)
 {
-        _cleanup_free_ char *etag = mem_printf("\"%u\"", version);
-
-        (void) str_copy(text, bytes, etag);
+        (void) snprintf(text, bytes, "\"%u\"", version);
 }
 
 /* The server's answer: what is there already is kept when it is the same version. */
