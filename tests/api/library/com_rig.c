@@ -22,7 +22,8 @@ int com_rig_teardown(void **state)
 {
         ComRig *com = *state;
 
-        (void) IBackgroundCopyManager_Release(com->manager);
+        if (com->manager)
+                (void) IBackgroundCopyManager_Release(com->manager);
         CoUninitialize();
         (void) rig_teardown((void **) &com->rig);
         mem_free(com);
