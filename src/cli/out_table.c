@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "out_table.h"
 
+#include <limits.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -14,6 +15,8 @@ enum {
         GAP_COLUMNS = 2,
         FIRST_CELLS = 64,
 };
+
+#define LEFT_OUT UINT_MAX /* instead of the width of a column */
 
 typedef struct Cell {
         char *text;
@@ -155,22 +158,58 @@ static void measure(const Table *table, bool header, unsigned *widths)
         }
 }
 
+static unsigned total_width(const Table *table, const unsigned *widths)
+{
+        unsigned total = 0;
+
+        for (size_t c = 0; c < table->n_columns; c++)
+                if (widths[c] != LEFT_OUT)
+                        total += widths[c] + (total > 0 ? GAP_COLUMNS : 0);
+        return total;
+}
+
 /* Takes away from the flexible columns, the last one first, what is over `limit`. */
 static void shrink(const Table *table, unsigned limit, unsigned *widths)
 {
-        unsigned total = (unsigned) (table->n_columns - 1) * GAP_COLUMNS;
+        unsigned total = total_width(table, widths);
 
-        for (size_t c = 0; c < table->n_columns; c++)
-                total += widths[c];
         for (size_t c = table->n_columns; c-- > 0 && total > limit;) {
                 unsigned least = table->columns[c].flexible, spare;
 
-                if (least == 0 || widths[c] <= least)
+                if (least == 0 || widths[c] == LEFT_OUT || widths[c] <= least)
                         continue;
                 spare = MIN(widths[c] - least, total - limit);
                 widths[c] -= spare;
                 total -= spare;
         }
+}
+
+/* Leaves the next column out that can be spared; false when there is none. */
+static bool leave_out(const Table *table, unsigned *widths)
+{
+        size_t first = table->n_columns;
+
+        for (size_t c = 0; c < table->n_columns; c++) {
+                unsigned spare = table->columns[c].spare;
+
+                if (spare > 0 && widths[c] != LEFT_OUT &&
+                    (first == table->n_columns || spare < table->columns[first].spare))
+                        first = c;
+        }
+        if (first == table->n_columns)
+                return false;
+        widths[first] = LEFT_OUT;
+        return true;
+}
+
+static void fit(const Table *table, unsigned limit, const unsigned *natural, unsigned *widths)
+{
+        do {
+                for (size_t c = 0; c < table->n_columns; c++)
+                        if (widths[c] != LEFT_OUT)
+                                widths[c] = natural[c];
+                shrink(table, limit, widths);
+        } while (total_width(table, widths) > limit && leave_out(table, widths));
 }
 
 static const char *colour_code(CellColour colour)
@@ -195,6 +234,8 @@ static void append_cell(const Out *out, const TableColumn *column, const Cell *c
         const char *text = cell->text;
         unsigned columns = cell->columns, pad;
 
+        if (width == LEFT_OUT)
+                return;
         if (columns > width) {
                 text = cut = text_cut(text, width, out->utf8);
                 columns = text_columns(cut);
@@ -231,13 +272,15 @@ static void append_header(const Out *out, const Table *table, const unsigned *wi
 void out_table(const Out *out, const Table *table, bool header)
 {
         _cleanup_free_ unsigned *widths = must(mem_array(table->n_columns, sizeof(*widths)));
+        _cleanup_free_ unsigned *natural = must(mem_array(table->n_columns, sizeof(*natural)));
         _cleanup_free_ char *text = NULL;
         Buf buf;
 
         buf_init(&buf, OUT_TEXT_BYTES_MAX);
-        measure(table, header, widths);
+        measure(table, header, natural);
+        memcpy(widths, natural, table->n_columns * sizeof(*widths));
         if (out->width > 0 && !out->full)
-                shrink(table, out->width, widths);
+                fit(table, out->width, natural, widths);
         if (header)
                 append_header(out, table, widths, &buf);
         for (size_t i = 0; i < table->n_cells; i++) {

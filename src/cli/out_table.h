@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aligned columns. Widths are those of the display, so that wide and combining characters line
- * up. On a terminal the columns marked as flexible give way, from the right, until a row fits. */
+ * up. On a terminal the columns marked as flexible give way, from the right, until a row fits; if
+ * that is not enough, those that can be spared are left out. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ typedef struct TableColumn {
         const char *title;
         bool right;        /* aligned to the right */
         unsigned flexible; /* least width it may be cut to; 0 = never cut */
+        unsigned spare;    /* 1 = left out first, 2 = next …; 0 = never */
 } TableColumn;
 
 typedef struct Table Table;

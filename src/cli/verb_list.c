@@ -17,15 +17,15 @@
 
 static const TableColumn COLUMNS[] = {
         {.title = "ID"},
-        {.title = "NAME", .flexible = 12},
+        {.title = "NAME", .flexible = 10},
         {.title = "OWNER"},
-        {.title = "TYPE"},
+        {.title = "TYPE", .spare = 1},
         {.title = "STATE"},
-        {.title = "PRIO"},
+        {.title = "PRIO", .spare = 2},
         {.title = "DONE", .right = true},
         {.title = "SIZE"},
         {.title = "RATE"},
-        {.title = "ETA"},
+        {.title = "ETA", .spare = 3},
         {.title = "WHY", .flexible = 12},
 };
 

@@ -79,6 +79,44 @@ static void flexible_columns_give_way_from_the_right(void **state)
         assert_string_equal(full, "12345678  a-long-name  100%  a long reason\n");
 }
 
+static void columns_that_can_be_spared_go_in_their_order(void **state)
+{
+        static const TableColumn columns[] = {
+                {.title = "ID"},
+                {.title = "TYPE", .spare = 2},
+                {.title = "PRIO", .spare = 1},
+                {.title = "NAME", .flexible = 4},
+        };
+        static const struct {
+                unsigned width;
+                const char *row;
+        } cases[] = {
+                {40, "12345678  down  norm  a-long-name\n"},
+                {26, "12345678  down  norm  a-l…\n"},
+                {25, "12345678  down  a-long-n…\n"},
+                {19, "12345678  a-long-n…\n"},
+                {14, "12345678  a-l…\n"},
+                {5, "12345678  a-l…\n"}, /* no less than this */
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                _cleanup_(table_freep) Table *table = table_new(columns, ARRAY_LEN(columns));
+                Out out = {.utf8 = true, .width = cases[i].width};
+                char *text;
+                size_t bytes;
+
+                table_cell(table, "12345678");
+                table_cell(table, "down");
+                table_cell(table, "norm");
+                table_cell(table, "a-long-name");
+                out.data = open_memstream(&text, &bytes);
+                out_table(&out, table, false);
+                (void) fclose(out.data);
+                assert_string_equal(text, cases[i].row);
+                mem_free(text);
+        }
+}
+
 static void escape_bytes_of_strangers_are_shown_not_sent(void **state)
 {
         const Out out = {.utf8 = true};
@@ -137,6 +175,7 @@ int main(void)
                 cmocka_unit_test(columns_line_up_by_display_width),
                 cmocka_unit_test(nothing_is_cut_without_a_limit),
                 cmocka_unit_test(flexible_columns_give_way_from_the_right),
+                cmocka_unit_test(columns_that_can_be_spared_go_in_their_order),
                 cmocka_unit_test(escape_bytes_of_strangers_are_shown_not_sent),
                 cmocka_unit_test(colour_stands_only_where_it_is_asked_for),
                 cmocka_unit_test(texts_are_cut_on_character_borders),
