@@ -110,7 +110,7 @@ int utf8_to_wide(const char *s, wchar_t **ret)
         const uint8_t *p = (const uint8_t *) s;
         size_t left = strlen(s), chars = 0;
         wchar_t *wide;
-        uint32_t c;
+        uint32_t c = 0;
 
         if (!utf8_is_valid(s, left))
                 return -EILSEQ;
