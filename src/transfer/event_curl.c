@@ -10,6 +10,7 @@
  * pay for. */
 #define TIMER_ACCURACY_USEC 1
 #define CONNECTIONS_KEPT 16L
+#define CONNECTIONS_MAX 128L /* to all hosts; more transfers wait for one of these */
 
 struct EventCurl {
         sd_event *loop; /* borrowed */
@@ -171,6 +172,7 @@ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret)
             curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) ||
             curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX) ||
             curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT) ||
+            curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX) ||
             curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections_per_host))
                 return -EINVAL;
         *ret = TAKE_PTR(c);

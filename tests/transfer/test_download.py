@@ -442,6 +442,37 @@ def test_credentials_of_a_url_are_used_and_never_told(driver, server, out):
     assert "secret" not in str(result.last) and "user" not in result.host
 
 
+def test_credentials_of_one_url_never_reach_another(driver, server, out):
+    """Neither the next download nor another host that a redirect names."""
+    secret = server.url("/f").replace("http://", "http://user:secret@")
+    driver.fetch(secret, out / "f")
+    driver.fetch(server.url("/g"), out / "g")
+    assert "authorization" not in server.requests[1]["headers"]
+    away = server.url("/redirect", to=server.url("/h").replace("127.0.0.1", "localhost"))
+    driver.fetch(away.replace("http://", "http://user:secret@"), out / "h")
+    assert "authorization" in server.requests[2]["headers"]
+    assert "authorization" not in server.requests[3]["headers"]
+    back = server.url("/redirect", to="/i").replace("http://", "http://user:secret@")
+    driver.fetch(back, out / "i")
+    assert "authorization" in server.requests[5]["headers"]
+
+
+def test_a_size_beyond_all_disks_is_fatal(driver, server, out):
+    for size in (1 << 62, (1 << 63) - 1):
+        result = driver.fetch(server.url("/f", extra=f"Content-Length: {size}", length="unsaid"), out / "f")
+        assert result.event == "failed" and temporaries(out) == []
+
+
+def test_waiting_for_a_connection_is_neither_silence_nor_a_time_out(drivers, server, out):
+    driver = drivers("--connections-per-host", 1, "--connect-timeout-sec", 1, "--stall-timeout-sec", 2)
+    driver.job()
+    driver.file(server.url("/slow", size=50, drip="10,0.7"), out / "slow")
+    driver.file(server.url("/next", size=50), out / "next")
+    ops = [driver.start(0), driver.start(1)]
+    ends = {e["op"]: e["event"] for e in driver.wait("done", "failed", op=ops[1])}
+    assert ends[ops[0]] == "done" and ends[ops[1]] == "done"
+
+
 def test_names_with_blanks_and_letters_of_all_kinds_arrive(driver, server, out):
     name = "Größe und\nZeile ☃ %41"
     url = f"http://127.0.0.1:{server.port}/Straße und mehr?size=1000"

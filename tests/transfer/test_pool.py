@@ -2,9 +2,12 @@
 """The processes: who starts, who ends when, who holds what, and that two never write one file."""
 import os
 import pathlib
+import random
 import resource
 import signal
+import socket
 import stat
+import struct
 import subprocess
 import time
 
@@ -208,6 +211,29 @@ def test_a_worker_that_talks_nonsense_is_ended(drivers, server, out, tmp_path):
     event = driver.wait("failed", op=driver.start())[-1]
     assert event["code"] == WORKER_LOST
     assert wait_until(lambda: driver.worker_pid() is None)
+
+
+def test_a_broker_that_talks_nonsense_is_left(server, out):
+    """Random bytes, alone or after a sound message, end the worker by its own will and fast."""
+    rng = random.Random(4711)
+    config = struct.pack("<BIIIII", 1, 1, 5, 5, 10, 6) + b"\xff" * 20
+    hello = struct.pack("<I", len(config)) + config
+    for round_number in range(60):
+        ours, theirs = socket.socketpair()
+        worker = subprocess.Popen(["/bin/sh", "-c", 'exec "$0" 3<&0 </dev/null', os.environ["BITSD_WORKER"]],
+                                  stdin=theirs, stderr=subprocess.PIPE)
+        theirs.close()
+        data = b"" if round_number == 1 else rng.randbytes(rng.randrange(1, 400))
+        if round_number % 3 == 2:
+            kind = bytes([rng.randrange(1, 7)])
+            data = struct.pack("<I", len(data) + 1) + kind + data
+        ours.sendall((hello if round_number % 2 else b"") + data)
+        ours.shutdown(socket.SHUT_WR)
+        text = worker.communicate(timeout=10)[1]
+        assert worker.returncode in ((0,) if round_number == 1 else (0, 1)), text
+        assert b"started by" not in text
+        assert b"Sanitizer" not in text
+        ours.close()
 
 
 def test_a_worker_that_ends_at_once_is_reported(drivers, server, out):

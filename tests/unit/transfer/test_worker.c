@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker in this process, so that the sanitizers see what it leaves behind. What it does is
+ * tested from outside in tests/transfer. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "transfer/worker.h"
+#include "transfer/worker_msg.h"
+
+#define WAIT_USEC (10 * USEC_PER_SEC)
+#define FILE_TEXT "0123456789"
+
+typedef struct Rig {
+        sd_event *loop;
+        Worker *worker;
+        WorkerLink link;
+        int listener; /* a server of one answer; -1 = none */
+        const char *answer;
+        int port;
+        char dir[PATH_MAX];
+        char local[PATH_MAX + 8];
+        Job job;
+        JobFile file;
+        JobFile *files[1];
+        uint64_t op;
+} Rig;
+
+/* Only wakes the loop up: run_until() reads. */
+static int on_news(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        return 0;
+}
+
+static int set_up(void **state)
+{
+        const char *base = getenv("TMPDIR");
+        Rig *r = mem_new(Rig);
+        TransferConfig config;
+        int pair[2];
+
+        assert_non_null(r);
+        r->listener = -1;
+        (void) snprintf(r->dir, sizeof(r->dir), "%s/test_worker.XXXXXX", base ? base : "/tmp");
+        assert_non_null(mkdtemp(r->dir));
+        (void) snprintf(r->local, sizeof(r->local), "%s/final", r->dir);
+        assert_int_equal(sd_event_new(&r->loop), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+                         0);
+        worker_link_init(&r->link, pair[0]);
+        assert_true(sd_event_add_io(r->loop, NULL, pair[0], EPOLLIN, on_news, NULL) >= 0);
+        assert_int_equal(worker_new(r->loop, pair[1], &r->worker), 0);
+        transfer_config_init(&config);
+        worker_msg_encode_config(&r->link.out, &config);
+        transfer_config_done(&config);
+
+        r->file = (JobFile){.local = r->local, .size_bytes = BG_SIZE_UNKNOWN};
+        r->file.modified_sec = FILE_NO_TIME;
+        r->files[0] = &r->file;
+        r->job = (Job){.files = r->files, .files_len = 1};
+        r->job.props.proxy_usage = BG_JOB_PROXY_USAGE_NO_PROXY;
+        *state = r;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        Rig *r = *state;
+        char command[PATH_MAX + 32];
+
+        worker_free(r->worker);
+        sd_event_unref(r->loop);
+        worker_link_done(&r->link);
+        close_fdp(&r->listener);
+        mem_free(r->file.remote);
+        (void) snprintf(command, sizeof(command), "rm -r '%s'", r->dir);
+        assert_int_equal(system(command), 0);
+        mem_free(r);
+        return 0;
+}
+
+/* The request has come: answers and closes. */
+static int on_request(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Rig *r = userdata;
+        char request[4096];
+
+        if (read(fd, request, sizeof(request)) > 0)
+                assert_int_equal(write(fd, r->answer, strlen(r->answer)), strlen(r->answer));
+        (void) close(fd);
+        sd_event_source_disable_unref(source);
+        return 0;
+}
+
+static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Rig *r = userdata;
+        int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        sd_event_source *io;
+
+        assert_true(conn >= 0);
+        assert_true(sd_event_add_io(r->loop, &io, conn, EPOLLIN, on_request, r) >= 0);
+        return 0;
+}
+
+static void serve(Rig *r, const char *answer)
+{
+        struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof(at);
+
+        r->answer = answer;
+        r->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(r->listener, (struct sockaddr *) &at, sizeof(at)), 0);
+        assert_int_equal(listen(r->listener, 8), 0);
+        assert_int_equal(getsockname(r->listener, (struct sockaddr *) &at, &len), 0);
+        assert_true(sd_event_add_io(r->loop, NULL, r->listener, EPOLLIN, on_connection, r) >= 0);
+        mem_free(r->file.remote);
+        r->file.remote = mem_printf("http://127.0.0.1:%d/f", ntohs(at.sin_port));
+        assert_non_null(r->file.remote);
+}
+
+/* Lets the worker work until it has said `kind`. */
+static HRESULT run_until(Rig *r, TransferEventKind kind)
+{
+        for (int i = 0; i < 10000; i++) {
+                WorkerMsg m;
+                HRESULT result;
+
+                assert_true(worker_link_flush(&r->link) >= 0);
+                (void) !worker_link_fill(&r->link);
+                while (worker_link_next(&r->link, &m) == 1) {
+                        bool wanted = m.event.kind == kind;
+
+                        assert_int_equal(m.kind, WORKER_MSG_EVENT);
+                        result = m.event.result;
+                        r->file.done_bytes = m.event.done_bytes;
+                        if (m.event.kind == TRANSFER_DONE) {
+                                r->file.size_bytes = m.event.size_bytes;
+                                r->file.state = FILE_DONE;
+                        }
+                        worker_msg_done(&m);
+                        if (wanted)
+                                return result;
+                }
+                assert_true(sd_event_run(r->loop, WAIT_USEC) > 0);
+        }
+        fail_msg("the worker has not said %d", (int) kind);
+        return E_FAIL;
+}
+
+static HRESULT fetch(Rig *r, TransferEventKind kind)
+{
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        return run_until(r, kind);
+}
+
+static HRESULT bulk(Rig *r, WorkerBulkKind what, TransferEventKind kind)
+{
+        assert_int_equal(worker_msg_encode_bulk(&r->link.out, ++r->op, what, &r->job), 0);
+        return run_until(r, kind);
+}
+
+static void a_download_goes_all_the_way(void **state)
+{
+        Rig *r = *state;
+        struct stat st;
+
+        serve(r, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" FILE_TEXT);
+        assert_int_equal(fetch(r, TRANSFER_DONE), S_OK);
+        assert_int_equal(bulk(r, WORKER_BULK_SYNC, TRANSFER_SYNCED), S_OK);
+        assert_int_equal(bulk(r, WORKER_BULK_PUBLISH, TRANSFER_PUBLISHED), S_OK);
+        assert_int_equal(stat(r->local, &st), 0);
+        assert_int_equal(st.st_size, 10);
+}
+
+static void a_failed_download_leaves_nothing(void **state)
+{
+        Rig *r = *state;
+
+        serve(r, "HTTP/1.1 404 Gone\r\nContent-Length: 4\r\n\r\nnope");
+        assert_int_equal(fetch(r, TRANSFER_FAILED), BG_E_HTTP_ERROR_404);
+        assert_int_equal(bulk(r, WORKER_BULK_DISCARD, TRANSFER_DISCARDED), S_OK);
+}
+
+static void a_download_may_be_cut_by_the_end(void **state)
+{
+        Rig *r = *state;
+
+        serve(r, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nETag: \"e\"\r\n\r\n" FILE_TEXT);
+        assert_int_equal(fetch(r, TRANSFER_FAILED),
+                         HRESULT_FROM_WIN32(ERROR_WINHTTP_CONNECTION_ERROR));
+        assert_int_equal(r->file.done_bytes, 10);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        (void) run_until(r, TRANSFER_CONNECTED); /* and the worker is freed under it */
+}
+
+static void a_redirect_to_itself_ends(void **state)
+{
+        Rig *r = *state;
+
+        serve(r, "HTTP/1.1 302 Found\r\nLocation: /f\r\nContent-Length: 0\r\n\r\n");
+        assert_int_equal(fetch(r, TRANSFER_FAILED),
+                         HRESULT_FROM_WIN32(ERROR_WINHTTP_REDIRECT_FAILED));
+}
+
+static void a_local_copy_goes_all_the_way(void **state)
+{
+        Rig *r = *state;
+        struct stat source, st;
+
+        r->file.remote = mem_strdup("file:///proc/self/../../etc/passwd");
+        assert_int_equal(stat("/etc/passwd", &source), 0);
+        assert_int_equal(fetch(r, TRANSFER_DONE), S_OK);
+        assert_int_equal(bulk(r, WORKER_BULK_PUBLISH, TRANSFER_PUBLISHED), S_OK);
+        assert_int_equal(stat(r->local, &st), 0);
+        assert_int_equal(st.st_size, source.st_size);
+}
+
+static void a_stop_is_answered(void **state)
+{
+        Rig *r = *state;
+
+        r->file.remote = mem_strdup("http://192.0.2.1/never"); /* nobody is there */
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_stop(&r->link.out, r->op);
+        assert_int_equal(run_until(r, TRANSFER_STOPPED), S_OK);
+        assert_int_equal(r->file.done_bytes, 0);
+}
+
+static void a_worker_may_end_with_work_in_hand(void **state)
+{
+        Rig *r = *state;
+
+        r->file.remote = mem_strdup("http://192.0.2.1/never");
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        assert_int_equal(
+                worker_msg_encode_bulk(&r->link.out, ++r->op, WORKER_BULK_DISCARD, &r->job), 0);
+        assert_true(worker_link_flush(&r->link) >= 0);
+        assert_true(sd_event_run(r->loop, WAIT_USEC) > 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(a_download_goes_all_the_way),        TEST(a_failed_download_leaves_nothing),
+                TEST(a_download_may_be_cut_by_the_end),   TEST(a_redirect_to_itself_ends),
+                TEST(a_local_copy_goes_all_the_way),      TEST(a_stop_is_answered),
+                TEST(a_worker_may_end_with_work_in_hand),
+        };
+
+        if (curl_global_init(CURL_GLOBAL_DEFAULT))
+                return EXIT_FAILURE;
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
