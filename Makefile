@@ -9,6 +9,8 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+# What users get: optimised, and not refused for a warning of a newer compiler.
+RELEASE = --buildtype=release -Doptimization=2 -Dwerror=false
 
 .PHONY: all deps build demo check bench install format clean
 all: build
@@ -32,13 +34,13 @@ check:
 
 bench:
 	@tools/install-deps build test bench
-	@[ -f build-release/build.ninja ] || meson setup build-release --buildtype=release >/dev/null
+	@[ -f build-release/build.ninja ] || meson setup build-release $(RELEASE) >/dev/null
 	@ninja -C build-release --quiet
 	@bench/run build-release
 
 install:
 	@tools/install-deps build
-	@[ -f build-install/build.ninja ] || meson setup build-install --buildtype=release --prefix=$(PREFIX) >/dev/null
+	@[ -f build-install/build.ninja ] || meson setup build-install $(RELEASE) --prefix=$(PREFIX) >/dev/null
 	@meson configure build-install -Dprefix=$(PREFIX) >/dev/null
 	@ninja -C build-install --quiet
 	DESTDIR=$(DESTDIR) meson install -C build-install --quiet

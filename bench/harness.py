@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every benchmark needs: a private nginx, a private bitsd, and honest figures. Commands are run
 in turn (A B A B …), medians are compared, CPU time counts the client and every process of ours."""
+import atexit
 import contextlib
 import os
 import pathlib
@@ -40,7 +41,8 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000;
 """)
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
         self.process = subprocess.Popen([nginx, "-p", str(work), "-c", str(conf)],
-                                        stderr=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        atexit.register(self.process.terminate)  # also when a benchmark raises
         wait_for(lambda: can_connect(self.port), "nginx")
 
     def close(self):
@@ -81,7 +83,9 @@ class Service:
         read_end, write_end = os.pipe()
         self.process = subprocess.Popen(
             [str(self.build / "src/daemon/bitsd"), "--user", "--idle-exit", "0", "--ready-fd", str(write_end)],
-            env=self.env, pass_fds=[write_end], stderr=open(self.dir / "log", "ab"))
+            env=self.env, pass_fds=[write_end], stdout=subprocess.DEVNULL,
+            stderr=open(self.dir / "log", "ab"))
+        atexit.register(self.process.kill)
         os.close(write_end)
         if os.read(read_end, 1) == b"":
             raise RuntimeError("bitsd did not start:\n" + (self.dir / "log").read_text())
