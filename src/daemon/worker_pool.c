@@ -5,10 +5,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,15 +20,10 @@
 #include "base/path.h"
 #include "transfer/worker_msg.h"
 
-#define WORKER_SOCKET_FD 3
-#define WORKER_LOCK_FD 4
-#define FIRST_HIGH_FD 10
 #define END_WAIT_MSEC 1000
 #define IDLE_ACCURACY_USEC USEC_PER_SEC
 /* What one worker may say in one turn, so that a mad one cannot keep the broker for itself. */
 #define FILLS_PER_TURN 4
-
-extern char **environ;
 
 typedef enum OpKind {
         OP_START,
@@ -102,94 +95,8 @@ static void let_go(Worker *w)
                 (void) pidfd_send_signal(w->pid_fd, SIGKILL, NULL, 0); /* may be gone already */
 }
 
-static int spawn_actions(posix_spawn_file_actions_t *actions, int socket_fd, int lock_fd)
-{
-        int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-
-        if (r == 0)
-                r = posix_spawn_file_actions_adddup2(actions, socket_fd, WORKER_SOCKET_FD);
-        if (r == 0 && lock_fd >= 0)
-                r = posix_spawn_file_actions_adddup2(actions, lock_fd, WORKER_LOCK_FD);
-        if (r == 0)
-                r = posix_spawn_file_actions_addclosefrom_np(
-                        actions, lock_fd >= 0 ? WORKER_LOCK_FD + 1 : WORKER_LOCK_FD);
-        return -r;
-}
-
-/* No signal of ours is the worker's, nor is one from the terminal: it ends when we say so. */
-static int spawn_attributes(posix_spawnattr_t *attr)
-{
-        sigset_t none, all;
-        int r;
-
-        (void) sigemptyset(&none);
-        (void) sigfillset(&all);
-        r = posix_spawnattr_setsigmask(attr, &none);
-        if (r == 0)
-                r = posix_spawnattr_setsigdefault(attr, &all);
-        if (r == 0)
-                r = posix_spawnattr_setpgroup(attr, 0);
-        if (r == 0)
-                r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                           POSIX_SPAWN_SETPGROUP);
-        return -r;
-}
-
-static int spawn(const WorkerPool *p, int socket_fd, pid_t *ret_pid)
-{
-        /* Out of the way of the numbers they are to get. */
-        _cleanup_close_ int socket_high = fcntl(socket_fd, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
-        _cleanup_close_ int lock_high =
-                p->lock_fd >= 0 ? fcntl(p->lock_fd, F_DUPFD_CLOEXEC, FIRST_HIGH_FD) : -1;
-        char *argv[] = {p->worker_path, NULL};
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attr;
-        int r;
-
-        if (socket_high < 0 || (p->lock_fd >= 0 && lock_high < 0))
-                return -errno;
-        r = -posix_spawn_file_actions_init(&actions);
-        if (r < 0)
-                return r;
-        r = -posix_spawnattr_init(&attr);
-        if (r == 0) {
-                r = spawn_actions(&actions, socket_high, lock_high);
-                if (r == 0)
-                        r = spawn_attributes(&attr);
-                if (r == 0)
-                        r = -posix_spawn(ret_pid, p->worker_path, &actions, &attr, argv, environ);
-                (void) posix_spawnattr_destroy(&attr);
-        }
-        (void) posix_spawn_file_actions_destroy(&actions);
-        return r;
-}
-
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 static int on_process_end(sd_event_source *source, int fd, uint32_t revents, void *userdata);
-
-static int open_process(Worker *w, int *ret_fd)
-{
-        int pair[2];
-        pid_t pid;
-        int r;
-
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-                return -errno;
-        r = spawn(w->pool, pair[1], &pid);
-        close_fdp(&pair[1]);
-        if (r == 0) {
-                w->pid_fd = pidfd_open(pid, 0);
-                if (w->pid_fd >= 0) {
-                        *ret_fd = pair[0];
-                        return 0;
-                }
-                r = -errno;
-                (void) kill(pid, SIGKILL);
-                (void) waitpid(pid, NULL, 0); /* killed before it did anything */
-        }
-        close_fdp(&pair[0]);
-        return r;
-}
 
 /* Puts the configuration before what waits already. */
 static int prepend_config(Worker *w)
@@ -211,18 +118,17 @@ static int prepend_config(Worker *w)
 
 static int start_process(Worker *w)
 {
-        int fd = -1, r = prepend_config(w);
+        int r = prepend_config(w);
 
         if (r < 0)
                 return r;
-        r = open_process(w, &fd);
+        r = worker_link_spawn(&w->link, w->pool->worker_path, w->pool->lock_fd, &w->pid_fd);
         if (r < 0) {
                 log_error("worker %s: cannot start: %s", w->pool->worker_path,
                           hresult_text(hresult_from_errno(r)));
                 return r;
         }
-        w->link.fd = fd;
-        r = sd_event_add_io(w->pool->loop, &w->io, fd, EPOLLIN, on_io, w);
+        r = sd_event_add_io(w->pool->loop, &w->io, w->link.fd, EPOLLIN, on_io, w);
         if (r >= 0)
                 r = sd_event_add_io(w->pool->loop, &w->end, w->pid_fd, EPOLLIN, on_process_end, w);
         return r < 0 ? r : 0;
@@ -631,21 +537,6 @@ static HRESULT port_check_destination(void *ctx, uint32_t owner_uid, const char 
         return S_OK;
 }
 
-static int copy_config(TransferConfig *dst, const TransferConfig *src)
-{
-        *dst = *src;
-        dst->user_agent = mem_strdup(src->user_agent);
-        dst->ca_bundle = mem_strdup(src->ca_bundle);
-        dst->http_proxy = mem_strdup(src->http_proxy);
-        dst->https_proxy = mem_strdup(src->https_proxy);
-        dst->no_proxy = mem_strdup(src->no_proxy);
-        if ((src->user_agent && !dst->user_agent) || (src->ca_bundle && !dst->ca_bundle) ||
-            (src->http_proxy && !dst->http_proxy) || (src->https_proxy && !dst->https_proxy) ||
-            (src->no_proxy && !dst->no_proxy))
-                return -ENOMEM;
-        return 0;
-}
-
 int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
                     void (*on_event)(void *ctx, const TransferEvent *ev), void *ctx,
                     WorkerPool **ret)
@@ -662,7 +553,7 @@ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
         p->idle_usec = options->idle_usec;
         p->on_event = on_event;
         p->ctx = ctx;
-        r = copy_config(&p->config, options->config);
+        r = transfer_config_copy(&p->config, options->config);
         if (r < 0)
                 return r;
         r = fd_random(&seed, sizeof(seed));

@@ -333,30 +333,51 @@ static int make_fields(HttpOp *op)
         return add_field(&op->fields, text);
 }
 
-static CURL *new_handle(const TransferConfig *config)
+typedef struct NumberOption {
+        CURLoption option;
+        long value;
+} NumberOption;
+
+/* What never changes. QUICK_EXIT: ending a request does not wait for a name server that does not
+ * answer. */
+static const NumberOption NUMBERS[] = {
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_QUICK_EXIT, 1},
+        {CURLOPT_HTTPGET, 1},
+        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
+        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+        {CURLOPT_HTTP_CONTENT_DECODING, 0},
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+        {CURLOPT_TCP_KEEPALIVE, 1},
+        {CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES},
+};
+
+static int set_fixed_options(CURL *e, const TransferConfig *config)
 {
         const char *agent = config->user_agent ?: "bitsd/" BITSD_VERSION;
-        CURL *e = curl_easy_init();
 
-        if (!e)
-                return NULL;
-        if (curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) || curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) ||
-            curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") ||
-            curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS) ||
-            curl_easy_setopt(e, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) ||
-            curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) ||
-            curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) ||
+        for (size_t i = 0; i < ARRAY_LEN(NUMBERS); i++)
+                if (curl_easy_setopt(e, NUMBERS[i].option, NUMBERS[i].value))
+                        return -ENOMEM;
+        if (curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") ||
             (config->ca_bundle && curl_easy_setopt(e, CURLOPT_CAINFO, config->ca_bundle)) ||
-            curl_easy_setopt(e, CURLOPT_NETRC, (long) CURL_NETRC_IGNORED) ||
-            curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L) ||
-            curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) ||
-            curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L) ||
             curl_easy_setopt(e, CURLOPT_USERAGENT, agent) ||
-            curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES) ||
             curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long) config->connect_timeout_sec) ||
             curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ||
             curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) ||
-            curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request)) {
+            curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request))
+                return -ENOMEM;
+        return 0;
+}
+
+static CURL *new_handle(const TransferConfig *config)
+{
+        CURL *e = curl_easy_init();
+
+        if (e && set_fixed_options(e, config) < 0) {
                 curl_easy_cleanup(e);
                 return NULL;
         }

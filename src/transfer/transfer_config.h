@@ -26,3 +26,5 @@ typedef struct TransferConfig {
 /* Fills in the defaults above; _done frees the strings. */
 void transfer_config_init(TransferConfig *c);
 void transfer_config_done(TransferConfig *c);
+/* Copies with all strings. 0, or -ENOMEM with *dst to be given to _done all the same. */
+_must_use_ int transfer_config_copy(TransferConfig *dst, const TransferConfig *src);

@@ -14,8 +14,7 @@
 
 #include "base/log.h"
 #include "transfer/worker.h"
-
-#define BROKER_FD 3
+#include "transfer/worker_msg.h"
 
 /* It dies with the broker, leaves no core with what it has seen, gains no rights by exec, and may
  * open as many files as it is allowed to. */
@@ -44,14 +43,15 @@ int main(int argc, char *argv[])
         int type;
         socklen_t len = sizeof(type);
 
-        if (getsockopt(BROKER_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM) {
+        if (getsockopt(WORKER_SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+            type != SOCK_STREAM) {
                 (void) fprintf(stderr, "bitsd-worker: to be started by bitsd only\n");
                 return EXIT_FAILURE;
         }
         set_up_process();
         log_setup("bitsd-worker", LOG_INFO);
         if (curl_global_init(CURL_GLOBAL_DEFAULT) || sd_event_default(&loop) < 0 ||
-            worker_new(loop, BROKER_FD, &worker) < 0) {
+            worker_new(loop, WORKER_SOCKET_FD, &worker) < 0) {
                 log_error("worker: cannot start");
                 return EXIT_FAILURE;
         }

@@ -22,6 +22,7 @@
 #include "transfer/transfer_config.h"
 
 enum {
+        WORKER_SOCKET_FD = 3,
         WORKER_MSG_VERSION = 1,
         WORKER_MSG_MAX_BYTES = 1024 * 1024, /* two proxy lists of 32,000 units and the rest */
         WORKER_MSG_ETAG_BYTES = 1024,
@@ -122,6 +123,10 @@ typedef struct WorkerLink {
 } WorkerLink;
 
 void worker_link_init(WorkerLink *l, int take_fd);
+/* Starts the worker program at the other end of a link that has no descriptor yet: the socket is
+ * its WORKER_SOCKET_FD, `lock_fd` (-1: none) the one after, all else but stdout and stderr is
+ * closed. 0 with a pidfd of the child, or negative errno. */
+_must_use_ int worker_link_spawn(WorkerLink *l, const char *path, int lock_fd, int *ret_pid_fd);
 void worker_link_done(WorkerLink *l);
 /* Reads once what has come in: 1, 0 at the end of the stream, -EAGAIN, or negative errno. */
 _must_use_ int worker_link_fill(WorkerLink *l);
