@@ -23,7 +23,7 @@
 enum {
         RETRY_FIRST_MS = 2, /* pauses between tries to connect double from here … */
         RETRY_MAX_MS = 64,
-        RESPAWN_AFTER_MS = 300, /* the instance we made way for may have been a dying one */
+        RESPAWN_AFTER_MS = 1000, /* the instance we made way for may have been a dying one */
         ARGS_MAX = 8,
 };
 
