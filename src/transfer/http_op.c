@@ -19,6 +19,9 @@
 /* An unwanted body is worth reading when that is cheaper than a new connection. */
 #define SKIP_MAX_BYTES (64 * 1024)
 #define SKIP_MAX_USEC (5 * USEC_PER_SEC)
+/* Longer than between two ticks: the loop itself stood still, for a slow disk perhaps, and the
+ * silence was ours. */
+#define BLOCKED_USEC (5 * USEC_PER_SEC)
 #define HEAD_MAX_USEC (300 * USEC_PER_SEC) /* from request to head, however it trickles */
 
 struct HttpClient {
@@ -26,6 +29,7 @@ struct HttpClient {
         const TransferConfig *config; /* borrowed */
         EventCurl *curl;
         List ops;
+        uint64_t tick_usec; /* the last one */
         CURL *spare[SPARE_HANDLES];
         size_t spare_len;
 };
@@ -479,9 +483,14 @@ void http_client_tick(HttpClient *c)
         uint64_t stall_usec = c->config->stall_timeout_sec * USEC_PER_SEC;
         uint64_t now = now_usec(c);
 
+        bool was_blocked = now - c->tick_usec >= BLOCKED_USEC;
+
+        c->tick_usec = now;
         LIST_FOREACH (it, &c->ops) {
                 HttpOp *op = list_item(it, HttpOp, link);
 
+                if (was_blocked)
+                        op->active_usec = now;
                 if (op->request_usec == 0)
                         continue; /* waits for a connection; curl's own time-out runs */
                 if (now - op->active_usec >= stall_usec)

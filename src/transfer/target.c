@@ -175,7 +175,8 @@ void target_begin(Target *t, const TargetVersion *v, JobError *ret_error)
         }
         if (!reserve(t, ret_error))
                 return;
-        if (t->start.done_bytes > 0) /* what the broker believes to be kept is no more */
+        /* What the broker may believe to be kept is no more. */
+        if (t->start.done_bytes > 0 || t->version_count > 1)
                 announce(t);
 }
 

@@ -132,12 +132,15 @@ static const CurlClass CURL_CLASSES[] = {
         {CURLE_OUT_OF_MEMORY, E_OUTOFMEMORY, TRANSPORT, false},
 };
 
-static CurlClass classify(CURLcode code)
+static const CurlClass *classify(CURLcode code)
 {
+        static const CurlClass OTHER = {CURLE_OK, WIN32(ERROR_WINHTTP_INTERNAL_ERROR), TRANSPORT,
+                                        false};
+
         for (size_t i = 0; i < ARRAY_LEN(CURL_CLASSES); i++)
                 if (CURL_CLASSES[i].curl == code)
-                        return CURL_CLASSES[i];
-        return (CurlClass){code, WIN32(ERROR_WINHTTP_INTERNAL_ERROR), TRANSPORT, false};
+                        return &CURL_CLASSES[i];
+        return &OTHER;
 }
 
 /* curl has one code for all that can be wrong with a certificate. It compares the name itself,
@@ -177,17 +180,17 @@ static bool connect_was_refused(CURL *easy, int *ret_status)
 
 JobError transfer_error_curl(CURL *easy, CURLcode code, const char *detail)
 {
-        CurlClass c = classify(code);
+        const CurlClass *c = classify(code);
         JobError e;
         int status;
 
-        if (code == CURLE_PEER_FAILED_VERIFICATION)
-                c = (CurlClass){code, certificate_code(easy), REMOTE, true};
         if (connect_was_refused(easy, &status)) {
                 e = transfer_error_status(status, 0);
                 e.context = TRANSPORT;
+        } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
+                e = transfer_error_make(certificate_code(easy), REMOTE, true, "");
         } else {
-                e = transfer_error_make(c.code, c.context, c.fatal, "");
+                e = transfer_error_make(c->code, c->context, c->fatal, "");
         }
         (void) str_escape(e.text, sizeof(e.text),
                           *detail != '\0' ? detail : curl_easy_strerror(code));

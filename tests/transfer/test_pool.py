@@ -213,6 +213,44 @@ def test_a_worker_that_talks_nonsense_is_ended(drivers, server, out, tmp_path):
     assert wait_until(lambda: driver.worker_pid() is None)
 
 
+def event_frame(kind, op, file=0, result=0):
+    body = struct.pack("<BIQIQQQIqIB", 6, kind, op, file, 0, 0, 0, 0xffffffff, 0, result, 0)
+    return struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("kind, op, file, result", [
+    (3, 2, 0, 0),            # DONE of an operation that is not
+    (3, 1, 1, 0),            # of another file than the one it is about
+    (6, 1, 0, 0),            # SYNCED for a download
+    (10, 1, 0, 0),           # no kind at all
+    (4, 1, 0, 0x80004005),   # FAILED without an error
+    (3, 1, 0, 0x80004005),   # DONE, and failed
+])
+def test_an_event_that_cannot_be_is_not_believed(drivers, server, out, tmp_path, kind, op, file, result):
+    (tmp_path / "frame").write_bytes(event_frame(kind, op, file, result))
+    liar = tmp_path / "liar"
+    liar.write_text(f"#!/bin/sh\ncat '{tmp_path}/frame' >&3\nexec sleep 60\n")
+    liar.chmod(0o755)
+    driver = drivers("--worker", liar)
+    driver.job()
+    driver.file(server.url("/f"), out / "f")
+    events = driver.wait("failed", "done", op=driver.start())
+    assert [e["event"] for e in events] == ["failed"] and events[-1]["code"] == WORKER_LOST
+    assert wait_until(lambda: driver.worker_pid() is None)
+
+
+def test_an_event_that_can_be_is_believed(drivers, server, out, tmp_path):
+    """Else the test above would prove nothing."""
+    (tmp_path / "frame").write_bytes(event_frame(3, 1))
+    liar = tmp_path / "liar"
+    liar.write_text(f"#!/bin/sh\ncat '{tmp_path}/frame' >&3\nexec sleep 60\n")
+    liar.chmod(0o755)
+    driver = drivers("--worker", liar)
+    driver.job()
+    driver.file(server.url("/f"), out / "f")
+    assert driver.wait("failed", "done", op=driver.start())[-1]["event"] == "done"
+
+
 def test_a_broker_that_talks_nonsense_is_left(server, out):
     """Random bytes, alone or after a sound message, end the worker by its own will and fast."""
     rng = random.Random(4711)
