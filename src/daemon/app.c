@@ -21,12 +21,14 @@
 #include "daemon/listen.h"
 #include "daemon/notifier.h"
 #include "daemon/queue_store.h"
+#include "daemon/socket_guard.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "daemon/worker_path.h"
 #include "daemon/worker_pool.h"
 #include "netmon/netmon.h"
 
+#define DEFAULT_IDLE_EXIT_SEC 60
 #define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
 #define ESCAPED_MAX_BYTES 4 /* of one byte, as \xNN */
 
@@ -42,6 +44,7 @@ typedef struct App {
         Netmon *netmon;
         Idle *idle;
         Listener *listener;
+        SocketGuard *guard;   /* NULL when the socket is not ours to keep */
         Service service;      /* owns nothing: its members are released here too */
         char *state_dir_text; /* as UTF-8, whatever the path is made of */
         char *store_note_text;
@@ -119,6 +122,25 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
         return sd_event_exit(app->loop, 0);
 }
 
+/* The command line has the last word. */
+static void apply_log_level(const App *app)
+{
+        int level = app->config.service.log_level;
+
+        if (app->options->log_level_is_set || level == CONFIG_LOG_LEVEL_UNSET)
+                level = app->options->log_level;
+        log_setup("bitsd", level);
+}
+
+static uint64_t idle_exit_sec(const App *app)
+{
+        if (app->options->idle_exit_is_set)
+                return app->options->idle_exit_sec;
+        if (app->config.service.idle_exit_sec != CONFIG_IDLE_EXIT_UNSET)
+                return app->config.service.idle_exit_sec;
+        return DEFAULT_IDLE_EXIT_SEC;
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
 {
         App *app = ctx;
@@ -131,6 +153,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
         } else {
                 config_done(&app->config);
                 app->config = fresh;
+                apply_log_level(app);
                 app->service.policy = fresh.policy;
                 manager_set_policy(app->service.manager, &fresh.policy);
                 turn_request(app->service.turn);
@@ -294,8 +317,52 @@ static int start_engine(App *app)
         if (r >= 0)
                 r = netmon_new(s->loop, on_network, app, &app->netmon);
         if (r >= 0)
-                r = idle_new(s, app->options->idle_exit_sec, on_idle_expired, app, &app->idle);
+                r = idle_new(s, idle_exit_sec(app), on_idle_expired, app, &app->idle);
         return r < 0 ? start_failed("the queue", r) : APP_EXIT_OK;
+}
+
+static bool socket_is_there(void *ctx)
+{
+        App *app = ctx;
+
+        return listener_is_reachable(app->listener);
+}
+
+static const char *restore_socket(void *ctx)
+{
+        _cleanup_free_ char *problem = NULL;
+        App *app = ctx;
+        int r = app_paths_find_socket_again(app->options, app->service.uid, &app->paths);
+
+        if (r >= 0)
+                r = listener_move(app->listener, app->paths.socket, &problem);
+        if (r >= 0)
+                r = state_lock_announce(&app->lock, app->paths.socket);
+        if (r < 0) {
+                log_error("the socket is gone, and there is no place for another one: %s",
+                          problem ? problem : strerror(-r));
+                return NULL;
+        }
+        log_line(LOG_NOTICE, NULL, "the socket was removed; listening on %s now",
+                 app->paths.socket);
+        return app->paths.socket;
+}
+
+static void start_guard(App *app)
+{
+        const SocketGuardOptions options = {
+                .loop = app->loop,
+                .is_there = socket_is_there,
+                .restore = restore_socket,
+                .ctx = app,
+        };
+        int r;
+
+        if (listener_is_activated(app->listener))
+                return;
+        r = socket_guard_new(&options, listener_path(app->listener), &app->guard);
+        if (r < 0)
+                log_warning("the directory of the socket cannot be watched: %s", strerror(-r));
 }
 
 static int start_listening(App *app)
@@ -316,8 +383,20 @@ static int start_listening(App *app)
                           problem ? problem : strerror(-r));
                 return r == -EADDRINUSE ? APP_EXIT_TAKEN : APP_EXIT_FAILURE;
         }
+        start_guard(app);
         r = state_lock_announce(&app->lock, listener_path(app->listener));
         return r < 0 ? start_failed("the service", r) : APP_EXIT_OK;
+}
+
+static int start_config(App *app)
+{
+        Config config;
+
+        if (config_load(app->options->config, &config) < 0) /* it has been logged */
+                return APP_EXIT_CONFIG;
+        app->config = config;
+        apply_log_level(app);
+        return APP_EXIT_OK;
 }
 
 static int app_start(App *app)
@@ -372,14 +451,14 @@ static void app_stop(App *app)
 {
         Service *s = &app->service;
 
+        (void) socket_guard_free(app->guard);
         (void) listener_free(app->listener);
         state_lock_leave(&app->lock);
-        (void) clients_free(s->clients);
-        s->clients = NULL;
+        s->turn = turn_free(s->turn); /* the loop has ended, so nothing can be asked of it */
+        s->clients = clients_free(s->clients);
         (void) worker_pool_free(app->pool);
         (void) netmon_free(app->netmon);
         (void) idle_free(app->idle);
-        (void) turn_free(s->turn);
         (void) manager_free(s->manager);
         (void) notifier_free(s->notifier);
         (void) watch_free(s->watch);
@@ -407,9 +486,8 @@ int app_run(const Options *options)
         if (status == APP_EXIT_OK)
                 status = claim_instance(&app, &serve);
         if (serve) {
-                if (config_load(options->config, &app.config) < 0)
-                        status = APP_EXIT_CONFIG;
-                else
+                status = start_config(&app);
+                if (status == APP_EXIT_OK)
                         status = app_start(&app);
                 if (status == APP_EXIT_OK)
                         status = app_serve(&app);

@@ -118,6 +118,19 @@ int app_paths_prepare(const Options *options, uid_t uid, AppPaths *ret_paths)
         return prepare_state_dir(ret_paths, uid);
 }
 
+int app_paths_find_socket_again(const Options *options, uid_t uid, AppPaths *paths)
+{
+        AppPaths fresh = {0};
+        int r = find_socket(options, uid, &fresh);
+
+        if (r < 0)
+                return r;
+        mem_free(paths->socket);
+        paths->socket = fresh.socket;
+        paths->socket_is_chosen = fresh.socket_is_chosen;
+        return 0;
+}
+
 void app_paths_done(AppPaths *paths)
 {
         mem_free(paths->socket);

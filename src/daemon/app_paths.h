@@ -20,4 +20,7 @@ typedef struct AppPaths {
  * of app.h; what is wrong has been logged. *ret_paths must be zeroed; app_paths_done() frees it,
  * also after a failure. */
 _must_use_ int app_paths_prepare(const Options *options, uid_t uid, AppPaths *ret_paths);
+/* Looks again where the socket belongs; the environment's directories may have gone since. 0 or
+ * negative errno with *paths unchanged. */
+_must_use_ int app_paths_find_socket_again(const Options *options, uid_t uid, AppPaths *paths);
 void app_paths_done(AppPaths *paths);

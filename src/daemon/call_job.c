@@ -2,15 +2,20 @@
 /* Calls that make, move and end jobs. */
 #include <inttypes.h>
 
+#include "base/hresult.h"
 #include "base/pack.h"
+#include "base/str.h"
 #include "daemon/call.h"
 #include "daemon/notifier.h"
+#include "engine/file_name.h"
 #include "ipc/protocol.h"
 
 /* Far above the limits that the engine answers for with the right code. */
 #define FILE_NAME_MAX_BYTES 65535
 /* Two string lengths, the least that a file takes in the message. */
 #define FILE_MIN_BYTES 8
+/* Of a path in an error line. */
+#define LOCAL_SHOWN_BYTES 120
 
 HRESULT call_create_job(Call *call)
 {
@@ -109,6 +114,34 @@ static HRESULT read_file_set(Call *call, FileSet *set)
         return S_OK;
 }
 
+/* Says which file it was. A URL is not repeated: what is wrong with it may be a password in it. */
+static void explain_files(Call *call, HRESULT hr, const FileSet *set)
+{
+        char local[LOCAL_SHOWN_BYTES];
+
+        for (uint32_t i = 0; i < set->n && hr == E_INVALIDARG; i++) {
+                if (FAILED(remote_name_check(set->files[i].remote))) {
+                        call_explain(call,
+                                     "the remote name of file %" PRIu32 " of %" PRIu32
+                                     " is no plain http, https or file URL or absolute path",
+                                     i + 1, set->n);
+                        return;
+                }
+                if (FAILED(local_name_check(set->files[i].local))) {
+                        call_explain(call,
+                                     "the local name of file %" PRIu32 " of %" PRIu32
+                                     " is no absolute path to a file: %s",
+                                     i + 1, set->n,
+                                     str_escape(local, sizeof(local), set->files[i].local));
+                        return;
+                }
+        }
+        if (set->n != 1 || hr == BG_E_INVALID_STATE || hr == BG_E_NOT_FOUND)
+                return;
+        call_explain(call, "%s: %s", str_escape(local, sizeof(local), set->files[0].local),
+                     hresult_text(hr));
+}
+
 HRESULT call_add_files(Call *call)
 {
         _cleanup_(file_set_done) FileSet set = {0};
@@ -122,6 +155,8 @@ HRESULT call_add_files(Call *call)
         if (hr == BG_E_TOO_MANY_FILES_IN_JOB)
                 call_explain(call, "the limit is %" PRIu32 " files per job (MaxFilesPerJob)",
                              call->service->policy.max_files_per_job);
+        else if (FAILED(hr))
+                explain_files(call, hr, &set);
         return hr;
 }
 

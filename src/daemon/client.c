@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/hash.h"
@@ -13,13 +14,21 @@
  * at most; a client that reads its answers one by one never gets here. */
 #define UNREAD_MAX_BYTES ((uint64_t) 128 * 1024 * 1024)
 
+/* sd-bus asks for 8 MiB, which root gets: too much for each of 512 clients that do not read. */
+#define SOCKET_BUFFER_BYTES (512 * 1024)
+
+/* More than there can be messages behind a handshake in what sd-bus reads at once (256 bytes). */
+#define STEPS_MAX 32
+
 struct Clients {
         ClientsOptions options;
-        List live; /* also those gone and not yet reaped */
+        List live;     /* also those gone and not yet reaped */
+        List starting; /* Client.starting_link */
         Hash *by_number;
         uint64_t next_number;
         uint32_t count;
         sd_event_source *reaper;
+        sd_event_source *starter; /* runs after every event while somebody is starting */
         sd_id128_t server_id;
 };
 
@@ -28,6 +37,7 @@ static void client_free(Client *c)
         Clients *cs = c->table;
 
         list_remove(&c->link);
+        list_remove(&c->starting_link);
         (void) hash_remove(cs->by_number, &c->number);
         cs->count--;
         if (cs->options.ended)
@@ -56,6 +66,29 @@ static int on_reap(sd_event_source *source, void *ctx)
         return 0;
 }
 
+/* What a client sends right behind the handshake may arrive together with its end. sd-bus keeps
+ * such bytes, but looks at them only when more arrive, which may be never. */
+static int on_start(sd_event_source *source, void *ctx)
+{
+        Clients *cs = ctx;
+
+        LIST_FOREACH (it, &cs->starting) {
+                Client *c = list_item(it, Client, starting_link);
+                int r = 1;
+
+                if (!c->gone && sd_bus_is_ready(c->bus) <= 0)
+                        continue;
+                list_remove(&c->starting_link);
+                for (int i = 0; i < STEPS_MAX && r > 0 && !c->gone; i++)
+                        r = sd_bus_process(c->bus, NULL);
+                if (r < 0)
+                        client_drop(c, strerror(-r));
+        }
+        if (list_is_empty(&cs->starting))
+                return sd_event_source_set_enabled(cs->starter, SD_EVENT_OFF);
+        return 0;
+}
+
 int clients_new(const ClientsOptions *options, Clients **ret)
 {
         _cleanup_(clients_freep) Clients *cs = mem_new(Clients);
@@ -66,6 +99,7 @@ int clients_new(const ClientsOptions *options, Clients **ret)
                 return -ENOMEM;
         cs->options = *options;
         list_init(&cs->live);
+        list_init(&cs->starting);
         r = fd_random(&seed, sizeof(seed));
         if (r < 0)
                 return r;
@@ -81,6 +115,12 @@ int clients_new(const ClientsOptions *options, Clients **ret)
         r = sd_event_source_set_enabled(cs->reaper, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        r = sd_event_add_post(options->loop, &cs->starter, on_start, cs);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(cs->starter, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(cs);
         return 0;
 }
@@ -91,6 +131,7 @@ Clients *clients_free(Clients *cs)
                 return NULL;
         reap(cs, true);
         (void) sd_event_source_disable_unref(cs->reaper);
+        (void) sd_event_source_disable_unref(cs->starter);
         (void) hash_free(cs->by_number);
         mem_free(cs);
         return NULL;
@@ -135,6 +176,15 @@ static int on_message(sd_bus_message *message, void *ctx, sd_bus_error *error)
         return c->gone ? 1 : 0;
 }
 
+static int limit_buffer(int fd)
+{
+        int bytes = SOCKET_BUFFER_BYTES;
+
+        if (fd < 0)
+                return fd;
+        return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ? -errno : 0;
+}
+
 static int start_bus(Client *c, int take_fd)
 {
         _cleanup_close_ int fd = take_fd;
@@ -162,6 +212,9 @@ static int start_bus(Client *c, int take_fd)
         if (r < 0)
                 return r;
         r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        r = limit_buffer(sd_bus_get_fd(bus));
         if (r < 0)
                 return r;
         r = sd_bus_attach_event(bus, cs->options.loop, SD_EVENT_PRIORITY_NORMAL);
@@ -192,6 +245,7 @@ int clients_add(Clients *cs, int take_fd, const Peer *peer)
                 .caller = {.uid = cs->options.uid, .is_admin = peer->uid == 0},
         };
         c->caller.client = c->number;
+        list_init(&c->starting_link);
         list_init(&c->deliveries);
         list_init(&c->watch_link);
         list_append(&cs->live, &c->link);
@@ -199,10 +253,13 @@ int clients_add(Clients *cs, int take_fd, const Peer *peer)
         r = hash_put(cs->by_number, &c->number, c);
         if (r == 0)
                 r = start_bus(c, TAKE_FD(fd));
+        if (r >= 0)
+                r = sd_event_source_set_enabled(cs->starter, SD_EVENT_ON);
         if (r < 0) {
                 client_free(c);
                 return r;
         }
+        list_append(&cs->starting, &c->starting_link);
         if (cs->options.count_changed)
                 cs->options.count_changed(cs->options.ctx);
         return 0;

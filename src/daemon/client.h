@@ -24,7 +24,8 @@ typedef enum WatchScope {
 } WatchScope;
 
 typedef struct Client {
-        List link; /* in the table */
+        List link;          /* in the table */
+        List starting_link; /* until the D-Bus handshake is over */
         Clients *table;
         uint64_t number; /* never 0, never used again */
         Peer peer;

@@ -113,29 +113,64 @@ static int take_activated(Listener *l, char **ret_problem)
         return l->path ? 1 : -ENOMEM;
 }
 
+/* Where a socket of our own is bound. */
+typedef struct Place {
+        int fd;
+        char *path;
+        dev_t dev; /* of the socket file */
+        ino_t ino;
+} Place;
+
+static int open_place(const ListenerOptions *options, const char *path, Place *ret,
+                      char **ret_problem)
+{
+        _cleanup_free_ char *copy = mem_strdup(path);
+        _cleanup_close_ int fd = -1;
+        struct stat st;
+        int r;
+
+        if (!copy)
+                return -ENOMEM;
+        r = socket_path_prepare_dir(path, options->uid, options->path_is_chosen, ret_problem);
+        if (r < 0)
+                return r;
+        r = socket_path_clear(path, ret_problem);
+        if (r < 0)
+                return r;
+        r = socket_path_bind(path, &fd);
+        if (r < 0)
+                return r;
+        if (lstat(path, &st) < 0 || listen(fd, BACKLOG) < 0)
+                return -errno;
+        *ret = (Place){
+                .fd = TAKE_FD(fd),
+                .path = TAKE_PTR(copy),
+                .dev = st.st_dev,
+                .ino = st.st_ino,
+        };
+        return 0;
+}
+
+static void take_place(Listener *l, Place *place)
+{
+        l->fd = place->fd;
+        mem_free(l->path);
+        l->path = place->path;
+        l->is_ours = true;
+        l->dev = place->dev;
+        l->ino = place->ino;
+}
+
 static int open_path(Listener *l, char **ret_problem)
 {
-        struct stat st;
-        int r = socket_path_prepare_dir(l->options.path, l->options.uid, l->options.path_is_chosen,
-                                        ret_problem);
+        Place place;
+        int r = open_place(&l->options, l->options.path, &place, ret_problem);
 
         if (r < 0)
                 return r;
-        r = socket_path_clear(l->options.path, ret_problem);
-        if (r < 0)
-                return r;
-        l->path = mem_strdup(l->options.path);
-        if (!l->path)
-                return -ENOMEM;
-        r = socket_path_bind(l->path, &l->fd);
-        if (r < 0)
-                return r;
-        if (lstat(l->path, &st) < 0)
-                return -errno;
-        l->is_ours = true;
-        l->dev = st.st_dev;
-        l->ino = st.st_ino;
-        return listen(l->fd, BACKLOG) < 0 ? -errno : 0;
+        take_place(l, &place);
+        l->options.path = NULL; /* the caller's, and from now on there is our own */
+        return 0;
 }
 
 int listener_new(const ListenerOptions *options, Listener **ret, char **ret_problem)
@@ -192,6 +227,42 @@ Listener *listener_free(Listener *l)
 const char *listener_path(const Listener *l)
 {
         return l->path;
+}
+
+bool listener_is_activated(const Listener *l)
+{
+        return !l->is_ours;
+}
+
+bool listener_is_reachable(const Listener *l)
+{
+        return !l->is_ours || path_is_still_ours(l);
+}
+
+int listener_move(Listener *l, const char *path, char **ret_problem)
+{
+        sd_event_source *source;
+        Place place;
+        int r;
+
+        *ret_problem = NULL;
+        r = open_place(&l->options, path, &place, ret_problem);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(l->options.loop, &source, place.fd, EPOLLIN, on_connection, l);
+        if (r < 0) {
+                (void) unlink(place.path);
+                (void) close(place.fd);
+                mem_free(place.path);
+                return r;
+        }
+        (void) sd_event_source_disable_unref(l->source);
+        if (path_is_still_ours(l))
+                (void) unlink(l->path); /* nobody is to find a socket that nobody serves */
+        (void) close(l->fd);
+        l->source = source;
+        take_place(l, &place);
+        return 0;
 }
 
 static bool someone_waits(const Listener *l)

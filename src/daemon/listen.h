@@ -28,6 +28,13 @@ Listener *listener_free(Listener *l); /* removes the socket */
 DEFINE_CLEANUP(Listener *, listener_free)
 /* Where it listens; lives as long as the listener. */
 const char *listener_path(const Listener *l);
+/* The socket was handed over, and its name is its giver's. */
+bool listener_is_activated(const Listener *l);
+/* False when the name of a socket of our own has vanished or leads elsewhere. */
+bool listener_is_reachable(const Listener *l);
+/* Listens at another (or the same) path instead; connections that wait at the old one are lost.
+ * After a failure nothing has changed. Errors as listener_new(). */
+_must_use_ int listener_move(Listener *l, const char *path, char **ret_problem);
 /* Takes the socket away from newcomers. False when one has come in at the last moment: then
  * nothing has changed. After true, only listener_free() may follow. */
 bool listener_retire(Listener *l);

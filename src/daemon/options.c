@@ -10,8 +10,6 @@
 #include "base/parse.h"
 #include "base/str.h"
 
-#define DEFAULT_IDLE_EXIT_SEC 60
-
 enum {
         OPT_USER = 256,
         OPT_SYSTEM,
@@ -122,6 +120,7 @@ static OptionsVerdict take_option(int opt, const char *value, Options *o)
                 o->if_needed = true;
                 return OPTIONS_RUN;
         case OPT_IDLE_EXIT:
+                o->idle_exit_is_set = true;
                 return parse_duration(value, &o->idle_exit_sec) == 0
                                ? OPTIONS_RUN
                                : wrong("--idle-exit takes a time such as 90s or 2h, not", value);
@@ -146,7 +145,6 @@ static OptionsVerdict take_option(int opt, const char *value, Options *o)
 OptionsVerdict options_parse(int argc, char **argv, Options *ret)
 {
         Options o = {
-                .idle_exit_sec = DEFAULT_IDLE_EXIT_SEC,
                 .log_level = LOG_INFO,
                 .ready_fd = -1,
         };

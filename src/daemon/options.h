@@ -13,7 +13,9 @@ typedef struct Options {
         const char *config;    /* likewise */
         bool no_persist;
         bool if_needed;
-        uint64_t idle_exit_sec; /* 0 = stay */
+        bool idle_exit_is_set; /* else the configuration's or the default */
+        uint64_t idle_exit_sec;
+        bool log_level_is_set;
         int log_level;
         int ready_fd; /* -1 = none */
 } Options;
