@@ -504,6 +504,7 @@ static HRESULT connect_to_a_stranger(Rig *rig)
 {
         char path[256];
         bits_client *c;
+        HRESULT hr;
 
         (void) chmod(rig->dir, 0777);
         (void) unsetenv("BITSD_SOCKET");
@@ -518,7 +519,11 @@ static HRESULT connect_to_a_stranger(Rig *rig)
         rig->fake = fake_start(path);
         if (seteuid(0) < 0)
                 return E_FAIL;
-        return bits_connect(NULL, &c);
+        hr = bits_connect(NULL, &c);
+        fake_stop(rig->fake);
+        (void) snprintf(path, sizeof(path), "%.60s/bitsd-0", rig->dir);
+        (void) rmdir(path);
+        return hr;
 }
 
 static void a_strangers_service_is_not_trusted(void **state)
