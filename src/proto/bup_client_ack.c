@@ -168,12 +168,12 @@ static BupOutcome pinged(BupClient *c, const BupAck *ack, uint64_t now_usec)
 {
         bool lost = says_session_lost(ack) && c->state.session_id[0] != '\0';
 
+        if (is_success(ack) || lost)
+                c->ping_due = false;
         if (lost && c->state.phase == BUP_PHASE_UPLOAD && !c->state.all_acked)
                 return session_lost(c, ack, now_usec);
-        if (is_success(ack) || lost) {
-                c->ping_due = false;
+        if (is_success(ack) || lost)
                 return go_on(ack, false);
-        }
         if (follow_redirect(c, ack))
                 return go_on(ack, true);
         return refused(c, ack, now_usec);
