@@ -266,6 +266,18 @@ static void learn_done(Manager *m, Op *op, const TransferEvent *ev)
         note_progress(m, job, file, bytes);
 }
 
+/* A transfer that was stopped before it did anything leaves nothing to store. */
+static void note_end(Manager *m, Job *job, JobFile *file, const FileFacts *before)
+{
+        if (file->done_bytes > before->done_bytes) {
+                note_progress(m, job, file, file->done_bytes - before->done_bytes);
+        } else if (file->done_bytes != before->done_bytes || file->state != before->state ||
+                   file->synced_bytes != before->synced_bytes) {
+                job_file_mark_dirty(job, file);
+                manager_mark_dirty(m, job);
+        }
+}
+
 /* The operation ended before its file did. */
 static void learn_end(Manager *m, Op *op, const TransferEvent *ev, const JobError *error)
 {
@@ -274,13 +286,10 @@ static void learn_end(Manager *m, Op *op, const TransferEvent *ev, const JobErro
 
         /* A dead worker cannot say what it wrote; what it had reported is still there. */
         if (ev->kind == TRANSFER_STOPPED || ev->error.code != BITS_E_WORKER_LOST) {
-                uint64_t bytes = gain(file, ev->done_bytes);
+                FileFacts before = job_file_facts(file);
 
                 job_file_keep(job, file, ev->done_bytes, MAX(ev->synced_bytes, file->synced_bytes));
-                if (bytes > 0)
-                        note_progress(m, job, file, bytes);
-                job_file_mark_dirty(job, file);
-                manager_mark_dirty(m, job);
+                note_end(m, job, file, &before);
         }
         job_file_rewind(job, file);
         manager_op_end(m, op);

@@ -150,7 +150,7 @@ void fake_disk_power_loss(FakeDisk *d, bool (*reverts)(void *ctx), void *ctx)
                 FakeTemp *t = &d->temps[i];
 
                 t->bytes = t->synced;
-                if (t->bytes == 0)
+                if (t->bytes == 0 && !t->named)
                         t->used = false;
         }
 }

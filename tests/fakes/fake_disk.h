@@ -16,6 +16,7 @@ typedef struct FakeTemp {
         uint32_t version;
         uint64_t bytes;
         uint64_t synced;
+        bool named; /* the directory entry is on disk too */
 } FakeTemp;
 
 typedef struct FakeFinal {

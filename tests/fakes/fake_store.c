@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 typedef enum ChangeKind { CHANGE_JOB, CHANGE_DELETE, CHANGE_FILE } ChangeKind;
 
 typedef struct Change {

@@ -204,7 +204,7 @@ static int fake_publish(void *ctx, uint64_t number, const Job *job)
                         op->files[op->files_len++] = (FakeOpFile){
                                 .index = i,
                                 .local = strdup(file->local),
-                                .etag = strdup(file->etag),
+                                .etag = file->etag ? strdup(file->etag) : NULL,
                                 .size = file->size_bytes,
                         };
         }
@@ -364,8 +364,10 @@ void fake_op_synced(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr, int32_t
         for (uint32_t i = 0; SUCCEEDED(hr) && i < t->disk->temps_len; i++) {
                 FakeTemp *temp = &t->disk->temps[i];
 
-                if (temp->used && guid_equal(&temp->job, &op->job))
-                        temp->synced = temp->bytes;
+                if (!temp->used || !guid_equal(&temp->job, &op->job))
+                        continue;
+                temp->synced = temp->bytes;
+                temp->named = true;
         }
         if (FAILED(hr) && file >= 0) {
                 FakeTemp *temp = fake_disk_temp(t->disk, &op->job, (uint32_t) file);
@@ -391,7 +393,7 @@ static HRESULT publish_one(FakeTransfer *t, const FakeOp *op, const FakeOpFile *
                 return final && final->version == etag_version(file->etag)
                                ? S_OK
                                : HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND);
-        if (temp->bytes != file->size || temp->version != etag_version(file->etag))
+        if (temp->bytes != file->size || (file->etag && temp->version != etag_version(file->etag)))
                 t->violation = "published a file that is not whole";
         temp->synced = temp->bytes;
         fake_disk_publish(t->disk, temp, file->local);
