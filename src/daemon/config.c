@@ -410,9 +410,10 @@ static int read_dropins(const ConfigSource *source, const char *dir, Config *con
         for (int i = 0; i < n; i++) {
                 if (r == 0 && i < DROPINS_MAX)
                         r = read_dropin(source, dir, entries[i]->d_name, config);
-                free(entries[i]); /* scandir's own memory */
+                mem_free(entries[i]); /* scandir took it from malloc, which is where mem_free()
+                                         gives it */
         }
-        free(entries);
+        mem_free(entries);
         if (n > DROPINS_MAX)
                 warn(source, "%s: only the first %d files are read", dir, DROPINS_MAX);
         return r;

@@ -209,6 +209,13 @@ static int error_of(const struct nlmsghdr *h)
         return error <= 0 ? error : -EBADMSG;
 }
 
+/* NLMSG_OK() without its comparison of unlike signs. */
+static bool message_is_whole(const struct nlmsghdr *h, int left)
+{
+        return left >= (int) sizeof(*h) && h->nlmsg_len >= sizeof(*h) &&
+               h->nlmsg_len <= (uint32_t) left;
+}
+
 int link_table_feed(LinkTable *t, const void *data, size_t bytes, LinkFeed *ret)
 {
         const struct nlmsghdr *h = data;
@@ -216,7 +223,7 @@ int link_table_feed(LinkTable *t, const void *data, size_t bytes, LinkFeed *ret)
         LinkFeed feed = {0};
         int r = 0;
 
-        for (; NLMSG_OK(h, left) && r == 0; h = NLMSG_NEXT(h, left)) {
+        for (; message_is_whole(h, left) && r == 0; h = NLMSG_NEXT(h, left)) {
                 if (h->nlmsg_flags & NLM_F_DUMP_INTR)
                         feed.interrupted = true;
                 switch (h->nlmsg_type) {

@@ -123,6 +123,8 @@ static void swap_file(Image *image, Change *c)
 {
         Job *job = find_job(image, c->serial);
 
+        if (!job)
+                return; /* cannot be: only files of a known job are written */
         if (c->index == job->files_len) {
                 if (c->file)
                         image_append_file(job, TAKE_PTR(c->file));
