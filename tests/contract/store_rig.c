@@ -20,12 +20,19 @@ static void must(bool ok, const char *what)
         abort();
 }
 
-void rig_make_dir(char ret_path[RIG_PATH_BYTES])
+/* These tests sync thousands of times, and the power only fails in pretence: memory will do. */
+static const char *parent_dir(void)
 {
         const char *tmp = getenv("TMPDIR");
 
-        (void) snprintf(ret_path, RIG_PATH_BYTES, "%s/bitsd-store-XXXXXX",
-                        tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+        if (tmp && strlen(tmp) < 32)
+                return tmp;
+        return access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
+}
+
+void rig_make_dir(char ret_path[RIG_PATH_BYTES])
+{
+        (void) snprintf(ret_path, RIG_PATH_BYTES, "%s/bitsd-store-XXXXXX", parent_dir());
         must(mkdtemp(ret_path), "mkdtemp");
 }
 

@@ -37,7 +37,8 @@ extern const RigKind RIG_SQLITE;
 StoreRig *rig_new(const RigKind *kind);
 void rig_free(StoreRig *rig);
 
-/* A fresh empty directory under $TMPDIR or /tmp, and its removal with everything in it. */
+/* A fresh empty directory under $TMPDIR, /dev/shm or /tmp, and its removal with everything in it.
+ */
 void rig_make_dir(char ret_path[RIG_PATH_BYTES]);
 void rig_remove_dir(const char *path);
 

@@ -491,7 +491,7 @@ static unsigned seeds(void)
 {
         const char *text = getenv("BITSD_TEST_SEEDS");
 
-        return text ? (unsigned) strtoul(text, NULL, 10) : 300;
+        return text ? (unsigned) strtoul(text, NULL, 10) : 120;
 }
 
 static void damaged_database_loads_or_is_set_aside(void **state)

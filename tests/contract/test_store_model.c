@@ -13,7 +13,7 @@
 #include "sample_job.h"
 #include "store_rig.h"
 
-enum { SEEDS = 60, STEPS = 120, SERIALS = 6, FILES = 5, STORES = 2 };
+enum { SEEDS = 20, STEPS = 100, SERIALS = 6, FILES = 5, STORES = 2 };
 
 typedef struct History {
         uint64_t seed, random;
