@@ -43,7 +43,7 @@ static void set_faults(Sim *sim)
                 .disk_full = 5,
                 .changed = 40,
                 .worker = 5,
-                .sync_lost = 10,
+                .sync_lost = sim->files_vanish ? 10 : 0,
                 .sync = 20,
                 .publish = 60,
                 .discard = 60,
@@ -67,6 +67,7 @@ void sim_init(Sim *sim, uint64_t seed)
         sim->rig.transfer.on_call_ctx = sim;
         sim->rig.notifier.on_call = count_port_call;
         sim->rig.notifier.on_call_ctx = sim;
+        sim->files_vanish = seed % 2 == 1;
         set_faults(sim);
 }
 

@@ -32,6 +32,7 @@ typedef struct Sim {
         bool store_bad; /* the disk under the store fails now and then */
         uint64_t store_bad_until;
         bool network_up;
+        bool files_vanish; /* some temporary files are taken away by others */
         bool calm;         /* no more faults: everything must come to an end */
         uint32_t crash_in; /* port calls until the process dies; 0 = not armed */
         bool crashed;

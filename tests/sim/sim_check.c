@@ -63,7 +63,7 @@ static void check_bytes(Sim *sim, const Job *job)
 
                 if (f->state == FILE_PUBLISHED || job->status.intent != INTENT_NONE)
                         continue;
-                if (!temp || temp->version != version_of(f))
+                if (!temp || temp->version != version_of(f) || sim->files_vanish)
                         continue; /* a crash came before the store could be told */
                 if (sim->trace && (f->done_bytes > temp->bytes || f->synced_bytes > temp->synced))
                         (void) printf("file %u of %u: state %d, %lu done, %lu there, %lu synced, "

@@ -14,6 +14,7 @@ typedef struct NotifierPort {
         /* Calls the callback that `client` registered. Answered once by
          * manager_notify_result(delivery), or by manager_client_gone(client). 0 or negative errno
          * (then the callback counts as invalid). */
-        int (*deliver)(void *ctx, uint64_t client, uint64_t delivery, const Job *job, NotifyKind kind);
+        int (*deliver)(void *ctx, uint64_t client, uint64_t delivery, const Job *job,
+                       NotifyKind kind);
         void *ctx;
 } NotifierPort;

@@ -31,6 +31,7 @@ typedef struct StorePort {
 
         /* *ret_same_boot: the machine has not restarted since the last write, so done_bytes of
          * files may be trusted; else only synced_bytes. *ret_next_serial: first unused. */
-        int (*load)(void *ctx, const StoreSink *sink, bool *ret_same_boot, uint64_t *ret_next_serial);
+        int (*load)(void *ctx, const StoreSink *sink, bool *ret_same_boot,
+                    uint64_t *ret_next_serial);
         void *ctx;
 } StorePort;
