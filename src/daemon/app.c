@@ -249,6 +249,7 @@ static int start_store(App *app)
         if (!app->store_note_text || !app->state_dir_text)
                 return start_failed("the queue", -ENOMEM);
         app->service.store_note = app->store_note_text;
+        app->service.store_refuses = queue_store_refuses(app->store);
         app->service.state_dir = app->state_dir_text;
         return APP_EXIT_OK;
 }

@@ -16,6 +16,8 @@ static int make_error(Call *call, HRESULT hr, sd_bus_message **ret)
 
         if (hr == BG_E_INVALID_STATE && call->has_job && !*call->detail)
                 call_explain_state(call);
+        if (call->service->store_refuses && hr == HRESULT_FROM_WIN32(ERROR_WRITE_PROTECT))
+                call_explain(call, "%s", call->service->store_note);
         (void) call_subject(call, subject);
         (void) call_error_text(call->method, subject, hr, call->detail, text);
         log_debug("client %llu: %s (0x%08X)", (unsigned long long) call->client->number, text,

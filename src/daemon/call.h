@@ -14,7 +14,7 @@
 enum {
         /* The largest array of the D-Bus protocol. */
         CALL_REPLY_MAX_BYTES = 64 * 1024 * 1024,
-        CALL_DETAIL_BYTES = 240,
+        CALL_DETAIL_BYTES = 400,
 };
 
 typedef struct Call {
@@ -50,7 +50,7 @@ void call_explain(Call *call, const char *fmt, ...) _printf_(2, 3);
 
 /* The error line: `cannot resume 3f2a91c4 "maps.tar": the job has nothing to transfer; add a file
  * to the job first`. `subject` as made by call_subject(); `detail` may be "". Returns text. */
-enum { CALL_TEXT_BYTES = 512, CALL_SUBJECT_BYTES = 96 };
+enum { CALL_TEXT_BYTES = 1000, CALL_SUBJECT_BYTES = 96 };
 char *call_error_text(const char *method, const char *subject, HRESULT hr, const char *detail,
                       char text[CALL_TEXT_BYTES]);
 /* `3f2a91c4 "maps.tar"` for the job of the call, as far as the caller may know it; "" without. */

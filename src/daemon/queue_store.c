@@ -139,6 +139,11 @@ StorePort queue_store_port(QueueStore *q)
         return refusing_port;
 }
 
+bool queue_store_refuses(const QueueStore *q)
+{
+        return !q->file && !q->memory;
+}
+
 const char *queue_store_note(const QueueStore *q)
 {
         return q->note ? q->note : "";

@@ -15,5 +15,7 @@ _must_use_ int queue_store_open(const char *dir, bool in_memory, QueueStore **re
 QueueStore *queue_store_close(QueueStore *q);
 DEFINE_CLEANUP(QueueStore *, queue_store_close)
 StorePort queue_store_port(QueueStore *q);
+/* Nothing can be stored; the note says why. */
+bool queue_store_refuses(const QueueStore *q);
 /* "" or what was wrong with the file, one line for people; lives as long as the store. */
 const char *queue_store_note(const QueueStore *q);

@@ -3,6 +3,7 @@
  * are set before the first client is accepted. Everything runs on one event loop in one thread. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -23,6 +24,7 @@ typedef struct Service {
         Policy policy;
         const char *state_dir;  /* borrowed from app.c, like the next */
         const char *store_note; /* "" or what was wrong with the queue's file */
+        bool store_refuses;     /* it cannot be used; store_note says why */
 
         Manager *manager;
         Clients *clients;

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -99,9 +100,15 @@ class Service:
 
 
 @pytest.fixture
+def tmp_path():
+    """pytest's own one is cleaned by whichever run comes later; several may be under way."""
+    with tempfile.TemporaryDirectory(prefix="test-bitsd-") as name:
+        yield pathlib.Path(name)
+
+
+@pytest.fixture
 def place(tmp_path):
     """Not started yet."""
-    tmp_path.chmod(0o700)
     (tmp_path / "run").mkdir(mode=0o700)
     s = Service(tmp_path)
     yield s

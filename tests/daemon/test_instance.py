@@ -197,11 +197,11 @@ def test_something_else_in_the_way_is_left_alone(place):
 
 
 def test_open_directories_are_refused(place):
+    place.state.mkdir(mode=0o700)
     place.socket.parent.chmod(0o777)
     done = place.run()
     assert done.returncode == 1 and "not safe" in done.stderr and str(place.socket.parent) in done.stderr
     place.socket.parent.chmod(0o700)
-    place.state.mkdir(mode=0o755)
     place.state.chmod(0o755)
     done = place.run()
     assert done.returncode == 1 and "chmod 700" in done.stderr
@@ -222,11 +222,11 @@ def test_the_default_directory_must_be_closed_altogether(place):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give directories away")
 def test_directories_of_others_are_refused(place):
+    place.state.mkdir(mode=0o700)
     os.chown(place.socket.parent, 12345, 12345)
     done = place.run()
     assert done.returncode == 1 and "not safe" in done.stderr
     os.chown(place.socket.parent, 0, 0)
-    place.state.mkdir(mode=0o700)
     os.chown(place.state, 12345, 12345)
     done = place.run()
     assert done.returncode == 1 and "must belong to" in done.stderr
@@ -303,22 +303,33 @@ def test_jobs_that_can_run_keep_it(place):
 
 
 def test_clients_that_come_while_it_leaves_lose_nothing(place):
-    """Each client either is served or finds nobody; none is accepted and dropped."""
-    refused = 0
-    for _ in range(6):
-        place.start(argv=place.argv("--idle-exit", "1"))
-        deadline = time.monotonic() + 20
-        while place.process.poll() is None and time.monotonic() < deadline:
-            try:
-                c = dbus_wire.Connection(place.socket)
-            except (FileNotFoundError, ConnectionRefusedError):
-                refused += 1
-                break
-            c.list()
-            c.close()
-            time.sleep(0.999)
-        assert place.wait() == 0
-    assert refused or True
+    """Each one either is served or finds nobody; none is let in and dropped."""
+    services = []
+    for i in range(12):
+        directory = place.dir / f"s{i}"
+        (directory / "run").mkdir(parents=True, mode=0o700)
+        directory.chmod(0o700)
+        services.append(Service(directory))
+        services[-1].start(argv=services[-1].argv("--idle-exit", "1"))
+    outcomes = []
+
+    def come(service, after):
+        time.sleep(after)  # not to wait for something: to meet the moment of leaving
+        try:
+            c = dbus_wire.Connection(service.socket)
+        except (FileNotFoundError, ConnectionRefusedError):
+            outcomes.append("nobody")
+            return
+        outcomes.append("served" if c.list() == [] else "?")
+        c.close()
+
+    threads = [threading.Thread(target=come, args=(s, 0.9 + i * 0.02)) for i, s in enumerate(services)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(30)
+    assert len(outcomes) == len(services) and "?" not in outcomes
+    assert [s.wait() for s in services] == [0] * len(services)
 
 
 def test_a_vanished_socket_comes_back(service):
@@ -416,9 +427,8 @@ def test_no_core_dump_and_no_debugger(service):
     if os.environ.get("BITSD_SANITIZED") == "1":
         pytest.skip("the leak check must look inside")
     # A process that may not be dumped belongs to root in /proc, and others may not look into it.
+    # What may not be dumped belongs to root in /proc, whoever runs it.
+    assert pathlib.Path(f"/proc/{service.process.pid}/environ").stat().st_uid == 0
     if os.geteuid() != 0:
         with pytest.raises(PermissionError):
             pathlib.Path(f"/proc/{service.process.pid}/environ").read_bytes()
-    else:
-        out = subprocess.run(["gdb", "-p", "1", "--version"], capture_output=True, check=False)
-        assert out is not None
