@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/if.h>
@@ -159,17 +160,12 @@ static int write_text(const char *path, const char *text)
 /* A fresh namespace with the cards, for this process from now on. */
 static bool enter_namespace(void)
 {
-        int r;
-
         if (unshare(CLONE_NEWNET) < 0) {
                 if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
                         return false;
                 (void) write_text("/proc/self/setgroups", "deny"); /* capabilities suffice here */
         }
-        r = make_cards();
-        if (r < 0)
-                print_message("no virtual cards: %s\n", strerror(-r));
-        return r == 0;
+        return make_cards() == 0;
 }
 
 /* ---- */
@@ -180,31 +176,16 @@ static int start(void **state)
 
         watch = (Watch){.up = true};
         *state = &watch;
-        if (!enter_namespace()) {
-                *state = NULL;
-                return 0;
-        }
-        return sd_event_new(&watch.loop) < 0 ? -1 : 0;
+        return enter_namespace() && sd_event_new(&watch.loop) >= 0 ? 0 : -1;
 }
 
 static int stop(void **state)
 {
         Watch *w = *state;
 
-        if (!w)
-                return 0;
         netmon_free(w->monitor);
         sd_event_unref(w->loop);
         return 0;
-}
-
-static Watch *need(void **state)
-{
-        if (!*state) {
-                print_message("no right to make a network namespace: skipped\n");
-                skip();
-        }
-        return *state;
 }
 
 static void watch_network(Watch *w)
@@ -259,7 +240,7 @@ static void plug_in(void)
 
 static void machine_without_network_is_told_at_the_start(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
 
         set_card("lo", true);
         watch_network(w);
@@ -270,7 +251,7 @@ static void machine_without_network_is_told_at_the_start(void **state)
 
 static void machine_with_network_is_not_told(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
 
         plug_in();
         set_default_route("192.0.2.2");
@@ -281,7 +262,7 @@ static void machine_with_network_is_not_told(void **state)
 
 static void route_out_is_told_at_once(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
         uint64_t took;
 
         watch_network(w);
@@ -297,7 +278,7 @@ static void route_out_is_told_at_once(void **state)
 
 static void network_without_a_route_out_is_told_after_a_while(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
         uint64_t took;
 
         watch_network(w);
@@ -312,7 +293,7 @@ static void network_without_a_route_out_is_told_after_a_while(void **state)
 
 static void lost_carrier_is_told_after_a_while(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
         uint64_t took;
 
         plug_in();
@@ -330,7 +311,7 @@ static void lost_carrier_is_told_after_a_while(void **state)
 
 static void short_loss_is_not_told(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
 
         plug_in();
         set_default_route("192.0.2.2");
@@ -348,7 +329,7 @@ static void short_loss_is_not_told(void **state)
 
 static void short_return_is_not_told_without_a_route(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
 
         watch_network(w);
         (void) wait_for_calls(w, 1);
@@ -363,7 +344,7 @@ static void short_return_is_not_told_without_a_route(void **state)
 /* More messages than the socket holds: the state is asked for anew. */
 static void flood_of_changes_is_survived(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
 
         plug_in();
         set_default_route("192.0.2.2");
@@ -398,7 +379,7 @@ static void kernel_that_cannot_be_asked_counts_as_up(void **state)
 
 static void kernel_that_falls_silent_counts_as_up(void **state)
 {
-        Watch *w = need(state);
+        Watch *w = *state;
 
         watch_network(w);
         (void) wait_for_calls(w, 1);
@@ -413,6 +394,17 @@ static void kernel_that_falls_silent_counts_as_up(void **state)
         netlink_forbidden = false;
         assert_true(w->up);
         stay_quiet(w);
+}
+
+/* Tried out by a child, since there is no way back. */
+static bool may_enter_namespace(void)
+{
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0)
+                _exit(enter_namespace() ? 0 : 1);
+        return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -432,5 +424,9 @@ int main(void)
                 cmocka_unit_test(kernel_that_cannot_be_asked_counts_as_up),
         };
 
+        if (!may_enter_namespace()) {
+                printf("1..0 # SKIP no right to make a network namespace with cards in it\n");
+                return 0;
+        }
         return cmocka_run_group_tests_name("netmon", tests, NULL, NULL);
 }
