@@ -78,6 +78,10 @@ class Service:
     def wakeups(self):
         return self.field("voluntary_ctxt_switches")
 
+    def cpu_seconds(self):
+        pid = self.process.pid
+        return int(pathlib.Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+
     def field(self, key):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(key + ":"):
