@@ -503,6 +503,43 @@ static void sample_shows_every_setting_with_its_default(void **state)
         config_done(&defaults);
 }
 
+static void ignore_warning(void *ctx, const char *text)
+{
+        (void) ctx;
+        (void) text;
+}
+
+/* The sample, its settings switched on, with bytes changed at random: whatever comes out is within
+ * the ranges. */
+static void mutilated_files_do_no_harm(void **state)
+{
+        _cleanup_free_ char *sample = NULL;
+        Fixture *f = *state;
+        uint64_t random = 7;
+        size_t len;
+
+        assert_int_equal(fd_read_file(SAMPLE_PATH, 65536, &sample), 0);
+        for (char *p = sample; (p = strchr(p, '#')); p++)
+                if (p[1] >= 'A' && p[1] <= 'Z')
+                        *p = ' ';
+        len = strlen(sample);
+        f->source.warn = ignore_warning;
+        for (unsigned round = 0; round < 1000; round++) {
+                _cleanup_free_ char *bad = mem_strdup(sample);
+
+                for (unsigned i = 0; i < 40; i++) {
+                        random = random * 6364136223846793005u + 1442695040888963407u;
+                        bad[(random >> 33) % len] = (char) MAX((random >> 20) & 0xff, 1u);
+                }
+                read_text(f, bad);
+                assert_in_range(f->config.policy.files_in_flight_foreground, 1, 64);
+                assert_in_range(f->config.policy.job_inactivity_sec, DAY_SEC, 999 * DAY_SEC);
+                assert_in_range(f->config.transfer.connect_timeout_sec, 1, 3600);
+                assert_true(!f->config.transfer.ca_bundle ||
+                            f->config.transfer.ca_bundle[0] == '/');
+        }
+}
+
 static void usual_places_are_found(void **state)
 {
         char path[PATH_BYTES];
@@ -579,6 +616,7 @@ int main(void)
                 CASE(empty_text_means_not_set),
                 CASE(huge_and_binary_files_are_refused),
                 CASE(sample_shows_every_setting_with_its_default),
+                CASE(mutilated_files_do_no_harm),
                 CASE(usual_places_are_found),
                 CASE(memory_shortage_is_reported),
         };
