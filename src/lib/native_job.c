@@ -3,12 +3,19 @@
 #include "bits_native.h"
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "args.h"
+#include "base/clock.h"
 #include "client.h"
 #include "decode.h"
 #include "last_message.h"
 #include "link.h"
+
+enum { END_PAUSE_MS = 50 };
+
+/* After a restart, for a final step that the service rolls forward. */
+#define END_PATIENCE_USEC (120 * USEC_PER_SEC)
 
 /* Calls without values, and with one number, all of which set the job to something given and may
  * therefore be repeated. */
@@ -82,12 +89,22 @@ static HRESULT read_end(bits_client *client, const GUID *id, BG_JOB_STATE end)
         return hr;
 }
 
+static void pause_ms(unsigned ms)
+{
+        struct timespec t = {.tv_nsec = (long) ms * 1000000};
+
+        (void) nanosleep(&t, NULL);
+}
+
 /* Complete and Cancel. A lost answer is not the end of it: the service finishes after a restart
  * what it had begun, and the job tells what became of it. A job that still lives gets the call
- * once more, which is right whether or not the first one arrived. */
+ * again, which is right whether or not the first one arrived; while the service is still at the
+ * first one it refuses that, and is asked again a little later. */
 static HRESULT end_job(bits_client *client, const char *member, const GUID *id, BG_JOB_STATE end)
 {
+        uint64_t deadline = clock_mono_usec(&CLOCK_SYSTEM) + END_PATIENCE_USEC;
         HRESULT result = S_OK, hr;
+        unsigned losses = 0;
         bool lost;
         Call call = {.member = member,
                      .job = id,
@@ -99,18 +116,20 @@ static HRESULT end_job(bits_client *client, const char *member, const GUID *id, 
         last_message_clear();
         if (!client || !id)
                 return E_INVALIDARG;
-        for (bool repeated = false;; repeated = true) {
+        for (;;) {
                 hr = client_call(client, &call, NULL);
                 if (SUCCEEDED(hr))
                         return result;
-                /* The first call may have ended the job while the second one was on its way. */
-                if (!lost && !(repeated && hr == BG_E_INVALID_STATE))
+                losses += lost;
+                if (!lost && !(losses > 0 && hr == BG_E_INVALID_STATE))
                         return hr;
                 hr = read_end(client, id, end);
                 if (hr != S_FALSE)
                         return hr;
-                if (repeated)
+                if (losses > 1 || clock_mono_usec(&CLOCK_SYSTEM) >= deadline)
                         return link_outcome_result(LINK_LOST);
+                if (!lost)
+                        pause_ms(END_PAUSE_MS);
         }
 }
 
