@@ -127,8 +127,6 @@ static BupUrlVerdict build_target(BupClient *c, BupDo *d)
         if (verdict != BUP_URL_OK)
                 return verdict;
         d->url = buf_cstr(&c->url);
-        if (!d->url)
-                return BUP_URL_NO_MEMORY;
         d->credentials_ok = bup_url_is_https(d->url) || bup_url_same_origin(target, d->url);
         return BUP_URL_OK;
 }
@@ -190,8 +188,6 @@ static int fetch_reply(BupClient *c, BupDo *d)
         if (verdict != BUP_URL_OK)
                 return 0;
         d->url = buf_cstr(&c->url);
-        if (!d->url)
-                return -ENOMEM;
         d->kind = BUP_DO_GET_REPLY;
         return 1;
 }

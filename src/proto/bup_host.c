@@ -238,8 +238,8 @@ BupHostClass bup_host_classify(const char *host, size_t bytes)
                 return classify_v6(host + 1, bytes - 2);
         if (bytes == 0 || bytes > NAME_MAX_BYTES || !is_name(host, bytes))
                 return BUP_HOST_INVALID;
-        if (host[bytes - 1] == '.' && --bytes == 0)
-                return BUP_HOST_INVALID;
+        if (host[bytes - 1] == '.')
+                bytes--;
         if (ends_in_number(host, bytes))
                 return parse_v4(host, bytes, &v4) ? classify_v4(v4) : BUP_HOST_INVALID;
         return is_loopback_name(host, bytes) ? BUP_HOST_LOOPBACK : BUP_HOST_ORDINARY;

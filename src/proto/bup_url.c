@@ -287,7 +287,7 @@ static void append_relative(Buf *out, const Url *from, const char *reference)
 {
         Span path = {reference, strcspn(reference, "?")};
         Span query = {reference + path.bytes, strlen(reference + path.bytes)};
-        _cleanup_(buf_done) Buf merged;
+        _cleanup_(buf_done) Buf merged = {0};
 
         buf_init(&merged, BUP_URL_MAX_BYTES);
         append_origin(out, from, from->host);
@@ -312,7 +312,7 @@ static void append_relative(Buf *out, const Url *from, const char *reference)
 static BupUrlVerdict resolve_absolute(const Url *from, const char *reference, Buf *out,
                                       bool *ret_same_origin)
 {
-        _cleanup_(buf_done) Buf absolute;
+        _cleanup_(buf_done) Buf absolute = {0};
         BupUrlVerdict verdict;
         Url to = {0};
 
@@ -336,7 +336,7 @@ static BupUrlVerdict resolve_absolute(const Url *from, const char *reference, Bu
 BupUrlVerdict bup_url_resolve(const char *destination, const char *reference, Buf *out,
                               bool *ret_same_origin)
 {
-        _cleanup_(buf_done) Buf slashed;
+        _cleanup_(buf_done) Buf slashed = {0};
         Url from = {0};
         BupUrlVerdict verdict = parse_url(destination, true, &from);
         const char *clean;

@@ -71,7 +71,7 @@ static void stored_states_come_back_as_they_were(void **state)
 
         for (int i = 0; i < 20000; i++) {
                 BupClientState s = random_state(&random), back;
-                _cleanup_(buf_done) Buf b, again;
+                _cleanup_(buf_done) Buf b = {0}, again = {0};
 
                 encode(&s, &b);
                 assert_int_equal(bup_client_state_decode(b.data, b.len, &back), 0);
@@ -90,7 +90,7 @@ static void stored_states_come_back_as_they_were(void **state)
 static void the_usual_state_is_small(void **state)
 {
         BupSource source = {.size_bytes = 1000000};
-        _cleanup_(buf_done) Buf b;
+        _cleanup_(buf_done) Buf b = {0};
         BupClientState s;
 
         bup_client_state_init(&s, &source, true);
@@ -113,7 +113,7 @@ static void unsound_states_are_refused(void **state)
         good.best_bytes = 20;
         for (int i = 0; i <= 12; i++) {
                 BupClientState s = good;
-                _cleanup_(buf_done) Buf b;
+                _cleanup_(buf_done) Buf b = {0};
 
                 if (i == 1)
                         s.session_id[0] = '\0';
@@ -154,7 +154,7 @@ static void damaged_states_are_refused_or_sound(void **state)
         for (int i = 0; i < 100000; i++) {
                 BupClientState s = random_state(&random), back;
                 _cleanup_free_ uint8_t *copy = NULL;
-                _cleanup_(buf_done) Buf b, again;
+                _cleanup_(buf_done) Buf b = {0}, again = {0};
                 size_t len;
 
                 encode(&s, &b);

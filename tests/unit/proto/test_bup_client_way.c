@@ -294,6 +294,15 @@ static void pings_and_creates_follow_redirects_on_their_host(void **state)
         Upload u;
 
         upload_begin(&u, URL, 100, false);
+        u.config.has_credentials = true;
+        upload_restart(&u);
+        (void) upload_expect(&u, BUP_PING);
+        upload_goes_on(&u, 302, "Location: /farm1/a.bin\n");
+        (void) upload_expect(&u, BUP_PING);
+        assert_string_equal(u.what.url, "http://up.example.net/farm1/a.bin");
+        upload_end(&u);
+
+        upload_begin(&u, URL, 100, false);
         (void) upload_expect(&u, BUP_CREATE_SESSION);
         upload_goes_on(&u, 308, "Location: /farm2/a.bin\n");
         (void) upload_expect(&u, BUP_CREATE_SESSION);
@@ -560,6 +569,31 @@ static void a_changed_source_is_noticed(void **state)
         assert_false(bup_client_state_source_changed(&s, &now));
 }
 
+/* What was checked when it came is checked again when it is used: the job's URL, or what the store
+ * gave back, may not be what it was. */
+static void stored_hosts_and_replies_that_lead_astray_are_not_followed(void **state)
+{
+        Upload u;
+
+        upload_on_host(&u, HOST_ID);
+        (void) strcpy(u.client.state.host_id, "127.0.0.1");
+        resume(&u);
+        assert_string_equal(u.what.url, URL);
+        assert_true(u.what.save);
+        assert_string_equal(u.client.state.host_id, "");
+        upload_end(&u);
+
+        upload_begin(&u, URL, 100, true);
+        upload_create(&u);
+        upload_expect_fragment(&u, 0, 99);
+        upload_goes_on(&u, 200, ACK "BITS-Received-Content-Range: 100\nBITS-Reply-URL: /r\n");
+        (void) strcpy(u.client.state.reply_url, "http://127.0.0.1/r");
+        upload_expect_fragment(&u, 99, 99); /* for another one */
+        upload_goes_on(&u, 200, ACK "BITS-Received-Content-Range: 100\nBITS-Reply-URL: /r\n");
+        assert_int_equal(upload_next(&u), BUP_DO_GET_REPLY);
+        upload_end(&u);
+}
+
 static int next_without_memory(void)
 {
         Upload u;
@@ -568,6 +602,8 @@ static int next_without_memory(void)
         u = (Upload){.now_usec = START_USEC};
         upload_begin(&u, URL, 100, true);
         u.client.state.phase = BUP_PHASE_REPLY;
+        u.client.ping_due = true;
+        (void) strcpy(u.client.state.host_id, "node3.up.example.net");
         (void) strcpy(u.client.state.session_id, SESSION);
         (void) strcpy(u.client.state.reply_url, "/r");
         r = bup_client_next(&u.client, u.now_usec, &u.what); /* a Ping */
@@ -629,6 +665,7 @@ int main(void)
                         cancelling_what_is_gone_is_success_and_what_is_refused_is_given_up),
                 cmocka_unit_test(a_session_created_while_cancelling_is_cancelled_too),
                 cmocka_unit_test(a_changed_source_is_noticed),
+                cmocka_unit_test(stored_hosts_and_replies_that_lead_astray_are_not_followed),
                 cmocka_unit_test(memory_may_run_out_and_come_back),
         };
 

@@ -86,6 +86,25 @@ static void fragments_in_order_are_stored_one_after_the_other(void **state)
         assert_int_equal(d.server.session.next_bytes, 8193);
 }
 
+/* 4.1: some clients tell the name with Create-Session, others with the first fragment. */
+static void the_first_name_that_is_told_is_kept(void **state)
+{
+        BupRequest r = {.type = BUP_FRAGMENT,
+                        .session_id = DROP_ID,
+                        .range = {0, 0, 10},
+                        .body_bytes = 1,
+                        .content_name = "other.bin"};
+        Drop d;
+
+        drop_begin(&d, BUP_NOTIFY_NONE);
+        bup_server_feed(&d.server, &d.rules, &d.facts, &r, &d.step);
+        assert_string_equal(d.server.session.content_name, "report.bin");
+        drop_begin(&d, BUP_NOTIFY_NONE);
+        d.server.session.content_name[0] = '\0';
+        bup_server_feed(&d.server, &d.rules, &d.facts, &r, &d.step);
+        assert_string_equal(d.server.session.content_name, "other.bin");
+}
+
 /* S7, 16.6 */
 static void a_gap_is_answered_with_the_offset_and_no_error(void **state)
 {
@@ -453,6 +472,7 @@ int main(void)
                 cmocka_unit_test(create_tells_protocol_session_and_host),
                 cmocka_unit_test(create_is_refused_with_the_reason_that_was_found),
                 cmocka_unit_test(fragments_in_order_are_stored_one_after_the_other),
+                cmocka_unit_test(the_first_name_that_is_told_is_kept),
                 cmocka_unit_test(a_gap_is_answered_with_the_offset_and_no_error),
                 cmocka_unit_test(duplicates_are_acknowledged_and_not_written),
                 cmocka_unit_test(an_overlap_is_trimmed_to_what_is_new),

@@ -59,7 +59,7 @@ static void stored_sessions_come_back_as_they_were(void **state)
 
         for (int i = 0; i < 20000; i++) {
                 BupSession s = random_session(&random), back;
-                _cleanup_(buf_done) Buf b, again;
+                _cleanup_(buf_done) Buf b = {0}, again = {0};
 
                 encode(&s, &b);
                 assert_int_equal(bup_session_decode(b.data, b.len, &back), 0);
@@ -79,7 +79,7 @@ static void unsound_sessions_are_refused(void **state)
 {
         for (int i = 0; i <= 11; i++) {
                 BupSession s = receiving(10, 5, 100), back;
-                _cleanup_(buf_done) Buf b;
+                _cleanup_(buf_done) Buf b = {0};
 
                 if (i == 1)
                         (void) strcpy(s.id, "../x");
@@ -115,7 +115,7 @@ static void damaged_sessions_are_refused_or_sound(void **state)
         for (int i = 0; i < 50000; i++) {
                 BupSession s = random_session(&random), back;
                 _cleanup_free_ uint8_t *copy = NULL;
-                _cleanup_(buf_done) Buf b, again;
+                _cleanup_(buf_done) Buf b = {0}, again = {0};
                 size_t len;
 
                 encode(&s, &b);

@@ -127,7 +127,7 @@ static void broken_hosts_are_invalid(void **state)
 static void expect_url(const char *destination, const char *reference, const char *expected,
                        bool same_origin)
 {
-        _cleanup_(buf_done) Buf out;
+        _cleanup_(buf_done) Buf out = {0};
         bool same = !same_origin;
 
         buf_init(&out, BUP_URL_MAX_BYTES);
@@ -139,7 +139,7 @@ static void expect_url(const char *destination, const char *reference, const cha
 
 static void expect_refused(const char *destination, const char *reference, BupUrlVerdict expected)
 {
-        _cleanup_(buf_done) Buf out;
+        _cleanup_(buf_done) Buf out = {0};
         BupUrlVerdict verdict;
         bool same = true;
 
@@ -214,6 +214,7 @@ static void references_that_lead_astray_are_refused(void **state)
         expect_refused(ORDERS, "https://a b/r", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "https://h:99999/r", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "https://h:8x/r", BUP_URL_MALFORMED);
+        expect_refused(ORDERS, "https://h:0000080/r", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "https://%6cocalhost/r", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "#x", BUP_URL_MALFORMED);
@@ -241,7 +242,7 @@ static void local_targets_need_a_local_destination(void **state)
 
 static void expect_host(const char *destination, const char *host_id, const char *expected)
 {
-        _cleanup_(buf_done) Buf out;
+        _cleanup_(buf_done) Buf out = {0};
 
         buf_init(&out, BUP_URL_MAX_BYTES);
         assert_int_equal(bup_url_with_host(destination, host_id, &out), BUP_URL_OK);
@@ -251,7 +252,7 @@ static void expect_host(const char *destination, const char *host_id, const char
 /* §9, 16.12 */
 static void a_host_id_replaces_the_host_and_nothing_else(void **state)
 {
-        _cleanup_(buf_done) Buf out;
+        _cleanup_(buf_done) Buf out = {0};
 
         expect_host("http://up.example.net/farm/a.bin?x=1", "node3.up.example.net",
                     "http://node3.up.example.net/farm/a.bin?x=1");
@@ -268,6 +269,7 @@ static void a_host_id_replaces_the_host_and_nothing_else(void **state)
         assert_int_equal(bup_url_with_host(PLAIN, "a/b", &out), BUP_URL_MALFORMED);
         assert_int_equal(bup_url_with_host(PLAIN, "u@h", &out), BUP_URL_MALFORMED);
         assert_int_equal(bup_url_with_host(PLAIN, "", &out), BUP_URL_MALFORMED);
+        assert_int_equal(bup_url_with_host("ftp://h/x", "node", &out), BUP_URL_SCHEME);
 }
 
 static void redirects_may_move_an_upload_on_its_host_only(void **state)
@@ -291,7 +293,7 @@ static void redirects_may_move_an_upload_on_its_host_only(void **state)
 static void urls_have_a_largest_size_and_memory_an_end(void **state)
 {
         static char reference[BUP_URL_MAX_BYTES];
-        _cleanup_(buf_done) Buf out;
+        _cleanup_(buf_done) Buf out = {0};
         bool same;
 
         memset(reference, '{', sizeof(reference) - 1); /* grows threefold */
@@ -349,7 +351,7 @@ static void random_references_give_safe_urls_or_none(void **state)
         unsigned good = 0;
 
         for (int i = 0; i < 200000; i++) {
-                _cleanup_(buf_done) Buf out;
+                _cleanup_(buf_done) Buf out = {0};
                 char text[256] = "";
                 const char *destination = i % 2 ? ORDERS : PLAIN, *url, *host;
                 bool same = false;
@@ -371,7 +373,7 @@ static void random_references_give_safe_urls_or_none(void **state)
                 assert_null(memchr(host, '@', strcspn(host, "/")));
                 /* What is clean stays as it is. */
                 {
-                        _cleanup_(buf_done) Buf again;
+                        _cleanup_(buf_done) Buf again = {0};
                         bool same_again = false;
 
                         buf_init(&again, BUP_URL_MAX_BYTES);
