@@ -182,6 +182,19 @@ uint32_t cli_list_flags(const Cli *cli)
         return options_has(cli->opt, OPT_ALL_USERS) ? BG_JOB_ENUM_ALL_USERS : 0;
 }
 
+bits_file_list *read_error_file(Cli *cli, const bits_job_info *job)
+{
+        bits_file_list *list = NULL;
+
+        if (job->error_file < 0 ||
+            FAILED(bits_file_read(cli->client, &job->id, (uint32_t) job->error_file, &list)))
+                return NULL;
+        if (list->count == 1)
+                return list;
+        bits_file_list_free(list);
+        return NULL;
+}
+
 static bool answer_is_yes(void)
 {
         char *line = NULL;

@@ -44,31 +44,49 @@ void follow_report_change(const Follow *f, const FollowJob *job, const bits_job_
         }
 }
 
-/* A line about the first job that waits for something. */
-static char *waiting_note(const Follow *f)
+static char *retry_note(const bits_job_info *info, uint64_t now_wall_usec)
+{
+        _cleanup_free_ char *brief = job_error_brief(info);
+        uint64_t at_usec = filetime_to_wall_usec(info->retry_time), left_sec = 0;
+        char left[JOB_SIZE_BYTES];
+
+        if (at_usec > now_wall_usec)
+                left_sec = (at_usec - now_wall_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
+        return must(mem_printf("retrying: %s, next try in %s", brief,
+                               str_format_duration(left, sizeof(left), left_sec)));
+}
+
+/* What the job waits for; NULL while bytes flow. */
+static char *job_note(const Follow *f, const bits_job_info *info)
 {
         uint64_t now = clock_wall_usec(&CLOCK_SYSTEM);
+        _cleanup_free_ char *why = NULL;
+        char id[JOB_ID_BYTES];
 
+        if (info->why == BITS_WHY_RETRY_AT)
+                return retry_note(info, now);
+        if (info->why != BITS_WHY_NONE) {
+                why = job_why(info, job_short_id(&info->id, id), now, f->cli->out.utf8, true);
+                return must(mem_printf("%s: %s", job_state_word(info), why));
+        }
+        if (info->state == BG_JOB_STATE_QUEUED || info->state == BG_JOB_STATE_CONNECTING)
+                return must(mem_strdup(job_state_word(info)));
+        return NULL;
+}
+
+/* About the first job that waits for something; NULL when none does. */
+static char *waiting_note(const Follow *f)
+{
         if (f->lost_mono != 0)
                 return must(mem_strdup("the service went away; reconnecting"));
         for (size_t i = 0; i < f->count; i++) {
-                const bits_job_info *info = f->jobs[i].info;
-                _cleanup_free_ char *why = NULL, *brief = NULL;
-                char id[JOB_ID_BYTES], left[JOB_SIZE_BYTES];
-                uint64_t at;
+                char *note;
 
-                if (!info || f->jobs[i].ended || info->why == BITS_WHY_NONE)
+                if (!f->jobs[i].info || f->jobs[i].ended)
                         continue;
-                if (info->why != BITS_WHY_RETRY_AT) {
-                        why = job_why(info, job_short_id(&info->id, id), now, f->cli->out.utf8,
-                                      true);
-                        return must(mem_printf("%s: %s", job_state_word(info), why));
-                }
-                brief = job_error_brief(info);
-                at = filetime_to_wall_usec(info->retry_time);
-                at = at > now ? (at - now + USEC_PER_SEC - 1) / USEC_PER_SEC : 0;
-                return must(mem_printf("retrying: %s, next try in %s", brief,
-                                       str_format_duration(left, sizeof(left), at)));
+                note = job_note(f, f->jobs[i].info);
+                if (note)
+                        return note;
         }
         return NULL;
 }
@@ -182,23 +200,24 @@ static void print_arrived(const Follow *f, const FollowJob *job)
         bits_file_list_free(files);
 }
 
-static int report_error(const Follow *f, const FollowJob *job)
+/* What to do about a job that is in error. Caller owns it. */
+static char *error_hint(const Follow *f, const bits_job_info *info)
 {
-        _cleanup_free_ char *hint = NULL, *what = must(mem_printf("cannot %s", f->what));
-        const char *advice = bits_error_hint(job->info->error_code);
-        bits_file_list *file = NULL;
+        _cleanup_free_ char *advice = message_clause(bits_error_hint(info->error_code));
         char prefix[37];
 
-        select_short_prefix(f->cli, &job->id, prefix);
-        hint = must(mem_printf("%s%stry again: bitsctl resume --wait %s, or throw it away: bitsctl "
-                               "cancel %s",
-                               advice, *advice ? "; " : "", prefix, prefix));
-        if (job->info->error_file >= 0 &&
-            FAILED(bits_file_read(f->cli->client, &job->id, (uint32_t) job->info->error_file,
-                                  &file)))
-                file = NULL; /* the message does without */
-        message_job_error(&f->cli->out, what, job->info,
-                          file && file->count == 1 ? &file->files[0] : NULL, hint);
+        select_short_prefix(f->cli, &info->id, prefix);
+        return must(mem_printf("%s%sbitsctl resume --wait %s; or throw it away: bitsctl cancel %s",
+                               advice, *advice ? ". Then: " : "try again: ", prefix, prefix));
+}
+
+static int report_error(const Follow *f, const FollowJob *job)
+{
+        _cleanup_free_ char *hint = error_hint(f, job->info);
+        _cleanup_free_ char *what = must(mem_printf("cannot %s", f->what));
+        bits_file_list *file = read_error_file(f->cli, job->info);
+
+        message_job_error(&f->cli->out, what, job->info, file ? &file->files[0] : NULL, hint);
         bits_file_list_free(file);
         return STATUS_JOB_ERROR;
 }
@@ -239,32 +258,40 @@ int follow_report_end(Follow *f, const FollowJob *job)
 
 /* ---- leaving early ---- */
 
+static void report_timeout(const Follow *f, const FollowJob *job)
+{
+        _cleanup_free_ char *hint = NULL, *why = NULL, *brief = NULL;
+        bits_file_list *file = NULL;
+        bool paused = job->info && job->info->state == BG_JOB_STATE_SUSPENDED;
+        char prefix[37], span[JOB_SIZE_BYTES];
+        Message m = {.what = "stopped waiting for", .job = &job->id};
+
+        select_short_prefix(f->cli, &job->id, prefix);
+        hint = must(paused ? mem_printf("it is paused; go on: bitsctl resume --wait %s", prefix)
+                           : mem_printf("it goes on in the background; wait on: bitsctl wait %s",
+                                        prefix));
+        if (job->info) {
+                brief = job_error_brief(job->info);
+                file = read_error_file(f->cli, job->info);
+                m.job_name = job->info->name;
+                m.code = job->info->error_code;
+                m.context = job->info->error_context;
+                m.file = file ? file->files[0].remote : NULL;
+        }
+        why = must(mem_printf("not done after %s%s%s",
+                              format_span(f->wait_usec / USEC_PER_SEC, span),
+                              brief && *brief ? ", " : "", brief ? brief : ""));
+        m.why = why;
+        m.hint = hint;
+        message_print(&f->cli->out, &m);
+        bits_file_list_free(file);
+}
+
 void follow_report_timeout(const Follow *f)
 {
-        for (size_t i = 0; i < f->count; i++) {
-                const FollowJob *job = &f->jobs[i];
-                _cleanup_free_ char *hint = NULL, *why = NULL, *brief = NULL;
-                char prefix[37], span[JOB_SIZE_BYTES];
-                Message m = {.what = "stopped waiting for", .job = &job->id};
-
-                if (job->ended)
-                        continue;
-                select_short_prefix(f->cli, &job->id, prefix);
-                hint = must(mem_printf("it goes on in the background; wait on: bitsctl wait %s",
-                                       prefix));
-                if (job->info) {
-                        brief = job_error_brief(job->info);
-                        m.job_name = job->info->name;
-                        m.code = job->info->error_code;
-                        m.context = job->info->error_context;
-                }
-                why = must(mem_printf("not done after %s%s%s",
-                                      format_span(f->wait_usec / USEC_PER_SEC, span),
-                                      brief && *brief ? ", " : "", brief ? brief : ""));
-                m.why = why;
-                m.hint = hint;
-                message_print(&f->cli->out, &m);
-        }
+        for (size_t i = 0; i < f->count; i++)
+                if (!f->jobs[i].ended)
+                        report_timeout(f, &f->jobs[i]);
 }
 
 void follow_report_lost(const Follow *f)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "message.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -161,19 +163,48 @@ static const char *own_hint(HRESULT hr)
         }
 }
 
+char *message_clause(const char *sentence)
+{
+        char *clause = must(mem_strdup(sentence));
+        size_t len = strlen(clause);
+
+        if (len > 1 && !isupper((unsigned char) clause[1]) && clause[1] != ' ')
+                clause[0] = (char) tolower((unsigned char) clause[0]);
+        if (len > 0 && clause[len - 1] == '.')
+                clause[len - 1] = '\0';
+        return clause;
+}
+
+/* What the service said may begin with what could not be done to which job: that part is said in
+ * our words already. */
+static const char *reason_in(const char *said, const char *what, const bits_job_info *job)
+{
+        _cleanup_free_ char *opening = NULL;
+        char id[JOB_ID_BYTES];
+        const char *found;
+
+        if (job)
+                opening = must(mem_printf("%s \"%s\": ", job_short_id(&job->id, id), job->name));
+        else
+                opening = must(mem_printf("%s: ", what));
+        found = strstr(said, opening);
+        return found ? found + strlen(opening) : said;
+}
+
 int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits_job_info *job)
 {
-        _cleanup_free_ char *said = must(mem_strdup(bits_last_message()));
-        const char *hint = own_hint(hr);
+        _cleanup_free_ char *said = must(mem_strdup(bits_last_message())), *hint = NULL;
+        _cleanup_free_ char *text = message_clause(bits_error_text(hr));
+        const char *own = own_hint(hr);
         Message m = {
                 .what = what,
                 .job = job ? &job->id : NULL,
                 .job_name = job ? job->name : NULL,
-                .why = *said ? said : bits_error_text(hr),
+                .why = *said ? reason_in(said, what, job) : text,
                 .code = hr,
-                .hint = hint ? hint : bits_error_hint(hr),
         };
 
+        m.hint = hint = own ? must(mem_strdup(own)) : message_clause(bits_error_hint(hr));
         message_print(out, &m);
         return status_of(hr);
 }
@@ -182,12 +213,11 @@ void message_job_error(const Out *out, const char *what, const bits_job_info *jo
                        const bits_file_info *file, const char *hint)
 {
         bool local = job->error_context == BG_ERROR_CONTEXT_LOCAL_FILE;
+        _cleanup_free_ char *text = NULL;
         Message m = {
                 .what = what,
                 .job = &job->id,
                 .job_name = job->name,
-                .why = job->error_text && *job->error_text ? job->error_text
-                                                           : bits_error_text(job->error_code),
                 .code = job->error_code,
                 .context = job->error_context,
                 .file = !file   ? NULL
@@ -196,6 +226,10 @@ void message_job_error(const Out *out, const char *what, const bits_job_info *jo
                 .hint = hint,
         };
 
+        text = message_clause(job->error_text && *job->error_text
+                                      ? job->error_text
+                                      : bits_error_text(job->error_code));
+        m.why = text;
         message_print(out, &m);
 }
 

@@ -39,6 +39,9 @@ typedef struct Message {
 } Message;
 
 void message_print(const Out *out, const Message *m);
+/* A sentence of the library as part of one of ours: "There is no such job." becomes "there is no
+ * such job". Caller owns it. */
+char *message_clause(const char *sentence);
 /* A call of the library failed: the rest is asked from the library. Must follow the call directly.
  * Gives the exit status. */
 int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits_job_info *job);

@@ -86,6 +86,20 @@ size_t table_rows(const Table *table)
         return table->n_cells / table->n_columns;
 }
 
+/* Columns of one valid character of several bytes. */
+static unsigned char_columns(const char *s, size_t bytes)
+{
+        _cleanup_free_ wchar_t *wide = NULL;
+        char one[5] = "";
+        int columns;
+
+        memcpy(one, s, bytes);
+        if (utf8_to_wide(one, &wide) < 0)
+                return 1;
+        columns = wcwidth(wide[0]);
+        return columns < 0 ? 1 : (unsigned) columns; /* unknown to this locale: most have one */
+}
+
 /* Reads one character: its bytes and the columns it takes. */
 static size_t next_char(const char *s, unsigned *ret_columns)
 {
@@ -95,18 +109,9 @@ static size_t next_char(const char *s, unsigned *ret_columns)
         if (*s >= 0x20 && *s < 0x7f)
                 return 1;
         for (size_t bytes = 2; bytes <= room; bytes++) {
-                _cleanup_free_ wchar_t *wide = NULL;
-                char one[5] = "";
-                int columns;
-
                 if (!utf8_is_valid(s, bytes))
                         continue;
-                memcpy(one, s, bytes);
-                if (utf8_to_wide(one, &wide) < 0)
-                        return bytes;
-                columns = wcwidth(wide[0]);
-                if (columns >= 0) /* otherwise unknown to this locale; most are of one column */
-                        *ret_columns = (unsigned) columns;
+                *ret_columns = char_columns(s, bytes);
                 return bytes;
         }
         return 1;

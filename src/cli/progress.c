@@ -83,6 +83,8 @@ static char *format_tail(const ProgressView *view)
         Buf tail;
 
         buf_init(&tail, TAIL_BYTES_MAX); /* errors stick to the buffer */
+        if (percent < 0 && view->bytes == 0 && view->note)
+                return must(mem_strdup(view->note)); /* there is nothing to count yet */
         if (percent >= 0)
                 (void) buf_printf(&tail, "%3d%%  ", percent);
         (void) buf_append_str(&tail, format_size_pair(view->bytes, view->bytes_total, text));

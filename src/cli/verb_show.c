@@ -35,9 +35,9 @@ static void page_line(Table *page, const char *key, char *text)
 
 static void page_error(Cli *cli, Table *page, const bits_job_info *job)
 {
-        bits_file_list *file = NULL;
-        const char *where = bits_context_text(job->error_context);
-        const char *name = "";
+        bool local = job->error_context == BG_ERROR_CONTEXT_LOCAL_FILE;
+        const char *where = bits_context_text(job->error_context), *name = "";
+        bits_file_list *file;
         char code[96];
 
         if (job->error_code == S_OK)
@@ -46,11 +46,9 @@ static void page_error(Cli *cli, Table *page, const bits_job_info *job)
                   mem_strdup(job->error_text && *job->error_text
                                      ? job->error_text
                                      : bits_error_text(job->error_code)));
-        if (job->error_file >= 0 &&
-            SUCCEEDED(bits_file_read(cli->client, &job->id, (uint32_t) job->error_file, &file)) &&
-            file->count == 1)
-                name = job->error_context == BG_ERROR_CONTEXT_LOCAL_FILE ? file->files[0].local
-                                                                         : file->files[0].remote;
+        file = read_error_file(cli, job);
+        if (file)
+                name = local ? file->files[0].local : file->files[0].remote;
         page_line(page, NULL,
                   mem_printf("%s, context 0x%x %s%s%s",
                              code_format(job->error_code, code, sizeof(code)),

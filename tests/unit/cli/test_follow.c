@@ -180,7 +180,7 @@ static void get_tells_a_fatal_error_in_three_lines(void **state)
         expect("get --name j http://h/a", STATUS_JOB_ERROR, "",
                "bitsctl: cannot get a0000001 \"j\": server answered 404 Not Found\n"
                "  0x80190194 BG_E_HTTP_ERROR_404, the remote file http://h/a\n"
-               "  Check the address.; try again: bitsctl resume --wait a000, or throw it away: "
+               "  check the address. Then: bitsctl resume --wait a000; or throw it away: "
                "bitsctl cancel a000\n");
         assert_int_equal(fake_job_count(), 1); /* the job stays for the next try */
         assert_int_equal(fake_job("j")->state, BG_JOB_STATE_ERROR);
@@ -323,6 +323,13 @@ static void wait_knows_partial_ends(void **state)
         expect("wait j", STATUS_PARTIAL, "", "completed only a part of 3f2a91c4 \"j\"");
 }
 
+static void wait_says_that_a_job_is_paused(void **state)
+{
+        (void) fake_add_job("3f2a91c4", "j");
+        expect("wait --wait=0 j", STATUS_STILL_WAITS, "",
+               "  it is paused; go on: bitsctl resume --wait 3f2a\n");
+}
+
 static void wait_takes_the_worst_of_several_jobs(void **state)
 {
         (void) fake_add_job("3f2a91c4", "j");
@@ -335,7 +342,7 @@ static void wait_takes_the_worst_of_several_jobs(void **state)
 static void wait_loses_patience_per_line_of_jobs(void **state)
 {
         (void) fake_add_job("3f2a91c4", "j");
-        (void) fake_add_job("5d0b6e52", "other");
+        fake_add_job("5d0b6e52", "other")->state = BG_JOB_STATE_TRANSFERRING;
         expect("wait --wait=0 j other", STATUS_STILL_WAITS, "",
                "bitsctl: stopped waiting for 5d0b6e52 \"other\": not done after 0s\n"
                "  it goes on in the background; wait on: bitsctl wait 5d0b\n");
@@ -348,7 +355,7 @@ static void resume_and_wait_resumes_every_job_it_can(void **state)
         fake_fail("resume", BG_E_EMPTY, "");
         fake_add_step(other_job_fails);
         expect("resume --wait j other", STATUS_JOB_ERROR, "",
-               "cannot resume 3f2a91c4 \"j\": The job has nothing to transfer.");
+               "cannot resume 3f2a91c4 \"j\": the job has nothing to transfer\n");
         assert_string_equal(fake_calls(), "resume 3f2a91c4\nresume 5d0b6e52\n");
 }
 
@@ -392,6 +399,7 @@ int main(void)
                 TEST_OF(wait_goes_on_for_jobs_that_complete_themselves),
                 TEST_OF(wait_has_nothing_to_wait_for_when_all_is_done),
                 TEST_OF(wait_knows_partial_ends),
+                TEST_OF(wait_says_that_a_job_is_paused),
                 TEST_OF(wait_takes_the_worst_of_several_jobs),
                 TEST_OF(wait_loses_patience_per_line_of_jobs),
                 TEST_OF(resume_and_wait_resumes_every_job_it_can),

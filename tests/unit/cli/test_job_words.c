@@ -57,7 +57,7 @@ static void a_retry_that_is_due_is_now(void **state)
 {
         bits_job_info job = {
                 .why = BITS_WHY_RETRY_AT,
-                .error_code = BG_E_CONNECT_FAILURE,
+                .error_code = HRESULT_FROM_WIN32(ERROR_WINHTTP_CANNOT_CONNECT),
                 .retry_time = filetime_from_wall_usec(NOW_USEC - USEC_PER_SEC),
         };
         _cleanup_free_ char *due = why(&job), *nearly = NULL;
@@ -92,7 +92,8 @@ static void errors_are_brief(void **state)
                 const char *words;
         } cases[] = {
                 {{.error_code = BG_E_HTTP_ERROR_404, .error_http_status = 404}, "HTTP 404"},
-                {{.error_code = BG_E_NAME_RESOLUTION_FAILURE}, "host not found"},
+                {{.error_code = HRESULT_FROM_WIN32(ERROR_WINHTTP_NAME_NOT_RESOLVED)},
+                 "host not found"},
                 {{.error_code = (HRESULT) 0x80070070u}, "disk full"},
                 {{.error_code = E_FAIL, .error_text = (char *) "odd thing"}, "odd thing"},
                 {{.error_code = S_OK}, ""},

@@ -125,7 +125,7 @@ static void scene_no_service(void)
 static void scene_denied(void)
 {
         scene_queue();
-        fake_fail("suspend", E_ACCESSDENIED, "the job is bob's");
+        fake_fail("suspend", E_ACCESSDENIED, "cannot suspend 5d0b6e52 \"maps.tar\": it is bob's");
 }
 
 static void scene_partial(void)

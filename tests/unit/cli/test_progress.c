@@ -88,6 +88,14 @@ static void waiting_is_told_instead_of_a_rate(void **state)
         assert_null(strstr(line, "MiB/s"));
 }
 
+static void before_the_first_byte_only_the_note_is_there(void **state)
+{
+        ProgressView view = {.bytes_total = BG_SIZE_UNKNOWN, .note = "connecting"};
+        _cleanup_free_ char *line = progress_format(&view, 100, true, false);
+
+        assert_string_equal(line, "  connecting");
+}
+
 static void the_bar_fills_from_nothing_to_all(void **state)
 {
         ProgressView view = {.bytes_total = 1000, .jobs_total = 1, .files_total = 1};
@@ -175,6 +183,7 @@ int main(void)
                 cmocka_unit_test(an_unknown_size_has_no_bar_and_no_percent),
                 cmocka_unit_test(several_files_and_jobs_are_counted),
                 cmocka_unit_test(waiting_is_told_instead_of_a_rate),
+                cmocka_unit_test(before_the_first_byte_only_the_note_is_there),
                 cmocka_unit_test(the_bar_fills_from_nothing_to_all),
                 cmocka_unit_test(drawing_is_bounded_and_leaves_the_cursor),
                 cmocka_unit_test(nothing_is_drawn_where_nobody_looks),
