@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libmicrohttpd behind http_front.h; the only file that knows it. Its epoll descriptor sits in our
+ * loop, and it is run again as long as it says that it has work (its time-out is 0): without that
+ * a large body trickles. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "server/framing.h"
+#include "server/http_front.h"
+#include "server/http_pace.h"
+#include "server/line_end.h"
+#include "server/linger.h"
+
+#define RUNS_A_TURN 64
+#define TEND_ACCURACY_USEC (50 * USEC_PER_MSEC)
+
+typedef enum ExchangePhase {
+        EXCHANGE_NEW,  /* the request line is there, the head not yet */
+        EXCHANGE_HEAD, /* head() was called */
+        EXCHANGE_BODY,
+        EXCHANGE_END, /* end() was called */
+} ExchangePhase;
+
+typedef struct Exchange Exchange;
+
+typedef struct Connection {
+        List link;
+        HttpFront *front;
+        int fd; /* the library's, which closes it */
+        HttpPeer peer;
+        HttpClosed closed;
+        void *closed_ctx;
+        Exchange *exchange; /* NULL between requests */
+        HttpPace pace;
+} Connection;
+
+struct HttpFront {
+        sd_event *loop; /* borrowed */
+        struct MHD_Daemon *daemon;
+        HttpHandler handler;
+        HttpFrontLimits limits;
+        Linger *linger;
+        sd_event_source *io;
+        sd_event_source *again; /* the library has work that no descriptor announces */
+        sd_event_source *tend;
+        List connections;
+        size_t n;
+        Connection *arriving; /* inside http_front_take() */
+        bool reads_line_ends; /* of this version of the library, see line_end.h */
+        bool draining;
+};
+
+struct Exchange {
+        HttpExchange shown; /* first: the two are cast into each other */
+        Connection *connection;
+        struct MHD_Connection *mhd;
+        ExchangePhase phase;
+        bool held;
+        bool suspended; /* the library was told so */
+        bool aborted;
+        bool patient;
+        bool inside; /* a call of the handler is on the stack */
+        bool body_left;
+        struct MHD_Response *response;
+        unsigned status;
+        char *target;
+        const char *head_end; /* behind the last header value, in the receive buffer */
+        BupField fields[HTTP_FIELDS_MAX];
+};
+
+static Exchange *exchange_of(HttpExchange *x)
+{
+        return (Exchange *) x;
+}
+
+static uint64_t now_mono_usec(void)
+{
+        return clock_mono_usec(&CLOCK_SYSTEM);
+}
+
+static void note_line_end(Exchange *x, const char *end)
+{
+        if (!x->connection->front->reads_line_ends)
+                return;
+        if (line_end_is_odd(end))
+                x->shown.head.odd_lines = true;
+        else if (!x->head_end || end > x->head_end)
+                x->head_end = end;
+}
+
+static Exchange *exchange_free(Exchange *x)
+{
+        if (x->response)
+                MHD_destroy_response(x->response);
+        mem_free(x->target);
+        mem_free(x);
+        return NULL;
+}
+
+/* First the library says anything about a request: its undecoded target. */
+static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *mhd)
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        Connection *c = info ? info->socket_context : NULL;
+        const char *version = uri + strlen(uri) + 1;
+        Exchange *x;
+
+        if (!c || c->exchange)
+                return NULL;
+        x = mem_alloc(sizeof(*x)); /* the array of fields needs no zeros */
+        if (!x)
+                return NULL;
+        memset(x, 0, offsetof(Exchange, fields));
+        x->connection = c;
+        x->shown.peer = &c->peer;
+        x->mhd = mhd;
+        x->target = mem_strdup(uri);
+        if (!x->target)
+                return exchange_free(x);
+        if (c->front->reads_line_ends && str_starts_with(version, "HTTP/"))
+                note_line_end(x, version + strlen(version));
+        c->exchange = x;
+        return x;
+}
+
+static enum MHD_Result take_field(void *cls, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_bytes, const char *value, size_t value_bytes)
+{
+        Exchange *x = cls;
+
+        if (!value)
+                value = "";
+        else
+                note_line_end(x, value + value_bytes);
+        if (strlen(name) != name_bytes || strlen(value) != value_bytes)
+                x->shown.head.odd_lines = true;
+        if (x->shown.head.n_fields == HTTP_FIELDS_MAX) {
+                x->shown.head.too_many_fields = true;
+                return MHD_NO;
+        }
+        x->fields[x->shown.head.n_fields++] = (BupField){name, value};
+        return MHD_YES;
+}
+
+static void begin(Exchange *x, const char *method, const char *version)
+{
+        x->shown.head.method = method;
+        x->shown.head.version = version;
+        x->shown.head.target = x->target;
+        x->shown.head.fields = x->fields;
+        (void) MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, take_field, x);
+        x->phase = EXCHANGE_HEAD;
+        http_pace_body_begins(&x->connection->pace, now_mono_usec());
+}
+
+static void suspend(Exchange *x)
+{
+        x->suspended = true;
+        MHD_suspend_connection(x->mhd);
+}
+
+static enum MHD_Result after_head(Exchange *x)
+{
+        if (x->aborted)
+                return MHD_NO;
+        if (x->response) {
+                x->body_left = true; /* perhaps; decided when it is over */
+                return MHD_queue_response(x->mhd, x->status, x->response);
+        }
+        if (x->held)
+                suspend(x);
+        else
+                x->phase = EXCHANGE_BODY;
+        return MHD_YES;
+}
+
+static enum MHD_Result after_end(Exchange *x)
+{
+        if (x->aborted)
+                return MHD_NO;
+        if (x->response)
+                return MHD_queue_response(x->mhd, x->status, x->response);
+        suspend(x);
+        return MHD_YES;
+}
+
+static enum MHD_Result on_body(Exchange *x, const char *data, size_t *bytes)
+{
+        HttpFront *f = x->connection->front;
+
+        if (x->aborted)
+                return MHD_NO;
+        if (x->head_end && line_end_cuts_short(x->head_end, data)) {
+                log_debug("%s: a bare LF ends the head", x->connection->peer.address);
+                return MHD_NO;
+        }
+        x->head_end = NULL;
+        x->connection->pace.window_bytes += *bytes;
+        x->inside = true;
+        f->handler.body(f->handler.ctx, &x->shown, data, *bytes);
+        x->inside = false;
+        *bytes = 0;
+        return x->aborted ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *bytes, void **con_cls)
+{
+        Exchange *x = *con_cls;
+        HttpFront *f = cls;
+
+        if (!x)
+                return MHD_NO;
+        x->suspended = false;
+        switch (x->phase) {
+        case EXCHANGE_NEW:
+                begin(x, method, version);
+                x->inside = true;
+                f->handler.head(f->handler.ctx, &x->shown);
+                x->inside = false;
+                return after_head(x);
+        case EXCHANGE_HEAD:
+                return after_head(x);
+        case EXCHANGE_BODY:
+                if (*bytes > 0)
+                        return on_body(x, data, bytes);
+                x->phase = EXCHANGE_END;
+                if (x->aborted)
+                        return MHD_NO;
+                x->inside = true;
+                f->handler.end(f->handler.ctx, &x->shown);
+                x->inside = false;
+                return after_end(x);
+        case EXCHANGE_END:
+                return after_end(x);
+        }
+        return MHD_NO;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                         enum MHD_RequestTerminationCode how)
+{
+        Exchange *x = *con_cls;
+        HttpFront *f = cls;
+        Connection *c;
+
+        *con_cls = NULL;
+        if (!x)
+                return;
+        c = x->connection;
+        c->exchange = NULL;
+        c->pace.idle_since_mono = now_mono_usec();
+        if (x->phase != EXCHANGE_NEW) {
+                if (x->body_left && framing_announces_body(&x->shown.head))
+                        linger_on(f->linger, c->fd);
+                f->handler.gone(f->handler.ctx, &x->shown,
+                                how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+        }
+        exchange_free(x);
+        if (f->draining)
+                (void) shutdown(c->fd, SHUT_RDWR);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+        HttpFront *f = cls;
+        Connection *c;
+
+        if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+                *socket_context = TAKE_PTR(f->arriving);
+                return;
+        }
+        c = *socket_context;
+        *socket_context = NULL;
+        if (!c)
+                return;
+        list_remove(&c->link);
+        f->n--;
+        if (c->closed)
+                c->closed(c->closed_ctx, &c->peer);
+        mem_free(c);
+}
+
+static void on_library_log(void *cls, const char *fmt, va_list args) _printf_(2, 0);
+static void on_library_log(void *cls, const char *fmt, va_list args)
+{
+        char line[256], safe[512];
+
+        (void) vsnprintf(line, sizeof(line), fmt, args);
+        line[strcspn(line, "\n")] = '\0';
+        log_debug("http: %s", str_escape(safe, sizeof(safe), line));
+}
+
+/* Targets are decoded by us, once. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *text)
+{
+        return strlen(text);
+}
+
+static void run(HttpFront *f)
+{
+        MHD_UNSIGNED_LONG_LONG timeout_msec = 0;
+        int i = 0;
+
+        do
+                (void) MHD_run(f->daemon);
+        while (MHD_get_timeout(f->daemon, &timeout_msec) == MHD_YES && timeout_msec == 0 &&
+               ++i < RUNS_A_TURN);
+        (void) sd_event_source_set_enabled(f->again,
+                                           i == RUNS_A_TURN ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+static int on_again(sd_event_source *source, void *userdata)
+{
+        run(userdata);
+        return 0;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        return on_again(source, userdata);
+}
+
+/* Hangs up, also on a connection that the library is not looking at. */
+static void hang_up(Connection *c)
+{
+        (void) shutdown(c->fd, SHUT_RDWR);
+        if (c->exchange)
+                http_exchange_abort(&c->exchange->shown);
+}
+
+static bool has_overstayed(const HttpFront *f, Connection *c, uint64_t now_mono)
+{
+        const Exchange *x = c->exchange;
+
+        if (!x || x->phase == EXCHANGE_NEW)
+                return http_pace_is_idle(&c->pace, &f->limits, now_mono);
+        return x->phase == EXCHANGE_BODY && !x->patient &&
+               http_pace_is_slow(&c->pace, &f->limits, now_mono);
+}
+
+static void arm_tending(HttpFront *f)
+{
+        if (f->n > 0 &&
+            sd_event_source_set_time_relative(f->tend, http_pace_period_usec(&f->limits)) >= 0)
+                (void) sd_event_source_set_enabled(f->tend, SD_EVENT_ONESHOT);
+}
+
+static int on_tend(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        HttpFront *f = userdata;
+        uint64_t now_mono = now_mono_usec();
+
+        LIST_FOREACH (it, &f->connections) {
+                Connection *c = list_item(it, Connection, link);
+
+                if (has_overstayed(f, c, now_mono)) {
+                        log_debug("%s: too slow or idle, closed", c->peer.address);
+                        hang_up(c);
+                }
+        }
+        run(f); /* the library's own time-outs, of clients that do not read their answer */
+        arm_tending(f);
+        return 0;
+}
+
+static int start_library(HttpFront *f, const HttpFrontTls *tls)
+{
+        unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+                         MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+        struct MHD_OptionItem pem[] = {
+                {MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? (void *) tls->certificate : NULL},
+                {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? (void *) tls->key : NULL},
+                {MHD_OPTION_END, 0, NULL},
+        };
+        struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+
+        f->daemon = MHD_start_daemon(
+                flags, 0, NULL, NULL, on_request, f, /* logger first: it hears about the others */
+                MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                MHD_OPTION_CONNECTION_MEMORY_LIMIT, f->limits.connection_memory_bytes,
+                MHD_OPTION_CONNECTION_LIMIT, f->limits.connections_max,
+                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) f->limits.idle_sec,
+                MHD_OPTION_URI_LOG_CALLBACK, on_request_line, f, MHD_OPTION_UNESCAPE_CALLBACK,
+                leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, f,
+                MHD_OPTION_NOTIFY_CONNECTION, on_connection, f, MHD_OPTION_ARRAY, tls ? pem : none,
+                MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        return f->daemon ? 0 : -EINVAL;
+}
+
+static int watch_library(HttpFront *f)
+{
+        const union MHD_DaemonInfo *info = MHD_get_daemon_info(f->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+        int r;
+
+        if (!info)
+                return -EINVAL;
+        r = sd_event_add_io(f->loop, &f->io, info->epoll_fd, EPOLLIN, on_io, f);
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(f->loop, &f->again, on_again, f);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(f->again, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(f->loop, &f->tend, CLOCK_MONOTONIC, 0, TEND_ACCURACY_USEC,
+                                       on_tend, f);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(f->tend, SD_EVENT_OFF);
+}
+
+int http_front_new(sd_event *loop, const HttpFrontLimits *limits, const HttpFrontTls *tls,
+                   const HttpHandler *handler, HttpFront **ret)
+{
+        _cleanup_(http_front_freep) HttpFront *f = mem_new(HttpFront);
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        f->loop = loop;
+        f->limits = *limits;
+        f->handler = *handler;
+        f->reads_line_ends = line_end_is_readable(MHD_get_version());
+        list_init(&f->connections);
+        r = linger_new(loop, &f->linger);
+        if (r < 0)
+                return r;
+        r = start_library(f, tls);
+        if (r < 0)
+                return r;
+        r = watch_library(f);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(f);
+        return 0;
+}
+
+HttpFront *http_front_free(HttpFront *f)
+{
+        if (!f)
+                return NULL;
+        /* The library insists that nobody is suspended when it stops. */
+        LIST_FOREACH (it, &f->connections)
+                hang_up(list_item(it, Connection, link));
+        if (f->daemon) {
+                if (f->again)
+                        run(f);
+                MHD_stop_daemon(f->daemon);
+        }
+        sd_event_source_disable_unref(f->io);
+        sd_event_source_disable_unref(f->again);
+        sd_event_source_disable_unref(f->tend);
+        linger_free(f->linger);
+        mem_free(f);
+        return NULL;
+}
+
+int http_front_take(HttpFront *f, int fd, const struct sockaddr *address, socklen_t address_bytes,
+                    const HttpPeer *peer, HttpClosed closed, void *ctx)
+{
+        Connection *c = mem_new(Connection);
+
+        if (!c) {
+                close_fdp(&fd);
+                return -ENOMEM;
+        }
+        *c = (Connection){.front = f,
+                          .fd = fd,
+                          .peer = *peer,
+                          .closed = closed,
+                          .closed_ctx = ctx,
+                          .pace = {.idle_since_mono = now_mono_usec()}};
+        list_append(&f->connections, &c->link);
+        f->n++;
+        f->arriving = c;
+        if (MHD_add_connection(f->daemon, fd, address, address_bytes) != MHD_YES || f->arriving) {
+                /* Not taken: the library has closed the descriptor. */
+                f->arriving = NULL;
+                list_remove(&c->link);
+                f->n--;
+                mem_free(c);
+                return -ECONNABORTED;
+        }
+        if (f->n == 1)
+                arm_tending(f);
+        (void) sd_event_source_set_enabled(f->again, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+size_t http_front_connections(const HttpFront *f)
+{
+        return f->n;
+}
+
+void http_front_drain(HttpFront *f)
+{
+        f->draining = true;
+        LIST_FOREACH (it, &f->connections) {
+                Connection *c = list_item(it, Connection, link);
+
+                if (!c->exchange || c->exchange->phase == EXCHANGE_NEW)
+                        (void) shutdown(c->fd, SHUT_RDWR);
+        }
+        (void) sd_event_source_set_enabled(f->again, SD_EVENT_ONESHOT);
+}
+
+void http_exchange_hold(HttpExchange *exchange)
+{
+        Exchange *x = exchange_of(exchange);
+
+        x->held = true;
+}
+
+static void wake(Exchange *x)
+{
+        if (x->suspended && !x->inside) {
+                x->suspended = false;
+                MHD_resume_connection(x->mhd);
+        }
+}
+
+void http_exchange_go_on(HttpExchange *exchange)
+{
+        Exchange *x = exchange_of(exchange);
+
+        x->held = false;
+        http_pace_body_begins(&x->connection->pace, now_mono_usec());
+        wake(x);
+}
+
+void http_exchange_be_patient(HttpExchange *exchange)
+{
+        Exchange *x = exchange_of(exchange);
+
+        x->patient = true;
+}
+
+void http_exchange_abort(HttpExchange *exchange)
+{
+        Exchange *x = exchange_of(exchange);
+
+        x->aborted = true;
+        (void) shutdown(x->connection->fd, SHUT_RDWR);
+        wake(x);
+}
+
+static struct MHD_Response *response_from(HttpAnswer *a)
+{
+        const char *p = (const char *) a->fields.data, *end = p + a->fields.len;
+        struct MHD_Response *response;
+
+        if (buf_error(&a->fields) || buf_error(&a->text))
+                return NULL;
+        if (a->fd >= 0)
+                response = MHD_create_response_from_fd_at_offset64(a->length_bytes, a->fd,
+                                                                   a->offset_bytes);
+        else
+                response = MHD_create_response_from_buffer(a->text.len, a->text.data,
+                                                           MHD_RESPMEM_MUST_COPY);
+        if (!response)
+                return NULL;
+        a->fd = -1; /* the library's now */
+        while (p < end) {
+                const char *value = p + strlen(p) + 1;
+
+                if (MHD_add_response_header(response, p, value) != MHD_YES) {
+                        MHD_destroy_response(response);
+                        return NULL;
+                }
+                p = value + strlen(value) + 1;
+        }
+        return response;
+}
+
+void http_exchange_answer(HttpExchange *exchange, HttpAnswer *a)
+{
+        Exchange *x = exchange_of(exchange);
+
+        if (a->close || x->connection->front->draining)
+                (void) http_answer_add(a, "Connection", "close");
+        if (!x->response && !x->aborted) {
+                x->response = response_from(a);
+                x->status = a->status;
+                if (!x->response)
+                        http_exchange_abort(exchange);
+        }
+        http_answer_done(a);
+        wake(x);
+}
