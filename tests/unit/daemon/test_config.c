@@ -80,7 +80,8 @@ static void write_text(const Fixture *f, const char *name, const char *text)
         _cleanup_close_ int fd = -1;
 
         (void) snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        (void) unlink(path); /* cutting it to nothing would cost a sync on some file systems */
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         assert_true(fd >= 0);
         assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 }
