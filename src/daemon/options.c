@@ -125,6 +125,7 @@ static OptionsVerdict take_option(int opt, const char *value, Options *o)
                                ? OPTIONS_RUN
                                : wrong("--idle-exit takes a time such as 90s or 2h, not", value);
         case OPT_LOG_LEVEL:
+                o->log_level_is_set = true;
                 return parse_level(value, &o->log_level) ? OPTIONS_RUN
                                                          : wrong("there is no log level", value);
         case OPT_READY_FD:
