@@ -19,7 +19,6 @@
 #include "server/linger.h"
 
 #define RUNS_A_TURN 64
-#define TEND_ACCURACY_USEC (50 * USEC_PER_MSEC)
 
 typedef enum ExchangePhase {
         EXCHANGE_NEW,  /* the request line is there, the head not yet */
@@ -31,30 +30,28 @@ typedef enum ExchangePhase {
 typedef struct Exchange Exchange;
 
 typedef struct Connection {
-        List link;
         HttpFront *front;
         int fd; /* the library's, which closes it */
         HttpPeer peer;
         HttpClosed closed;
         void *closed_ctx;
         Exchange *exchange; /* NULL between requests */
-        HttpPace pace;
+        HttpPace pace;      /* and its place in the list of connections */
 } Connection;
 
 struct HttpFront {
         sd_event *loop; /* borrowed */
         struct MHD_Daemon *daemon;
         HttpHandler handler;
-        HttpFrontLimits limits;
+        HttpPacer pacer;
         Linger *linger;
         sd_event_source *io;
         sd_event_source *again; /* the library has work that no descriptor announces */
-        sd_event_source *tend;
-        List connections;
         size_t n;
         Connection *arriving; /* inside http_front_take() */
         bool reads_line_ends; /* of this version of the library, see line_end.h */
         bool draining;
+        bool kicked;
 };
 
 struct Exchange {
@@ -78,11 +75,6 @@ struct Exchange {
 static Exchange *exchange_of(HttpExchange *x)
 {
         return (Exchange *) x;
-}
-
-static uint64_t now_mono_usec(void)
-{
-        return clock_mono_usec(&CLOCK_SYSTEM);
 }
 
 static void note_line_end(Exchange *x, const char *end)
@@ -158,7 +150,7 @@ static void begin(Exchange *x, const char *method, const char *version)
         x->shown.head.fields = x->fields;
         (void) MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, take_field, x);
         x->phase = EXCHANGE_HEAD;
-        http_pace_body_begins(&x->connection->pace, now_mono_usec());
+        http_pace_enter(&x->connection->pace, HTTP_PACE_EXEMPT);
 }
 
 static void suspend(Exchange *x)
@@ -171,14 +163,21 @@ static enum MHD_Result after_head(Exchange *x)
 {
         if (x->aborted)
                 return MHD_NO;
-        if (x->response) {
-                x->body_left = true; /* perhaps; decided when it is over */
+        if (x->response && framing_announces_body(&x->shown.head)) {
+                x->body_left = true;
                 return MHD_queue_response(x->mhd, x->status, x->response);
         }
-        if (x->held)
+        if (x->response) { /* at the end, which comes next: sooner would close the connection */
+                x->phase = EXCHANGE_END;
+                return MHD_YES;
+        }
+        if (x->held) {
                 suspend(x);
-        else
-                x->phase = EXCHANGE_BODY;
+                return MHD_YES;
+        }
+        x->phase = EXCHANGE_BODY;
+        if (!x->patient)
+                http_pace_enter(&x->connection->pace, HTTP_PACE_BODY);
         return MHD_YES;
 }
 
@@ -234,6 +233,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
                 if (*bytes > 0)
                         return on_body(x, data, bytes);
                 x->phase = EXCHANGE_END;
+                http_pace_enter(&x->connection->pace, HTTP_PACE_EXEMPT);
                 if (x->aborted)
                         return MHD_NO;
                 x->inside = true;
@@ -258,9 +258,9 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
                 return;
         c = x->connection;
         c->exchange = NULL;
-        c->pace.idle_since_mono = now_mono_usec();
+        http_pace_enter(&c->pace, HTTP_PACE_IDLE);
         if (x->phase != EXCHANGE_NEW) {
-                if (x->body_left && framing_announces_body(&x->shown.head))
+                if (x->body_left)
                         linger_on(f->linger, c->fd);
                 f->handler.gone(f->handler.ctx, &x->shown,
                                 how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
@@ -284,15 +284,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
         *socket_context = NULL;
         if (!c)
                 return;
-        list_remove(&c->link);
+        list_remove(&c->pace.link);
         f->n--;
         if (c->closed)
                 c->closed(c->closed_ctx, &c->peer);
         mem_free(c);
 }
 
-static void on_library_log(void *cls, const char *fmt, va_list args) _printf_(2, 0);
-static void on_library_log(void *cls, const char *fmt, va_list args)
+static _printf_(2, 0) void on_library_log(void *cls, const char *fmt, va_list args)
 {
         char line[256], safe[512];
 
@@ -307,17 +306,31 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *text)
         return strlen(text);
 }
 
+/* Something was resumed: the library looks at it when it is run, and says nothing by itself. */
+static void kick(HttpFront *f)
+{
+        f->kicked = true;
+        (void) sd_event_source_set_enabled(f->again, SD_EVENT_ONESHOT);
+}
+
+static bool has_work(HttpFront *f)
+{
+        MHD_UNSIGNED_LONG_LONG timeout_msec = 1;
+
+        return f->kicked ||
+               (MHD_get_timeout(f->daemon, &timeout_msec) == MHD_YES && timeout_msec == 0);
+}
+
 static void run(HttpFront *f)
 {
-        MHD_UNSIGNED_LONG_LONG timeout_msec = 0;
-        int i = 0;
+        bool more = true;
 
-        do
+        for (int i = 0; more && i < RUNS_A_TURN; i++) {
+                f->kicked = false;
                 (void) MHD_run(f->daemon);
-        while (MHD_get_timeout(f->daemon, &timeout_msec) == MHD_YES && timeout_msec == 0 &&
-               ++i < RUNS_A_TURN);
-        (void) sd_event_source_set_enabled(f->again,
-                                           i == RUNS_A_TURN ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+                more = has_work(f);
+        }
+        (void) sd_event_source_set_enabled(f->again, more ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static int on_again(sd_event_source *source, void *userdata)
@@ -339,39 +352,18 @@ static void hang_up(Connection *c)
                 http_exchange_abort(&c->exchange->shown);
 }
 
-static bool has_overstayed(const HttpFront *f, Connection *c, uint64_t now_mono)
+static void on_overstayed(void *ctx, HttpPace *pace)
 {
-        const Exchange *x = c->exchange;
+        Connection *c = list_item(pace, Connection, pace);
 
-        if (!x || x->phase == EXCHANGE_NEW)
-                return http_pace_is_idle(&c->pace, &f->limits, now_mono);
-        return x->phase == EXCHANGE_BODY && !x->patient &&
-               http_pace_is_slow(&c->pace, &f->limits, now_mono);
+        log_debug("%s: too slow or idle, closed", c->peer.address);
+        hang_up(c);
 }
 
-static void arm_tending(HttpFront *f)
+/* The library's own time-outs, of clients that do not read their answer. */
+static void on_looked(void *ctx)
 {
-        if (f->n > 0 &&
-            sd_event_source_set_time_relative(f->tend, http_pace_period_usec(&f->limits)) >= 0)
-                (void) sd_event_source_set_enabled(f->tend, SD_EVENT_ONESHOT);
-}
-
-static int on_tend(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        HttpFront *f = userdata;
-        uint64_t now_mono = now_mono_usec();
-
-        LIST_FOREACH (it, &f->connections) {
-                Connection *c = list_item(it, Connection, link);
-
-                if (has_overstayed(f, c, now_mono)) {
-                        log_debug("%s: too slow or idle, closed", c->peer.address);
-                        hang_up(c);
-                }
-        }
-        run(f); /* the library's own time-outs, of clients that do not read their answer */
-        arm_tending(f);
-        return 0;
+        run(ctx);
 }
 
 static int start_library(HttpFront *f, const HttpFrontTls *tls)
@@ -388,9 +380,9 @@ static int start_library(HttpFront *f, const HttpFrontTls *tls)
         f->daemon = MHD_start_daemon(
                 flags, 0, NULL, NULL, on_request, f, /* logger first: it hears about the others */
                 MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                MHD_OPTION_CONNECTION_MEMORY_LIMIT, f->limits.connection_memory_bytes,
-                MHD_OPTION_CONNECTION_LIMIT, f->limits.connections_max,
-                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) f->limits.idle_sec,
+                MHD_OPTION_CONNECTION_MEMORY_LIMIT, f->pacer.limits.connection_memory_bytes,
+                MHD_OPTION_CONNECTION_LIMIT, f->pacer.limits.connections_max,
+                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) f->pacer.limits.idle_sec,
                 MHD_OPTION_URI_LOG_CALLBACK, on_request_line, f, MHD_OPTION_UNESCAPE_CALLBACK,
                 leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, f,
                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, f, MHD_OPTION_ARRAY, tls ? pem : none,
@@ -412,13 +404,7 @@ static int watch_library(HttpFront *f)
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(f->again, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = sd_event_add_time_relative(f->loop, &f->tend, CLOCK_MONOTONIC, 0, TEND_ACCURACY_USEC,
-                                       on_tend, f);
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(f->tend, SD_EVENT_OFF);
+        return r;
 }
 
 int http_front_new(sd_event *loop, const HttpFrontLimits *limits, const HttpFrontTls *tls,
@@ -430,10 +416,13 @@ int http_front_new(sd_event *loop, const HttpFrontLimits *limits, const HttpFron
         if (!f)
                 return -ENOMEM;
         f->loop = loop;
-        f->limits = *limits;
         f->handler = *handler;
+        f->pacer = (HttpPacer){
+                .limits = *limits, .overstayed = on_overstayed, .looked = on_looked, .ctx = f};
         f->reads_line_ends = line_end_is_readable(MHD_get_version());
-        list_init(&f->connections);
+        r = http_pacer_init(&f->pacer, loop);
+        if (r < 0)
+                return r;
         r = linger_new(loop, &f->linger);
         if (r < 0)
                 return r;
@@ -452,8 +441,8 @@ HttpFront *http_front_free(HttpFront *f)
         if (!f)
                 return NULL;
         /* The library insists that nobody is suspended when it stops. */
-        LIST_FOREACH (it, &f->connections)
-                hang_up(list_item(it, Connection, link));
+        LIST_FOREACH (it, &f->pacer.paces)
+                hang_up(list_item(it, Connection, pace.link));
         if (f->daemon) {
                 if (f->again)
                         run(f);
@@ -461,7 +450,7 @@ HttpFront *http_front_free(HttpFront *f)
         }
         sd_event_source_disable_unref(f->io);
         sd_event_source_disable_unref(f->again);
-        sd_event_source_disable_unref(f->tend);
+        http_pacer_done(&f->pacer);
         linger_free(f->linger);
         mem_free(f);
         return NULL;
@@ -476,26 +465,19 @@ int http_front_take(HttpFront *f, int fd, const struct sockaddr *address, sockle
                 close_fdp(&fd);
                 return -ENOMEM;
         }
-        *c = (Connection){.front = f,
-                          .fd = fd,
-                          .peer = *peer,
-                          .closed = closed,
-                          .closed_ctx = ctx,
-                          .pace = {.idle_since_mono = now_mono_usec()}};
-        list_append(&f->connections, &c->link);
+        *c = (Connection){.front = f, .fd = fd, .peer = *peer, .closed = closed, .closed_ctx = ctx};
+        http_pacer_add(&f->pacer, &c->pace);
         f->n++;
         f->arriving = c;
-        if (MHD_add_connection(f->daemon, fd, address, address_bytes) != MHD_YES || f->arriving) {
-                /* Not taken: the library has closed the descriptor. */
+        if (MHD_add_connection(f->daemon, fd, address, address_bytes) != MHD_YES && f->arriving) {
+                /* Not taken; the library has closed the descriptor. */
                 f->arriving = NULL;
-                list_remove(&c->link);
+                list_remove(&c->pace.link);
                 f->n--;
                 mem_free(c);
                 return -ECONNABORTED;
         }
-        if (f->n == 1)
-                arm_tending(f);
-        (void) sd_event_source_set_enabled(f->again, SD_EVENT_ONESHOT);
+        kick(f);
         return 0;
 }
 
@@ -507,13 +489,13 @@ size_t http_front_connections(const HttpFront *f)
 void http_front_drain(HttpFront *f)
 {
         f->draining = true;
-        LIST_FOREACH (it, &f->connections) {
-                Connection *c = list_item(it, Connection, link);
+        LIST_FOREACH (it, &f->pacer.paces) {
+                Connection *c = list_item(it, Connection, pace.link);
 
                 if (!c->exchange || c->exchange->phase == EXCHANGE_NEW)
                         (void) shutdown(c->fd, SHUT_RDWR);
         }
-        (void) sd_event_source_set_enabled(f->again, SD_EVENT_ONESHOT);
+        kick(f);
 }
 
 void http_exchange_hold(HttpExchange *exchange)
@@ -528,6 +510,7 @@ static void wake(Exchange *x)
         if (x->suspended && !x->inside) {
                 x->suspended = false;
                 MHD_resume_connection(x->mhd);
+                kick(x->connection->front);
         }
 }
 
@@ -536,7 +519,6 @@ void http_exchange_go_on(HttpExchange *exchange)
         Exchange *x = exchange_of(exchange);
 
         x->held = false;
-        http_pace_body_begins(&x->connection->pace, now_mono_usec());
         wake(x);
 }
 
