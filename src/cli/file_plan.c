@@ -96,9 +96,6 @@ int file_plan_add(Cli *cli, FilePlan *p, const char *remote, const char *path, c
         if (!path)
                 return message_plain(&cli->out, STATUS_FAILED, "say how to call it: -o FILE",
                                      "cannot tell a file name from %s", remote);
-        if (!utf8_is_valid(remote, strlen(remote)) || !utf8_is_valid(path, strlen(path)))
-                return message_plain(&cli->out, STATUS_FAILED, NULL,
-                                     "cannot save to %s: names must be UTF-8", path);
         if (path_is_absolute(path))
                 full = must(mem_strdup(path));
         else
@@ -106,6 +103,11 @@ int file_plan_add(Cli *cli, FilePlan *p, const char *remote, const char *path, c
         local = resolve(cli, p, full);
         if (!local)
                 return STATUS_FAILED;
+        if (!utf8_is_valid(remote, strlen(remote)) || !utf8_is_valid(local, strlen(local))) {
+                mem_free(local);
+                return message_plain(&cli->out, STATUS_FAILED, NULL,
+                                     "cannot save to %s: names must be UTF-8", path);
+        }
         append(p, remote, local);
         return STATUS_OK;
 }

@@ -10,7 +10,6 @@
 
 #include "job_words.h"
 #include "message.h"
-#include "owner.h"
 
 void json_add_size(Json *to, const char *key, uint64_t bytes)
 {
@@ -119,9 +118,8 @@ static void add_settings(Json *to, const bits_job_info *job)
         json_add_str(proxy, "bypass", job->proxy_bypass_list);
 }
 
-Json *job_json(const bits_job_info *job, const char *prefix)
+Json *job_json(const bits_job_info *job, const char *prefix, Owners *owners)
 {
-        _cleanup_free_ char *owner = owner_name(job->owner_uid);
         Json *json = json_object(), *part;
 
         json_add_guid(json, "id", &job->id);
@@ -133,7 +131,7 @@ Json *job_json(const bits_job_info *job, const char *prefix)
         json_add_str(json, "priority", job_priority_name(job->priority));
         part = json_add_object(json, "owner");
         json_add_u64(part, "uid", job->owner_uid);
-        json_add_str(part, "name", owner);
+        json_add_str(part, "name", owners_name(owners, job->owner_uid));
         part = json_add_object(json, "progress");
         json_add_u64(part, "bytes", job->bytes_transferred);
         json_add_size(part, "bytes_total", job->bytes_total);

@@ -6,9 +6,10 @@
 #include "bits_native.h"
 
 #include "out_json.h"
+#include "owner.h"
 
 /* Everything about a job; `prefix` names it in the text of why. Caller owns the result. */
-Json *job_json(const bits_job_info *job, const char *prefix);
+Json *job_json(const bits_job_info *job, const char *prefix, Owners *owners);
 Json *file_json(const bits_file_info *file);
 
 /* An object of a stream: "v", "event", "job" and "at". */

@@ -39,11 +39,22 @@ void out_detect(Out *out)
         out->width = out->data_tty ? out_columns(out->data) : 0;
 }
 
+bool text_is_plain(const char *s)
+{
+        for (; *s; s++)
+                if ((unsigned char) *s < 0x20 || (unsigned char) *s >= 0x7f)
+                        return false;
+        return true;
+}
+
 char *out_escape(const char *s)
 {
         size_t room = strlen(s) * 4 + 1; /* \xNN at worst */
-        char *text = must(mem_alloc(room));
+        char *text;
 
+        if (text_is_plain(s))
+                return must(mem_strdup(s));
+        text = must(mem_alloc(room));
         return str_escape(text, room, s);
 }
 

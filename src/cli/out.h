@@ -57,5 +57,7 @@ static inline bool out_is_json(const Out *out)
         return out->format != OUT_TEXT;
 }
 
+/* True for text of printable ASCII characters alone, which needs no care. */
+bool text_is_plain(const char *s);
 /* The escaped form of s; caller owns it. */
 char *out_escape(const char *s);

@@ -179,40 +179,46 @@ static size_t valid_char_bytes(const char *s)
         return 0;
 }
 
-static void append_char(const char *s, size_t bytes, Buf *to)
+/* Bytes from s on that stand for themselves. */
+static size_t plain_bytes(const char *s)
 {
-        switch (*s) {
-        case '"':
-                (void) buf_append_str(to, "\\\"");
-                break;
-        case '\\':
-                (void) buf_append_str(to, "\\\\");
-                break;
-        case '\n':
+        size_t n = 0;
+
+        while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+                n++;
+        return n;
+}
+
+/* One character that needs care; gives its bytes. */
+static size_t append_special(const char *s, Buf *to)
+{
+        size_t bytes = valid_char_bytes(s);
+
+        if (bytes == 0)
+                (void) buf_append_str(to, "\xef\xbf\xbd"); /* U+FFFD */
+        else if (bytes > 1)
+                (void) buf_append(to, s, bytes);
+        else if (*s == '"' || *s == '\\')
+                (void) buf_printf(to, "\\%c", *s);
+        else if (*s == '\n')
                 (void) buf_append_str(to, "\\n");
-                break;
-        case '\t':
+        else if (*s == '\t')
                 (void) buf_append_str(to, "\\t");
-                break;
-        default:
-                if ((unsigned char) *s < 0x20 || *s == 0x7f)
-                        (void) buf_printf(to, "\\u%04x", (unsigned char) *s);
-                else
-                        (void) buf_append(to, s, bytes);
-        }
+        else
+                (void) buf_printf(to, "\\u%04x", (unsigned char) *s);
+        return MAX(bytes, (size_t) 1);
 }
 
 static void append_string(const char *s, Buf *to)
 {
         (void) buf_append_str(to, "\"");
         while (*s) {
-                size_t bytes = valid_char_bytes(s);
+                size_t plain = plain_bytes(s);
 
-                if (bytes > 0)
-                        append_char(s, bytes, to);
-                else
-                        (void) buf_append_str(to, "\xef\xbf\xbd"); /* U+FFFD */
-                s += MAX(bytes, (size_t) 1);
+                (void) buf_append(to, s, plain);
+                s += plain;
+                if (*s)
+                        s += append_special(s, to);
         }
         (void) buf_append_str(to, "\"");
 }

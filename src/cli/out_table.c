@@ -51,14 +51,6 @@ Table *table_free(Table *table)
         return NULL;
 }
 
-static bool text_is_printable_ascii(const char *s)
-{
-        for (; *s; s++)
-                if (*s < 0x20 || *s == 0x7f)
-                        return false;
-        return true;
-}
-
 void table_take_cell(Table *table, char *text, CellColour colour)
 {
         if (table->n_cells == table->cap_cells) {
@@ -66,7 +58,7 @@ void table_take_cell(Table *table, char *text, CellColour colour)
                 table->cells =
                         must(mem_realloc(table->cells, table->cap_cells * sizeof(*table->cells)));
         }
-        if (!text_is_printable_ascii(text)) {
+        if (!text_is_plain(text)) {
                 char *safe = out_escape(text);
 
                 mem_free(text);
@@ -103,11 +95,12 @@ static unsigned char_columns(const char *s, size_t bytes)
 /* Reads one character: its bytes and the columns it takes. */
 static size_t next_char(const char *s, unsigned *ret_columns)
 {
-        size_t room = strnlen(s, 4);
+        size_t room;
 
         *ret_columns = 1;
         if (*s >= 0x20 && *s < 0x7f)
                 return 1;
+        room = strnlen(s, 4);
         for (size_t bytes = 2; bytes <= room; bytes++) {
                 if (!utf8_is_valid(s, bytes))
                         continue;
@@ -229,7 +222,12 @@ static const char *colour_code(CellColour colour)
 
 static void append_spaces(Buf *to, unsigned n)
 {
-        (void) buf_printf(to, "%*s", (int) n, ""); /* errors stick to the buffer */
+        static const char blanks[] = "                                ";
+
+        for (unsigned part; n > 0; n -= part) { /* errors stick to the buffer */
+                part = MIN(n, (unsigned) sizeof(blanks) - 1);
+                (void) buf_append(to, blanks, part);
+        }
 }
 
 static void append_cell(const Out *out, const TableColumn *column, const Cell *cell,

@@ -8,11 +8,21 @@
 
 #include "must.h"
 
-char *owner_name(uint32_t uid)
+void owners_done(Owners *o)
 {
-        const struct passwd *user = getpwuid(uid);
+        mem_free(o->name);
+        *o = (Owners){0};
+}
 
-        if (user)
-                return must(mem_strdup(user->pw_name));
-        return must(mem_printf("%" PRIu32, uid));
+const char *owners_name(Owners *o, uint32_t uid)
+{
+        const struct passwd *user;
+
+        if (o->name && o->uid == uid)
+                return o->name;
+        user = getpwuid(uid);
+        mem_free(o->name);
+        o->name = must(user ? mem_strdup(user->pw_name) : mem_printf("%" PRIu32, uid));
+        o->uid = uid;
+        return o->name;
 }

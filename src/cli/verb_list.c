@@ -40,7 +40,8 @@ typedef struct Listing {
         size_t count;
         unsigned *prefix_digits; /* of every job in `list` */
         unsigned id_digits;      /* of the ID column */
-        bool owners;
+        bool with_owners;
+        Owners owners;
 } Listing;
 
 static bool is_wanted(const Cli *cli, const bits_job_info *job)
@@ -54,20 +55,23 @@ static bool is_wanted(const Cli *cli, const bits_job_info *job)
 static void listing_init(Listing *l, Cli *cli, const bits_job_list *list)
 {
         *l = (Listing){.cli = cli, .list = list, .id_digits = JOB_ID_DIGITS};
-        l->owners = options_has(cli->opt, OPT_ALL_USERS);
+        l->with_owners = options_has(cli->opt, OPT_ALL_USERS);
         l->shown = must(mem_array(list->count + 1, sizeof(*l->shown)));
-        l->prefix_digits = select_prefix_digits(list, JOB_PREFIX_DIGITS);
-        for (size_t i = 0; i < list->count; i++) {
-                l->id_digits = MAX(l->id_digits, l->prefix_digits[i]);
+        for (size_t i = 0; i < list->count; i++)
                 if (is_wanted(cli, &list->jobs[i]))
                         l->shown[l->count++] = &list->jobs[i];
-        }
+        if (cli->out.quiet && !out_is_json(&cli->out)) /* whole ids */
+                return;
+        l->prefix_digits = select_prefix_digits(list, JOB_PREFIX_DIGITS);
+        for (size_t i = 0; i < list->count; i++)
+                l->id_digits = MAX(l->id_digits, l->prefix_digits[i]);
 }
 
 static void listing_done(Listing *l)
 {
         mem_free(l->shown);
         mem_free(l->prefix_digits);
+        owners_done(&l->owners);
 }
 
 static const char *prefix_of(const Listing *l, const bits_job_info *job, char dst[JOB_ID_BYTES])
@@ -111,15 +115,15 @@ static void add_numbers(Table *table, const bits_job_info *job)
         table_cell(table, format_eta(job, text));
 }
 
-static void add_row(const Listing *l, Table *table, const bits_job_info *job, uint64_t now)
+static void add_row(Listing *l, Table *table, const bits_job_info *job, uint64_t now)
 {
         const Out *out = &l->cli->out;
         char id[JOB_ID_BYTES];
 
         table_cell(table, job_prefix(&job->id, l->id_digits, id));
         table_cell(table, job->name);
-        if (l->owners)
-                table_take_cell(table, owner_name(job->owner_uid), CELL_PLAIN);
+        if (l->with_owners)
+                table_cell(table, owners_name(&l->owners, job->owner_uid));
         table_cell(table, job_type_word(job->type));
         table_take_cell(table, must(mem_strdup(job_state_word(job))), state_colour(job->state));
         table_cell(table, job_priority_word(job->priority));
@@ -146,7 +150,7 @@ static void print_count(const Listing *l)
                 out_line(&l->cli->out, "%zu job%s", l->count, l->count == 1 ? "" : "s");
 }
 
-static void print_table(const Listing *l)
+static void print_table(Listing *l)
 {
         TableColumn columns[ARRAY_LEN(COLUMNS)];
         _cleanup_(table_freep) Table *table = NULL;
@@ -154,7 +158,7 @@ static void print_table(const Listing *l)
         size_t n = 0;
 
         for (size_t i = 0; i < ARRAY_LEN(COLUMNS); i++)
-                if (i != OWNER_COLUMN || l->owners)
+                if (i != OWNER_COLUMN || l->with_owners)
                         columns[n++] = COLUMNS[i];
         table = table_new(columns, n);
         for (size_t i = 0; i < l->count; i++)
@@ -165,14 +169,15 @@ static void print_table(const Listing *l)
                 print_count(l);
 }
 
-static void print_json(const Listing *l)
+static void print_json(Listing *l)
 {
         _cleanup_(json_freep) Json *json = json_document();
         Json *jobs = json_add_array(json, "jobs");
         char id[JOB_ID_BYTES];
 
         for (size_t i = 0; i < l->count; i++)
-                json_add_take(jobs, NULL, job_json(l->shown[i], prefix_of(l, l->shown[i], id)));
+                json_add_take(jobs, NULL,
+                              job_json(l->shown[i], prefix_of(l, l->shown[i], id), &l->owners));
         out_json(&l->cli->out, json);
 }
 

@@ -157,10 +157,11 @@ static void page_state(Table *page, const bits_job_info *job)
         page_line(page, "state", text);
 }
 
-static void print_page(Cli *cli, const bits_job_info *job, const char *prefix)
+static void print_page(Cli *cli, const bits_job_info *job, const char *prefix, Owners *owners)
 {
         _cleanup_(table_freep) Table *page = table_new(PAGE_COLUMNS, ARRAY_LEN(PAGE_COLUMNS));
-        _cleanup_free_ char *owner = owner_name(job->owner_uid), *why = NULL;
+        const char *owner = owners_name(owners, job->owner_uid);
+        _cleanup_free_ char *why = NULL;
         char id[37];
 
         bits_guid_format(&job->id, id);
@@ -211,6 +212,7 @@ static int print_fields(Cli *cli, const Json *json)
 
 static int show_text(Cli *cli, const Selection *s)
 {
+        _cleanup_(owners_done) Owners owners = {0};
         int status = STATUS_OK;
 
         for (size_t i = 0; i < s->count && status == STATUS_OK; i++) {
@@ -219,19 +221,20 @@ static int show_text(Cli *cli, const Selection *s)
 
                 select_short_prefix(cli, &s->jobs[i]->id, prefix);
                 if (cli->opt->fields) {
-                        json = job_json(s->jobs[i], prefix);
+                        json = job_json(s->jobs[i], prefix, &owners);
                         status = print_fields(cli, json);
                         continue;
                 }
                 if (i > 0)
                         out_line(&cli->out, "%s", "");
-                print_page(cli, s->jobs[i], prefix);
+                print_page(cli, s->jobs[i], prefix, &owners);
         }
         return status;
 }
 
 static void show_json(Cli *cli, const Selection *s)
 {
+        _cleanup_(owners_done) Owners owners = {0};
         _cleanup_(json_freep) Json *json = json_document();
         Json *jobs = json_add_array(json, "jobs");
 
@@ -239,7 +242,7 @@ static void show_json(Cli *cli, const Selection *s)
                 char prefix[37];
 
                 select_short_prefix(cli, &s->jobs[i]->id, prefix);
-                json_add_take(jobs, NULL, job_json(s->jobs[i], prefix));
+                json_add_take(jobs, NULL, job_json(s->jobs[i], prefix, &owners));
         }
         out_json(&cli->out, json);
 }
