@@ -14,7 +14,7 @@ content(seed, size). What the query may say:
   what it is       size=N (100000)  seed=S (a)
   when it changes  swap_after=K: from the Kth request on it has seed2=S (b) and size2=N (size),
                    and so other validators; swap_keeps=etag,lm: but these stay (a lie)
-  validators       etag=strong|weak|none|each (a new one each time)
+  validators       etag=strong|weak|none|each (a new one each time)|same (always)
                    lm=old|recent|none|each|EPOCH-SECONDS     date=0: no Date
   ranges           ranges=yes|ignore|wrong-start|wrong-total|wrong-length|no-header|bad-header|
                    multipart|less|star|416|412|unasked     if_range=honour|ignore
@@ -26,7 +26,7 @@ content(seed, size). What the query may say:
   pace             stall=N: silent for ever after N bytes (stall=head: before the head);
                    drip=BYTES,SECONDS; rate=BYTES a second; gate=NAME: the body waits after its
                    first gate_at=N bytes (0) until _open?gate=NAME
-  endless          endless=body|error|head|redirect
+  endless          endless=body|error|head|redirect (256 MiB, so that no test fills a disk)
   answers          status=N  retry_after=TEXT  body=N (bytes of the error text)  http=1.0
                    encoding=NAME (Content-Encoding; gzip bodies are compressed)  transfer=NAME
                    garbage=1 (no HTTP at all)  interim=1 (a 103 before the head)  extra=LINE
@@ -61,6 +61,7 @@ from email.utils import formatdate
 
 BLOCK_BYTES = 65521  # a prime, so that a part in the wrong place never looks right
 SEND_BYTES = 65536
+ENDLESS_BYTES = 256 << 20  # more than any client should take before it gives up
 FAULTS = {"cut", "reset", "stall", "drip", "rate", "status", "endless", "garbage", "length", "ranges",
           "encoding", "transfer", "gate"}
 
@@ -143,6 +144,8 @@ class Answer:
         version = "same" if self.lie("etag") else f"{self.seed}-{self.size}"
         if kind == "none":
             return None
+        if kind == "same":
+            version = "same"
         if kind == "each":
             version = f"{version}-{self.number}"
         return ('W/' if kind == "weak" else '') + f'"{version}"'
@@ -279,9 +282,12 @@ class Answer:
                         for i in range(0, len(data), 10000))
 
     def endless(self, chunked=False):
+        """Not quite: a client that swallows it all must fail its test, not fill the disk."""
         data = b"x" * SEND_BYTES
-        while True:
+        for _ in range(0, ENDLESS_BYTES, SEND_BYTES):
+            self.server.swallowed += SEND_BYTES
             self.conn.send(f"{len(data):x}\r\n".encode() + data + b"\r\n" if chunked else data)
+        raise Hangup
 
     def send_paced(self, data):
         q = self.q
@@ -319,8 +325,10 @@ class Answer:
         if status == 401:
             lines.append('WWW-Authenticate: Basic realm="x"')
         if self.q.get("endless") == "error":
-            self.head(status, lines + ["Content-Length: 99999999999"])
-            self.endless()
+            chunked = self.q.get("length") == "chunked"
+            self.head(status, lines + ["Transfer-Encoding: chunked" if chunked
+                                       else "Content-Length: 99999999999"])
+            self.endless(chunked)
         self.head(status, lines + [f"Content-Length: {len(text)}"])
         self.conn.send(text)
 
@@ -349,8 +357,9 @@ class Answer:
             raise Hangup
         if q.get("endless") == "head":
             self.conn.send(b"HTTP/1.1 200 OK\r\n")
-            while True:
+            for _ in range(0, ENDLESS_BYTES, 1000):
                 self.conn.send(b"X-Filler: " + b"x" * 1000 + b"\r\n")
+            raise Hangup
         if self.path == "/redirect":
             self.answer_redirect()
         elif "status" in q:
@@ -370,6 +379,7 @@ class BadServer:
         self.tls, self.connect_status = tls, connect_status
         self.lock = threading.Lock()
         self.requests, self.counts, self.gates = [], {}, {}
+        self.swallowed = 0  # bytes of endless bodies that were sent
         self.own_dir = None
         self.ca_path = None
         self.context = None

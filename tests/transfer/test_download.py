@@ -93,20 +93,18 @@ def test_a_large_file_arrives_at_the_right_places(driver, server, out):
     """Past 4 GiB, without moving as much: all but the end is there already, as a hole."""
     size = 5 << 30
     done = size - 300000
-    url = server.url("/f", size=size, gate="g", gate_at=1000)
-    first = driver.fetch_stopped(url, out / "f")
+    kept = driver.fetch_stopped(server.url("/f", etag="same", gate="g", gate_at=1000), out / "f").kept
     (path,) = temporaries(out)
     with path.open("r+b") as f:
         f.truncate(done)
-    server.gate("g").set()
-    kept = first.kept
-    kept.done = kept.synced = done
-    result = driver.fetch(url, out / "f", kept)
+    kept.size, kept.done, kept.synced = size, done, done
+    result = driver.fetch(server.url("/f", size=size, etag="same"), out / "f", kept)
     assert result.event == "done" and result.size == size
     assert server.requests[-1]["headers"]["range"] == f"bytes={done}-"
     with path.open("rb") as f:
         f.seek(done)
         assert f.read() == content("a", size, done)
+    assert path.stat().st_blocks * 512 < 10 << 20
 
 
 # Resuming.
@@ -225,7 +223,7 @@ def test_a_temporary_file_with_bytes_that_nobody_vouches_for_is_cut(driver, serv
     (path,) = temporaries(out)
     with path.open("r+b") as f:
         f.seek(30000)
-        f.write(b"?" * 50000)
+        f.write(b"?" * 100000)
     assert_whole(driver.fetch(url, out / "f", first.kept), out)
 
 
@@ -353,11 +351,11 @@ def test_retry_after_is_understood_in_both_forms(driver, server, out):
     assert driver.fetch(server.url("/f", status=503, retry_after="soon"), out / "f").retry_after == 0
 
 
-def test_an_endless_error_text_is_not_read(driver, server, out):
-    began = time.monotonic()
-    result = driver.fetch(server.url("/f", status=404, endless="error"), out / "f")
+@pytest.mark.parametrize("length", ["yes", "chunked"])
+def test_an_endless_error_text_is_not_read(driver, server, out, length):
+    result = driver.fetch(server.url("/f", status=404, endless="error", length=length), out / "f")
     assert (result.event, result.code) == ("failed", http(404))
-    assert time.monotonic() - began < 2
+    assert server.swallowed < 32 << 20
 
 
 def test_an_endless_head_is_refused(driver, server, out):
@@ -410,9 +408,8 @@ def test_redirects_never_leave_http(driver, server, out, to):
 
 
 def test_the_body_of_a_redirect_is_not_read_for_ever(driver, server, out):
-    began = time.monotonic()
     assert_whole(driver.fetch(server.url("/redirect", endless="redirect", to="/f"), out / "f"), out)
-    assert time.monotonic() - began < 2
+    assert server.swallowed < 32 << 20
 
 
 # The network.

@@ -113,6 +113,15 @@ def test_the_worker_dies_with_the_broker_within_milliseconds(driver, server, out
     driver.process.wait()
 
 
+def test_a_worker_that_hangs_dies_with_the_broker_too(driver, server, out):
+    begin(driver, server, out)
+    worker = driver.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    driver.process.kill()
+    driver.process.wait()
+    assert wait_until(lambda: is_gone(worker))
+
+
 def test_the_worker_ends_when_the_socket_does(driver, server, out):
     """Also when it was adopted by somebody else and no signal comes."""
     begin(driver, server, out)
