@@ -101,12 +101,6 @@ void callback_object_init(CallbackObject *c, CallbackAction *action, void *ctx)
         (void) pthread_condattr_destroy(&attr);
 }
 
-void callback_object_done(CallbackObject *c)
-{
-        (void) pthread_cond_destroy(&c->changed);
-        (void) pthread_mutex_destroy(&c->lock);
-}
-
 unsigned callback_object_refs(CallbackObject *c)
 {
         unsigned refs;
@@ -160,4 +154,11 @@ bool callback_object_wait_finished(CallbackObject *c, unsigned n)
 bool callback_object_wait_refs(CallbackObject *c, unsigned n)
 {
         return wait_until(c, count_refs, n);
+}
+
+void callback_object_done(CallbackObject *c)
+{
+        assert_true(callback_object_wait_refs(c, 1));
+        (void) pthread_cond_destroy(&c->changed);
+        (void) pthread_mutex_destroy(&c->lock);
 }

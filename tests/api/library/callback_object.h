@@ -26,6 +26,7 @@ struct CallbackObject {
 };
 
 void callback_object_init(CallbackObject *c, CallbackAction *action, void *ctx);
+/* Waits until nobody else refers to it: the library lets go after a callback has returned. */
 void callback_object_done(CallbackObject *c);
 unsigned callback_object_refs(CallbackObject *c);
 /* Wait until this many calls have begun, or returned. False after 20 s. */

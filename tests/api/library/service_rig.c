@@ -68,8 +68,10 @@ int service_rig_setup(void **state)
 {
         ServiceRig *s = mem_new(ServiceRig);
         char path[PATH_BYTES];
+        HRESULT hr;
 
-        assert_non_null(s);
+        if (!s)
+                return -1;
         (void) snprintf(s->dir, sizeof(s->dir), "/tmp/bits-api-XXXXXX");
         assert_non_null(mkdtemp(s->dir));
         (void) snprintf(path, sizeof(path), "%s/socket", s->dir);
@@ -82,9 +84,11 @@ int service_rig_setup(void **state)
         (void) setenv("no_proxy", "127.0.0.1", 1);
         start_server(s);
         assert_hr(CoInitializeEx(NULL, COINIT_MULTITHREADED), S_OK);
-        assert_hr(CoCreateInstance(&CLSID_BackgroundCopyManager, NULL, CLSCTX_LOCAL_SERVER,
-                                   &IID_IBackgroundCopyManager, (void **) &s->manager),
-                  S_OK);
+        hr = CoCreateInstance(&CLSID_BackgroundCopyManager, NULL, CLSCTX_LOCAL_SERVER,
+                              &IID_IBackgroundCopyManager, (void **) &s->manager);
+        if (FAILED(hr))
+                print_error("bitsd: %s\n", bits_last_message());
+        assert_hr(hr, S_OK);
         *state = s;
         return 0;
 }
