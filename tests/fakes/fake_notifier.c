@@ -86,6 +86,8 @@ static void fake_changed(void *ctx, const Job *job, bool state_changed)
                 if (!is_in_table(seen->state, job->status.state))
                         n->violation = "a transition outside the table";
         }
+        if (state_changed)
+                seen->last_delivery = n->last_delivery;
         seen->state = job->status.state;
         if (n->store && !is_stored(n, job))
                 n->violation = "told before it was stored";
@@ -120,6 +122,7 @@ static int fake_deliver(void *ctx, uint64_t client, uint64_t delivery, const Job
                 return -1;
         *free_slot = (FakeDelivery){delivery, client, job->owner_uid, job->id, kind, now};
         n->delivered[kind]++;
+        n->last_delivery = delivery;
         return 0;
 }
 
@@ -133,9 +136,18 @@ NotifierPort fake_notifier_port(FakeNotifier *n)
         };
 }
 
+const FakeSeen *fake_notifier_seen(const FakeNotifier *n, const GUID *job)
+{
+        for (uint32_t i = 0; i < n->seen_len; i++)
+                if (guid_equal(&n->seen[i].job, job))
+                        return &n->seen[i];
+        return NULL;
+}
+
 void fake_notifier_forget(FakeNotifier *n)
 {
         n->seen_len = 0;
+        n->last_delivery = 0;
         for (int i = 0; i < FAKE_DELIVERIES; i++)
                 n->deliveries[i].id = 0;
 }

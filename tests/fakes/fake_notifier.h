@@ -26,6 +26,7 @@ typedef struct FakeSeen { /* last state told of a job */
         GUID job;
         BG_JOB_STATE state;
         uint32_t changes;
+        uint64_t last_delivery; /* when it entered the state: older ones tell of something else */
 } FakeSeen;
 
 typedef struct FakeNotifier {
@@ -36,6 +37,7 @@ typedef struct FakeNotifier {
         FakeDelivery deliveries[FAKE_DELIVERIES]; /* outstanding */
         FakeSeen seen[FAKE_SEEN];
         uint32_t seen_len;
+        uint64_t last_delivery;
         uint32_t delivered[NOTIFY_KIND_MAX];
         uint32_t changes;
         int deliver_error; /* negative errno of every delivery, 0 = none */
@@ -50,6 +52,8 @@ NotifierPort fake_notifier_port(FakeNotifier *n);
 /* A new process: what was told before does not count, and nothing is outstanding. */
 void fake_notifier_forget(FakeNotifier *n);
 
+/* NULL when nothing was told of the job. */
+const FakeSeen *fake_notifier_seen(const FakeNotifier *n, const GUID *job);
 /* The oldest outstanding delivery of a kind (NOTIFY_NONE = any); NULL when none. */
 FakeDelivery *fake_notifier_find(FakeNotifier *n, NotifyKind kind);
 uint32_t fake_notifier_outstanding(const FakeNotifier *n);

@@ -306,6 +306,7 @@ void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail)
 {
         FakeNotifier *n = &sim->rig.notifier;
         FakeDelivery *d = fake_notifier_find(n, NOTIFY_NONE);
+        const FakeSeen *seen;
         SimJob *j;
         bool taken;
 
@@ -313,7 +314,8 @@ void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail)
                 return;
         taken = !sim_chance(sim, per_mille_fail);
         j = sim_job_of(sim, &d->job);
-        if (taken && j && d->kind == j->owed)
+        seen = fake_notifier_seen(n, &d->job);
+        if (taken && j && d->kind == j->owed && (!seen || d->id > seen->last_delivery))
                 j->owed = NOTIFY_NONE;
         manager_notify_result(sim->rig.m, fake_notifier_take(d), taken ? S_OK : E_FAIL);
 }

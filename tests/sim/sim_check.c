@@ -90,6 +90,19 @@ static bool is_running(const Sim *sim, const Job *job)
                 fake_transfer_count(&sim->rig.transfer, FAKE_FILE, &job->id) > 0);
 }
 
+/* Whoever does not run was asked to stop, and a job that ends too. */
+static void check_stopped(Sim *sim, const Job *job)
+{
+        if (job_state_is_active(job->status.state) && job->status.intent == INTENT_NONE)
+                return;
+        LIST_FOREACH (it, &sim->rig.transfer.ops) {
+                const FakeOp *op = list_item(it, FakeOp, in_all);
+
+                if (op->kind == FAKE_FILE && guid_equal(&op->job, &job->id) && !op->stopped)
+                        sim_break(sim, "a transfer of a stopped job goes on");
+        }
+}
+
 static bool needs_network(const Job *job)
 {
         for (uint32_t i = 0; i < job->files_len; i++)
@@ -237,12 +250,9 @@ static void note_state(Sim *sim, SimJob *j, const Job *job)
 /* It ended, and so many others did in the same step that even its tombstone is gone. */
 static bool was_told_of_end(const Sim *sim, const SimJob *j)
 {
-        const FakeNotifier *n = &sim->rig.notifier;
+        const FakeSeen *seen = fake_notifier_seen(&sim->rig.notifier, &j->id);
 
-        for (uint32_t i = 0; i < n->seen_len; i++)
-                if (guid_equal(&n->seen[i].job, &j->id) && job_state_is_final(n->seen[i].state))
-                        return true;
-        return false;
+        return seen && job_state_is_final(seen->state);
 }
 
 static void note_evicted(Sim *sim, SimJob *j)
@@ -275,6 +285,7 @@ static void check_job(Sim *sim, SimJob *j)
         }
         check_sums(sim, job);
         check_bytes(sim, job);
+        check_stopped(sim, job);
         if (job->files_len != j->files)
                 sim_break(sim, "an acknowledged file is lost");
         note_state(sim, j, job);
@@ -301,6 +312,8 @@ void sim_check(Sim *sim)
         manager_counts(sim->rig.m, &counts);
         if (counts.jobs != live)
                 sim_break(sim, "the number of jobs is wrong");
+        if (!is_store_bad(sim) && sim->rig.store.image.len > live + sim->rig.policy.tombstones_max)
+                sim_break(sim, "ended jobs pile up in the store");
         check_scheduler(sim);
         check_fairness(sim);
 }

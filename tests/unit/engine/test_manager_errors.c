@@ -304,6 +304,29 @@ static void the_network_wakes_every_retrying_job(void **state)
         assert_state(rig, &id, CONNECTING);
 }
 
+static void a_job_held_by_a_failing_complete_does_not_miss_the_network(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_resumed(rig, 2);
+        FakeOp *op;
+
+        fake_rig_run(rig);
+        fake_op_done(&rig->transfer, rig->m, fake_transfer_find_file(&rig->transfer, &id, 0));
+        manager_network_changed(rig->m, false);
+        stop_others(rig, &id);
+        assert_state(rig, &id, TRANSIENT_ERROR);
+        manager_complete(rig->m, &FAKE_USER, &id, 100);
+        fake_rig_run(rig);
+        manager_network_changed(rig->m, true);
+        fake_rig_run(rig);
+        op = fake_transfer_find(&rig->transfer, FAKE_PUBLISH, &id);
+        fake_op_publish_next(&rig->transfer, rig->m, op, E_ACCESSDENIED);
+        fake_op_published(&rig->transfer, rig->m, op);
+        fake_rig_run(rig);
+        assert_hr(rig->notifier.answers[100], E_ACCESSDENIED);
+        assert_state(rig, &id, CONNECTING);
+}
+
 static void local_jobs_need_no_network(void **state)
 {
         FakeRig *rig = *state;
@@ -348,11 +371,31 @@ static void what_is_lost_on_the_way_to_disk_is_fetched_again(void **state)
         assert_state(rig, &id, TRANSIENT_ERROR);
         assert_int_equal(fake_rig_read(rig, &id)->files[0]->state, FILE_DONE);
         assert_int_equal(fake_rig_read(rig, &id)->files[1]->state, FILE_PENDING);
-        assert_int_equal(fake_store_durable_job(&rig->store, &id)->files[1]->state, FILE_PENDING);
         fake_rig_advance(rig, 600 * USEC_PER_SEC);
         assert_int_equal(fake_transfer_count(&rig->transfer, FAKE_FILE, &id), 1);
         fake_rig_finish(rig);
         assert_state(rig, &id, TRANSFERRED);
+}
+
+/* The store promises a whole file durably; before anything overwrites it, it must not any more. */
+static void a_whole_file_starts_anew_only_after_the_store_knows(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_resumed(rig, 1);
+
+        fake_rig_finish(rig);
+        assert_int_equal(fake_store_durable_job(&rig->store, &id)->files[0]->state, FILE_DONE);
+        fake_rig_add(rig, &id, 1);
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
+        fake_rig_run(rig);
+        fake_op_done(&rig->transfer, rig->m, fake_transfer_find_file(&rig->transfer, &id, 1));
+        fake_rig_run(rig);
+        fake_op_synced(&rig->transfer, rig->m, fake_transfer_find(&rig->transfer, FAKE_SYNC, &id),
+                       HRESULT_FROM_WIN32(ERROR_READ_FAULT), 0);
+        fake_rig_run(rig);
+        assert_int_equal(fake_store_durable_job(&rig->store, &id)->files[0]->state, FILE_PENDING);
+        fake_rig_advance(rig, 600 * USEC_PER_SEC);
+        assert_non_null(fake_transfer_find_file(&rig->transfer, &id, 0));
 }
 
 static void events_of_operations_long_gone_are_ignored(void **state)
@@ -393,9 +436,11 @@ int main(void)
                 rig_test(a_full_disk_heals_by_itself),
                 rig_test(without_a_network_jobs_wait_for_it),
                 rig_test(the_network_wakes_every_retrying_job),
+                rig_test(a_job_held_by_a_failing_complete_does_not_miss_the_network),
                 rig_test(local_jobs_need_no_network),
                 rig_test(a_job_whose_remote_files_are_done_needs_no_network),
                 rig_test(what_is_lost_on_the_way_to_disk_is_fetched_again),
+                rig_test(a_whole_file_starts_anew_only_after_the_store_knows),
                 rig_test(events_of_operations_long_gone_are_ignored),
         };
 

@@ -329,6 +329,19 @@ static void whole_files_not_on_disk_are_partial_after_power_loss(void **state)
         assert_hr(fake_rig_complete(rig, &id), S_OK);
 }
 
+static void files_that_may_start_at_once_are_durable(void **state)
+{
+        FakeRig *rig = *state;
+        GUID paused = job_in_state(rig, BG_JOB_STATE_SUSPENDED);
+        GUID running = job_in_state(rig, BG_JOB_STATE_CONNECTING);
+        uint32_t durable = rig->store.durable_commits;
+
+        fake_rig_add(rig, &paused, 1);
+        assert_int_equal(rig->store.durable_commits, durable);
+        fake_rig_add(rig, &running, 1);
+        assert_int_equal(fake_store_durable_job(&rig->store, &running)->files_len, 2);
+}
+
 static void final_steps_are_rolled_forward(void **state)
 {
         FakeRig *rig = *state;
@@ -416,6 +429,7 @@ int main(void)
                 rig_test(properties_survive_a_restart),
                 rig_test(kill_keeps_written_bytes_power_loss_only_synced_ones),
                 rig_test(whole_files_not_on_disk_are_partial_after_power_loss),
+                rig_test(files_that_may_start_at_once_are_durable),
                 rig_test(final_steps_are_rolled_forward),
                 rig_test(a_wait_goes_on_over_a_restart),
                 rig_test(waiting_for_the_network_is_asked_anew_at_a_restart),

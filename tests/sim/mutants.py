@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Breaks the engine on purpose, one way at a time, and shows whether the simulation notices. Run by
+hand after changes of the engine or the simulation: tests/sim/mutants.py [NUMBER...]. Needs gcc and
+a few minutes; works in a temporary directory and leaves the tree alone."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+FLAGS = ["-std=gnu17", "-O2", "-w", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64",
+         *(f"-I{ROOT / d}" for d in ("src", "include/bits", "tests/fakes", "tests/sim"))]
+TIMEOUT_SEC = 120
+
+MUTANTS = [  # what is broken, file, old text, new text
+    ("TRANSFERRED is announced without being stored", "manager_step.c",
+     "        r = persist(m, job, row, &view);",
+     "        r = event == JOB_EVENT_ALL_DONE ? 0 : persist(m, job, row, &view);"),
+    ("a failed Complete is not answered", "manager_final.c",
+     "        reset(final);\n"
+     "        answer(m, job, result);",
+     "        reset(final);"),
+    ("a call is answered twice", "manager_final.c",
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
+     "}\n"
+     "\n"
+     "static void reset",
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
+     "}\n"
+     "\n"
+     "static void reset"),
+    ("Complete does not wait for running transfers", "manager_final.c",
+     "        if (run->ops_len > 0) {\n"
+     "                manager_stop_ops(m, job);\n"
+     "                return;\n"
+     "        }\n",
+     "        if (run->ops_len > 0)\n"
+     "                manager_stop_ops(m, job);\n"),
+    ("the intent is not durable", "job_state.c",
+     "STAY(28, T, COMPLETE, DURABLE",
+     "STAY(28, T, COMPLETE, SOFT"),
+    ("Suspend is not durable", "job_state.c",
+     "SUSPEND, SUSPENDED, DURABLE",
+     "SUSPEND, SUSPENDED, SOFT"),
+    ("Suspend leaves a failed job suspended", "job_state.c",
+     "STAY(26, E | T, SUSPEND, NONE, 0)",
+     "MOVE(26, E | T, SUSPEND, SUSPENDED, DURABLE, 0)"),
+    ("a step outside the table", "manager_tend.c",
+     "                return SUCCEEDED(manager_step(m, job, JOB_EVENT_START, NULL));",
+     "                return manager_step(m, job, JOB_EVENT_START, NULL),\n"
+     "                       job->status.state = BG_JOB_STATE_TRANSIENT_ERROR,\n"
+     "                       m->ports.notifier.changed(m->ports.notifier.ctx, job, true),\n"
+     "                       job->status.state = BG_JOB_STATE_CONNECTING, true;"),
+    ("an event does not wake its job", "manager_transfer.c",
+     "                manager_final_event(m, op, ev);\n"
+     "        manager_todo(m, job);",
+     "                manager_final_event(m, op, ev);\n"
+     "        (void) job;"),
+    ("the least urgent level first", "scheduler.c",
+     "        for (int level = FIRST_BACKGROUND; level < SCHED_LEVELS; level++)\n"
+     "                if (!list_is_empty(&s->waiting[level]))\n"
+     "                        return level;\n"
+     "        return SCHED_LEVELS;",
+     "        for (int level = SCHED_LEVELS - 1; level >= FIRST_BACKGROUND; level--)\n"
+     "                if (!list_is_empty(&s->waiting[level]))\n"
+     "                        return level;\n"
+     "        return SCHED_LEVELS;"),
+    ("no time slices", "scheduler.c",
+     "        return run->active_since + left;",
+     "        return USEC_INFINITY - left;"),
+    ("one background job too many", "scheduler.c",
+     "        if (urgent < SCHED_LEVELS && used < policy->background_jobs)",
+     "        if (urgent < SCHED_LEVELS && used <= policy->background_jobs)"),
+    ("no sync before TRANSFERRED", "manager_transfer.c",
+     "        if (!needs_sync(job)) {",
+     "        if (needs_sync(job) || !needs_sync(job)) {"),
+    ("unsynced bytes are trusted after power loss", "manager_load.c",
+     "        if (!same_boot && status->state",
+     "        if (false && status->state"),
+    ("what power loss took is not stored", "manager_load.c",
+     "                m->restated = true;\n",
+     ""),
+    ("a whole file starts anew before the store knows", "job_file.c",
+     "        job->run->harden = true;\n",
+     ""),
+    ("a refused notification counts as taken", "manager_notify.c",
+     "close_delivery(m, d, hr == S_OK);",
+     "close_delivery(m, d, true);"),
+    ("five notifications at a time", "notify_plan.c",
+     "if (owner->outstanding < MAX_NOTIFICATIONS_PER_USER)",
+     "if (owner->outstanding <= MAX_NOTIFICATIONS_PER_USER)"),
+    ("stopped jobs keep their transfers", "manager_step.c",
+     "        manager_stop_ops(m, job);\n"
+     "        run->failed = false;",
+     "        run->failed = false;"),
+    ("no retry", "retry.c",
+     "        return waits_for_event(job) ? USEC_INFINITY : after(job->run->error_since, delay - waited);",
+     "        return waits_for_event(job) || waited <= delay ? USEC_INFINITY : 0;"),
+    ("files are not stored with TRANSFERRED", "manager_store.c",
+     "        txn_save_job(&t, view);\n"
+     "        txn_save_dirty_files(&t, job);\n"
+     "        r = txn_commit(&t, durable);\n"
+     "        if (r < 0)\n"
+     "                return r;\n"
+     "        if (durable)",
+     "        txn_save_job(&t, view);\n"
+     "        r = txn_commit(&t, durable);\n"
+     "        if (r < 0)\n"
+     "                return r;\n"
+     "        if (durable)"),
+    ("a stopped file claims a byte too many", "manager_transfer.c",
+     "                job_file_keep(job, file, ev->done_bytes, MAX(ev->synced_bytes, file->synced_bytes));\n"
+     "                note_end",
+     "                job_file_keep(job, file, ev->done_bytes + 1, MAX(ev->synced_bytes, file->synced_bytes));\n"
+     "                note_end"),
+    ("the return of the network is missed in a final step", "manager_tend.c",
+     "if (job->status.error.event_driven && m->network_up)",
+     "if (false)"),
+    ("sums forget bytes", "job_file.c",
+     "        job->bytes_done += sign == 1 ? file->done_bytes : -file->done_bytes;",
+     "        job->bytes_done += sign == 1 ? file->done_bytes : 0;"),
+    ("a void event is delivered to nobody any more", "notify_plan.c",
+     "        if (n->sticky)\n"
+     "                TAKE_PTR(n->sticky)->job = NULL;\n"
+     "        n->sticky_after_mono = 0;",
+     "        n->sticky_after_mono = 0;"),
+    ("ended jobs are not deleted from the store with their tombstone", "manager_step.c",
+     "        txn_delete_job(&t, evicted);\n",
+     ""),
+    ("an ending job holds its place", "manager_step.c",
+     "                scheduler_remove(&m->scheduler, job, manager_now(m)); /* others may run */",
+     "                (void) m;"),
+    ("another version keeps its synced bytes", "manager_transfer.c",
+     "        return str_equal(file->etag, ev->etag) && file->modified_sec == ev->modified_sec\n"
+     "                       ? file->synced_bytes\n"
+     "                       : 0;",
+     "        return file->synced_bytes;"),
+    ("added files of a running job are soft", "manager_api.c",
+     "        bool durable = runs_by_itself(job->status.state);",
+     "        bool durable = runs_by_itself(job->status.state) && false;"),
+    ("a setter that was refused is applied", "manager_props.c",
+     "        r = manager_save(m, e->job, &view, false);\n"
+     "        if (r < 0)\n"
+     "                return hresult_from_errno(r);\n"
+     "        *ret_next",
+     "        r = manager_save(m, e->job, &view, false);\n"
+     "        *ret_next"),
+]
+
+
+def compile_c(source, target):
+    subprocess.run(["gcc", *FLAGS, "-c", str(source), "-o", str(target)], check=True)
+
+
+def build(work):
+    objects = {}
+    for folder in ("src/base", "src/engine", "tests/fakes", "tests/sim"):
+        for source in sorted((ROOT / folder).glob("*.c")):
+            objects[source] = work / f"{folder.replace('/', '_')}_{source.stem}.o"
+            compile_c(source, objects[source])
+    return objects
+
+
+def verdict(program):
+    try:
+        run = subprocess.run([str(program)], capture_output=True, text=True, timeout=TIMEOUT_SEC)
+    except subprocess.TimeoutExpired:
+        return "caught: never ends"
+    lines = run.stdout.splitlines() or [f"exit status {run.returncode}"]
+    return f"caught: {lines[0]}" if run.returncode else "NOT CAUGHT"
+
+
+def main():
+    wanted = {int(n) for n in sys.argv[1:]} or set(range(len(MUTANTS)))
+    with tempfile.TemporaryDirectory() as name:
+        work = pathlib.Path(name)
+        objects = build(work)
+        for number, (what, file, old, new) in enumerate(MUTANTS):
+            source = ROOT / "src/engine" / file
+            text = source.read_text()
+            if number not in wanted:
+                continue
+            if old not in text:
+                print(f"{number:2} {what}: the engine has changed, adapt this mutant")
+                continue
+            (work / "mutant.c").write_text(text.replace(old, new, 1))
+            compile_c(work / "mutant.c", work / "mutant.o")
+            parts = [str(work / "mutant.o" if s == source else o) for s, o in objects.items()]
+            subprocess.run(["gcc", "-o", str(work / "sim"), *parts, "-lsystemd"], check=True)
+            print(f"{number:2} {what}: {verdict(work / 'sim')}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
