@@ -2,21 +2,21 @@
 #include "proto/bup_client_state.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "base/pack.h"
 #include "base/str.h"
+#include "proto/bup_pack.h"
 
 enum { STATE_VERSION = 1 };
 
-enum { /* bits of the encoded flags */
-       FLAG_WANTS_REPLY = 1 << 0,
-       FLAG_CANCELLING = 1 << 1,
-       FLAG_ALL_ACKED = 1 << 2,
-       FLAG_REPLY_DONE = 1 << 3,
-       FLAG_CLOSE_SENT = 1 << 4,
-       FLAG_REPLY_MISSED = 1 << 5,
-       FLAG_APPLICATION_FAILED = 1 << 6,
+/* Bits of the encoded flags. */
+enum {
+        FLAG_WANTS_REPLY = 1 << 0,
+        FLAG_CANCELLING = 1 << 1,
+        FLAG_ALL_ACKED = 1 << 2,
+        FLAG_REPLY_DONE = 1 << 3,
+        FLAG_CLOSE_SENT = 1 << 4,
+        FLAG_REPLY_MISSED = 1 << 5,
+        FLAG_APPLICATION_FAILED = 1 << 6,
 };
 
 void bup_client_state_init(BupClientState *s, const BupSource *source, bool wants_reply)
@@ -57,22 +57,6 @@ void bup_client_state_encode(const BupClientState *s, Buf *out)
         pack_str(out, s->reply_url);
         pack_str(out, s->moved_url);
         pack_record_end(out, record);
-}
-
-/* Reads text into a place of fixed size, without memory of its own. */
-static void unpack_text(PackReader *r, char *text, size_t text_bytes)
-{
-        size_t bytes;
-        const uint8_t *data = unpack_blob(r, &bytes);
-
-        if (!data)
-                return;
-        if (bytes >= text_bytes || memchr(data, '\0', bytes)) {
-                r->bad = true;
-                return;
-        }
-        memcpy(text, data, bytes);
-        text[bytes] = '\0';
 }
 
 static void set_flags(BupClientState *s, uint32_t flags)
@@ -138,10 +122,10 @@ int bup_client_state_decode(const void *data, size_t bytes, BupClientState *ret)
         s.fragment_limit_bytes = unpack_u64(&r);
         s.fallback_sec = unpack_u32(&r);
         s.fallback_at_usec = unpack_u64(&r);
-        unpack_text(&r, s.session_id, sizeof(s.session_id));
-        unpack_text(&r, s.host_id, sizeof(s.host_id));
-        unpack_text(&r, s.reply_url, sizeof(s.reply_url));
-        unpack_text(&r, s.moved_url, sizeof(s.moved_url));
+        bup_unpack_text(&r, s.session_id, sizeof(s.session_id));
+        bup_unpack_text(&r, s.host_id, sizeof(s.host_id));
+        bup_unpack_text(&r, s.reply_url, sizeof(s.reply_url));
+        bup_unpack_text(&r, s.moved_url, sizeof(s.moved_url));
         if (pack_reader_end(&r) < 0 || !is_sound(&s))
                 return -EBADMSG;
         *ret = s;

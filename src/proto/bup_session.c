@@ -2,19 +2,19 @@
 #include "proto/bup_session.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "base/pack.h"
 #include "base/str.h"
+#include "proto/bup_pack.h"
 
 enum { SESSION_VERSION = 1 };
 
-enum { /* bits of the encoded flags */
-       FLAG_TOTAL_KNOWN = 1 << 0,
-       FLAG_NOTIFIED = 1 << 1,
-       FLAG_PUBLISHED = 1 << 2,
-       FLAG_COPIES = 1 << 3,
-       FLAG_FRAGMENT_SEEN = 1 << 4,
+/* Bits of the encoded flags. */
+enum {
+        FLAG_TOTAL_KNOWN = 1 << 0,
+        FLAG_NOTIFIED = 1 << 1,
+        FLAG_PUBLISHED = 1 << 2,
+        FLAG_COPIES = 1 << 3,
+        FLAG_FRAGMENT_SEEN = 1 << 4,
 };
 
 void bup_session_init(BupSession *s, const char *id, int64_t now_wall_sec)
@@ -43,22 +43,6 @@ void bup_session_encode(const BupSession *s, Buf *out)
         pack_str(out, s->reply_url);
         pack_str(out, s->content_name);
         pack_record_end(out, record);
-}
-
-/* Reads text into a place of fixed size, without memory of its own. */
-static void unpack_text(PackReader *r, char *text, size_t text_bytes)
-{
-        size_t bytes;
-        const uint8_t *data = unpack_blob(r, &bytes);
-
-        if (!data)
-                return;
-        if (bytes >= text_bytes || memchr(data, '\0', bytes)) {
-                r->bad = true;
-                return;
-        }
-        memcpy(text, data, bytes);
-        text[bytes] = '\0';
 }
 
 static bool is_sound(const BupSession *s)
@@ -95,7 +79,7 @@ int bup_session_decode(const void *data, size_t bytes, BupSession *ret)
         r = unpack_record(&outer);
         if (unpack_u8(&r) != SESSION_VERSION)
                 return -EBADMSG;
-        unpack_text(&r, s.id, sizeof(s.id));
+        bup_unpack_text(&r, s.id, sizeof(s.id));
         s.phase = (BupSessionPhase) unpack_u8(&r);
         flags = unpack_u32(&r);
         s.total_known = flags & FLAG_TOTAL_KNOWN;
@@ -110,8 +94,8 @@ int bup_session_decode(const void *data, size_t bytes, BupSession *ret)
         s.final_status = (uint16_t) status;
         s.created_wall_sec = unpack_i64(&r);
         s.touched_wall_sec = unpack_i64(&r);
-        unpack_text(&r, s.reply_url, sizeof(s.reply_url));
-        unpack_text(&r, s.content_name, sizeof(s.content_name));
+        bup_unpack_text(&r, s.reply_url, sizeof(s.reply_url));
+        bup_unpack_text(&r, s.content_name, sizeof(s.content_name));
         if (pack_reader_end(&r) < 0 || status > 999 || !is_sound(&s))
                 return -EBADMSG;
         *ret = s;

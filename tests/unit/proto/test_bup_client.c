@@ -417,6 +417,7 @@ static void an_empty_file_is_delivered_by_close_alone(void **state)
         upload_begin(&u, URL, 0, true);
         upload_create(&u);
         assert_int_equal(upload_expect(&u, BUP_CLOSE_SESSION)->body_bytes, 0);
+        assert_true(u.client.state.reply_done);
         upload_goes_on(&u, 200, ACK);
         assert_int_equal(upload_next(&u), BUP_DO_NOTHING);
         upload_end(&u);
@@ -544,6 +545,7 @@ static void a_job_may_do_without_a_reply(void **state)
         upload_expect_fragment(&u, 0, 99);
         upload_goes_on_at(&u, 200, 100);
         (void) upload_expect(&u, BUP_CLOSE_SESSION);
+        assert_true(u.client.state.reply_done);
         assert_string_equal(u.client.state.reply_url, "");
         upload_end(&u);
 }

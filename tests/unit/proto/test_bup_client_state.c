@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/bup_client_state.h"
+#include "proto/bup_pack.h"
 
 #include "../base/random.h"
 
@@ -111,7 +112,7 @@ static void unsound_states_are_refused(void **state)
         good.phase = BUP_PHASE_UPLOAD;
         good.offset_bytes = 10;
         good.best_bytes = 20;
-        for (int i = 0; i <= 12; i++) {
+        for (int i = 0; i <= 16; i++) {
                 BupClientState s = good;
                 _cleanup_(buf_done) Buf b = {0};
 
@@ -141,9 +142,47 @@ static void unsound_states_are_refused(void **state)
                         s.source.size_bytes = s.best_bytes = s.offset_bytes = 0;
                         s.phase = BUP_PHASE_UPLOAD;
                 }
+                if (i == 13) {
+                        s.session_id[0] = '\0';
+                        s.phase = BUP_PHASE_CREATE; /* with an offset of a session that is not */
+                }
+                if (i >= 14) { /* REPLY needs all three */
+                        s.phase = BUP_PHASE_REPLY;
+                        s.offset_bytes = s.best_bytes = 100;
+                        s.all_acked = i != 14;
+                        s.wants_reply = i != 15;
+                        (void) strcpy(s.reply_url, i != 16 ? "/r" : "");
+                }
                 encode(&s, &b);
                 assert_int_equal(bup_client_state_decode(b.data, b.len, &back),
                                  i == 0 ? 0 : -EBADMSG);
+        }
+}
+
+static void text_that_does_not_fit_its_place_is_refused(void **state)
+{
+        static const struct {
+                size_t bytes;
+                bool nul;
+                int expected;
+        } rows[] = {{99, false, 0},
+                    {100, false, -EBADMSG},
+                    {101, false, -EBADMSG},
+                    {99, true, -EBADMSG}};
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char data[101], text[100] = "............";
+                _cleanup_(buf_done) Buf b = {0};
+                PackReader r;
+
+                memset(data, 'a', sizeof(data));
+                data[50] = rows[i].nul ? '\0' : 'a';
+                buf_init(&b, 1000);
+                pack_blob(&b, data, rows[i].bytes);
+                pack_reader_init(&r, b.data, b.len);
+                bup_unpack_text(&r, text, sizeof(text));
+                assert_int_equal(pack_reader_end(&r), rows[i].expected);
+                assert_int_equal(strlen(text), rows[i].expected ? 12 : 99);
         }
 }
 
@@ -178,6 +217,7 @@ int main(void)
                 cmocka_unit_test(stored_states_come_back_as_they_were),
                 cmocka_unit_test(the_usual_state_is_small),
                 cmocka_unit_test(unsound_states_are_refused),
+                cmocka_unit_test(text_that_does_not_fit_its_place_is_refused),
                 cmocka_unit_test(damaged_states_are_refused_or_sound),
         };
 

@@ -47,6 +47,7 @@ static void packets_go_to_the_host_id_once_it_is_known(void **state)
         upload_begin(&u, URL, 100, false);
         (void) upload_expect(&u, BUP_CREATE_SESSION);
         assert_string_equal(u.what.url, URL);
+        assert_true(u.what.credentials_ok);
         upload_goes_on(&u, 200, HOST_ID_3600);
         (void) upload_expect(&u, BUP_PING);
         assert_string_equal(u.what.url, HOST_URL);
@@ -95,7 +96,8 @@ static void an_unreachable_host_is_left_after_its_time_for_good(void **state)
         u.now_usec += 1 * USEC_PER_SEC;
         resume(&u);
         assert_string_equal(u.what.url, URL);
-        assert_true(u.what.save);
+        assert_true(u.what.save && u.what.credentials_ok);
+        assert_int_equal(u.client.state.fallback_sec, BUP_FALLBACK_NEVER);
         upload_goes_on(&u, 200, ACK);
         (void) upload_expect(&u, BUP_FRAGMENT);
         upload_goes_on(&u, 500, SESSION_LOST); /* the origin knows nothing of it */
@@ -135,6 +137,24 @@ static void errors_of_the_host_start_the_timer_as_silence_does(void **state)
         upload_on_host(&u, HOST_ID_3600);
         (void) upload_stops(&u, 503, ACK, BUP_TRANSIENT, BG_E_HTTP_ERROR_503);
         assert_int_equal(u.client.state.fallback_at_usec, START_USEC + 3600 * USEC_PER_SEC);
+        upload_end(&u);
+
+        upload_on_host(&u, HOST_ID_3600);
+        assert_true(upload_stops(&u, 200, "Content-Type: text/html\n", BUP_TRANSIENT,
+                                 BG_E_INVALID_SERVER_RESPONSE)
+                            .save);
+        assert_int_equal(u.client.state.fallback_at_usec, START_USEC + 3600 * USEC_PER_SEC);
+        upload_end(&u);
+
+        upload_on_host(&u, HOST_ID_3600);
+        u.client.state.restarts = BUP_RESTARTS_MAX;
+        (void) upload_stops(&u, 500, SESSION_LOST, BUP_TRANSIENT, BG_E_NO_PROGRESS);
+        assert_int_equal(u.client.state.fallback_at_usec, START_USEC + 3600 * USEC_PER_SEC);
+        upload_end(&u);
+
+        upload_on_host(&u, HOST_ID_3600);
+        (void) upload_stops(&u, 404, ACK, BUP_FATAL, BG_E_HTTP_ERROR_404);
+        assert_int_equal(u.client.state.fallback_at_usec, 0); /* it is there, it only says no */
         upload_end(&u);
 }
 
@@ -369,6 +389,60 @@ static void a_stale_connection_is_replaced_once_without_a_word(void **state)
         upload_expect_fragment(&u, 8192, 16383);
         assert_int_equal(upload_fail(&u, &STALE).verdict, BUP_TRANSIENT);
         assert_int_equal(upload_next(&u), BUP_DO_STOP);
+        bup_client_start(&u.client); /* another attempt, another chance */
+        (void) upload_expect(&u, BUP_PING);
+        assert_int_equal(upload_fail(&u, &STALE).verdict, BUP_GO_ON);
+        upload_end(&u);
+}
+
+static void a_connection_that_replaces_a_stale_one_is_authenticated_first(void **state)
+{
+        Upload u;
+
+        upload_begin(&u, URL, 20000, false);
+        upload_create(&u);
+        upload_expect_fragment(&u, 0, 8191);
+        (void) upload_answer(&u, 401, "");
+        (void) upload_expect(&u, BUP_PING);
+        upload_goes_on(&u, 200, ACK);
+        upload_expect_fragment(&u, 0, 8191);
+        assert_int_equal(upload_fail(&u, &STALE).verdict, BUP_GO_ON);
+        (void) upload_expect(&u, BUP_PING);
+        upload_goes_on(&u, 200, ACK);
+        upload_expect_fragment(&u, 0, 8191);
+        upload_goes_on_at(&u, 200, 20000);
+        (void) upload_expect(&u, BUP_CLOSE_SESSION);
+        assert_int_equal(upload_fail(&u, &STALE).verdict, BUP_GO_ON);
+        (void) upload_expect(&u, BUP_CLOSE_SESSION); /* has no body to lose */
+        upload_end(&u);
+}
+
+/* What one attempt has used up is there again for the next. */
+static void a_new_attempt_has_its_patience_back(void **state)
+{
+        Upload u;
+
+        upload_begin(&u, URL, 20000, false);
+        upload_create(&u);
+        upload_expect_fragment(&u, 0, 8191);
+        for (int attempt = 0; attempt < 3; attempt++) {
+                upload_goes_on_at(&u, 416, 0);
+                upload_expect_fragment(&u, 0, 8191);
+                upload_goes_on_at(&u, 416, 0);
+                bup_client_start(&u.client);
+                (void) upload_expect(&u, BUP_PING);
+                assert_int_equal(upload_answer(&u, 401, "").verdict, BUP_AUTHENTICATE);
+                u.exchange.credentials_sent = true;
+                (void) upload_expect(&u, BUP_PING);
+                assert_int_equal(upload_answer(&u, 401, "").verdict, BUP_AUTHENTICATE);
+                bup_client_start(&u.client);
+                (void) upload_expect(&u, BUP_PING);
+                upload_goes_on(&u, 200, ACK);
+                upload_expect_fragment(&u, 0, 8191);
+        }
+        u.exchange.connection_closed = true; /* nobody asked for credentials in this attempt */
+        upload_goes_on_at(&u, 200, 8192);
+        upload_expect_fragment(&u, 8192, 16383);
         upload_end(&u);
 }
 
@@ -406,6 +480,14 @@ static void cut_fragments_are_followed_by_smaller_ones(void **state)
         upload_restart(&u);
         upload_create(&u);
         upload_expect_fragment(&u, 0, 65535);
+        (void) upload_fail(&u, &UNREACHABLE); /* not the fragment's fault */
+        bup_client_start(&u.client);
+        (void) upload_expect(&u, BUP_PING);
+        (void) upload_fail(&u, &CUT); /* nor a Ping's */
+        bup_client_start(&u.client);
+        (void) upload_expect(&u, BUP_PING);
+        upload_goes_on(&u, 200, ACK);
+        upload_expect_fragment(&u, 0, 65535);
         (void) upload_fail(&u, &CUT);
         bup_client_start(&u.client);
         (void) upload_expect(&u, BUP_PING);
@@ -414,6 +496,9 @@ static void cut_fragments_are_followed_by_smaller_ones(void **state)
         u.exchange.usec = USEC_PER_SEC / 10;
         upload_goes_on_at(&u, 200, 32768);
         upload_expect_fragment(&u, 32768, 98303); /* and larger ones when it goes well */
+        u.exchange.usec = 600 * USEC_PER_SEC;
+        upload_goes_on_at(&u, 416, 0); /* what was not taken says nothing about the line */
+        upload_expect_fragment(&u, 0, 65535);
         upload_end(&u);
 }
 
@@ -461,6 +546,27 @@ static void close_is_announced_to_the_store_until_it_is_answered(void **state)
         assert_true(u.what.save); /* asked twice, answered twice the same */
         assert_int_equal(upload_answer(&u, 401, "").verdict, BUP_AUTHENTICATE);
         (void) upload_expect(&u, BUP_CLOSE_SESSION);
+        assert_false(u.what.save); /* it was stored before the first one was sent */
+        upload_end(&u);
+}
+
+static void the_name_of_the_file_is_told_where_it_belongs_or_not_at_all(void **state)
+{
+        Upload u;
+
+        upload_begin(&u, URL, 100, false);
+        assert_string_equal(upload_expect(&u, BUP_CREATE_SESSION)->content_name, "report.bin");
+        upload_goes_on(&u, 200, CREATED);
+        assert_string_equal(upload_expect(&u, BUP_FRAGMENT)->content_name, "report.bin");
+        upload_goes_on_at(&u, 200, 100);
+        assert_string_equal(upload_expect(&u, BUP_CLOSE_SESSION)->content_name, "");
+        upload_end(&u);
+        upload_begin(&u, URL, 100, false);
+        u.config.content_name = NULL;
+        upload_restart(&u);
+        assert_string_equal(upload_expect(&u, BUP_CREATE_SESSION)->content_name, "");
+        upload_goes_on(&u, 200, CREATED);
+        assert_string_equal(upload_expect(&u, BUP_FRAGMENT)->content_name, "");
         upload_end(&u);
 }
 
@@ -519,6 +625,7 @@ static void cancelling_what_is_gone_is_success_and_what_is_refused_is_given_up(v
         upload_end(&u);
 
         upload_on_host(&u, HOST_ID);
+        (void) upload_fail(&u, &UNREACHABLE); /* between two attempts */
         bup_client_cancel(&u.client);
         (void) upload_expect(&u, BUP_CANCEL_SESSION);
         (void) upload_stops(&u, 405, "", BUP_FATAL, BG_E_HTTP_ERROR_405);
@@ -654,10 +761,13 @@ int main(void)
                 cmocka_unit_test(pings_and_creates_follow_redirects_on_their_host),
                 cmocka_unit_test(other_redirects_are_errors),
                 cmocka_unit_test(a_stale_connection_is_replaced_once_without_a_word),
+                cmocka_unit_test(a_connection_that_replaces_a_stale_one_is_authenticated_first),
+                cmocka_unit_test(a_new_attempt_has_its_patience_back),
                 cmocka_unit_test(failures_say_what_the_caller_said),
                 cmocka_unit_test(cut_fragments_are_followed_by_smaller_ones),
                 cmocka_unit_test(an_upload_goes_on_where_it_was_after_a_crash),
                 cmocka_unit_test(close_is_announced_to_the_store_until_it_is_answered),
+                cmocka_unit_test(the_name_of_the_file_is_told_where_it_belongs_or_not_at_all),
                 cmocka_unit_test(a_machine_that_was_not_started_does_nothing),
                 cmocka_unit_test(cancelling_without_a_session_needs_no_packet),
                 cmocka_unit_test(cancelling_goes_on_until_the_server_has_heard_of_it),

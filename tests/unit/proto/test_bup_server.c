@@ -297,6 +297,7 @@ static void closing_early_discards_and_says_so_again(void **state)
         drop_restart(&d);
         drop_packet(&d, BUP_CLOSE_SESSION);
         drop_refuses(&d, BUP_CLOSED_EARLY);
+        assert_false(d.step.drop_body || d.step.save);
         drop_fragment(&d, 50, 99, 100);
         drop_refuses(&d, BUP_SESSION_UNKNOWN);
         assert_true(d.step.drop_body);
@@ -460,9 +461,11 @@ static void only_packets_that_get_on_keep_a_session_alive(void **state)
         d.facts.now_wall_sec = DROP_NOW + 300;
         drop_fragment(&d, 0, 9, 101); /* 400 does not */
         assert_int_equal(d.server.session.touched_wall_sec, DROP_NOW + 200);
+        drop_fragment(&d, 0, 9, 100); /* a duplicate does */
+        assert_int_equal(d.server.session.touched_wall_sec, DROP_NOW + 300);
         d.facts.now_wall_sec = DROP_NOW - 1000; /* nor does a clock that went back */
         drop_fragment(&d, 0, 9, 100);
-        assert_int_equal(d.server.session.touched_wall_sec, DROP_NOW + 200);
+        assert_int_equal(d.server.session.touched_wall_sec, DROP_NOW + 300);
 }
 
 int main(void)
