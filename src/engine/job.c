@@ -174,22 +174,29 @@ HRESULT job_set_no_progress(JobProps *props, uint32_t sec)
         return S_OK;
 }
 
+static HRESULT check_proxy(uint32_t usage, const char *list, const char *bypass)
+{
+        if (usage > BG_JOB_PROXY_USAGE_OVERRIDE)
+                return E_NOTIMPL; /* AUTODETECT is of a later interface */
+        if (usage != BG_JOB_PROXY_USAGE_OVERRIDE)
+                return list || bypass ? E_INVALIDARG : S_OK;
+        if (!is_text(list) || !list[0] || (bypass && !is_text(bypass)))
+                return E_INVALIDARG;
+        if (utf8_utf16_units(list) > LIMIT_PROXY_LIST_UNITS)
+                return BG_E_PROXY_LIST_TOO_LARGE;
+        if (bypass && utf8_utf16_units(bypass) > LIMIT_PROXY_LIST_UNITS)
+                return BG_E_PROXY_BYPASS_LIST_TOO_LARGE;
+        return S_OK;
+}
+
 HRESULT job_set_proxy(JobProps *props, uint32_t usage, const char *list, const char *bypass)
 {
         _cleanup_free_ char *new_list = NULL;
         _cleanup_free_ char *new_bypass = NULL;
-        bool override = usage == BG_JOB_PROXY_USAGE_OVERRIDE;
+        HRESULT hr = check_proxy(usage, list, bypass);
 
-        if (usage > BG_JOB_PROXY_USAGE_OVERRIDE)
-                return E_NOTIMPL; /* AUTODETECT is of a later interface */
-        if (override ? !is_text(list) || !list[0] : list || bypass)
-                return E_INVALIDARG;
-        if (bypass && !is_text(bypass))
-                return E_INVALIDARG;
-        if (list && utf8_utf16_units(list) > LIMIT_PROXY_LIST_UNITS)
-                return BG_E_PROXY_LIST_TOO_LARGE;
-        if (bypass && utf8_utf16_units(bypass) > LIMIT_PROXY_LIST_UNITS)
-                return BG_E_PROXY_BYPASS_LIST_TOO_LARGE;
+        if (FAILED(hr))
+                return hr;
         new_list = mem_strdup(list);
         new_bypass = mem_strdup(bypass);
         if ((list && !new_list) || (bypass && !new_bypass))
