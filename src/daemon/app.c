@@ -154,6 +154,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 config_done(&app->config);
                 app->config = fresh;
                 apply_log_level(app);
+                idle_set(app->idle, idle_exit_sec(app));
                 app->service.policy = fresh.policy;
                 manager_set_policy(app->service.manager, &fresh.policy);
                 turn_request(app->service.turn);

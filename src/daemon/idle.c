@@ -51,6 +51,13 @@ void idle_check(Idle *idle)
                 log_error("event loop: unexpected error %d", -r);
 }
 
+void idle_set(Idle *idle, uint64_t idle_sec)
+{
+        idle->after_usec = MIN(idle_sec, IDLE_MAX_SEC) * USEC_PER_SEC;
+        (void) sd_event_source_set_enabled(idle->timer, SD_EVENT_OFF); /* off cannot fail */
+        idle_check(idle);
+}
+
 static int on_idle(sd_event_source *source, uint64_t usec, void *ctx)
 {
         Idle *idle = ctx;

@@ -15,5 +15,7 @@ _must_use_ int idle_new(Service *s, uint64_t idle_sec, void (*expired)(void *ctx
                         Idle **ret);
 Idle *idle_free(Idle *idle);
 DEFINE_CLEANUP(Idle *, idle_free)
+/* Another time, which begins now. */
+void idle_set(Idle *idle, uint64_t idle_sec);
 /* Something has changed: begins to count, goes on counting, or stops. NULL allowed. */
 void idle_check(Idle *idle);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every method of the private socket: what it does, and what it says when it does not."""
+import os
 import pathlib
 import random
 import re
@@ -10,7 +11,7 @@ import pytest
 import dbus_wire
 from dbus_wire import CallError, new_id, pack_files
 
-E_INVALIDARG, E_NOTIMPL = 0x80070057, 0x80004001
+E_INVALIDARG, E_NOTIMPL, E_ACCESSDENIED = 0x80070057, 0x80004001, 0x80070005
 BG_E_NOT_FOUND, BG_E_INVALID_STATE, BG_E_EMPTY = 0x80200001, 0x80200002, 0x80200003
 BG_S_PARTIAL_COMPLETE = 0x00200017
 SUSPENDED, ACKNOWLEDGED, CANCELLED = 3, 7, 8
@@ -101,7 +102,6 @@ def test_every_property_arrives(client):
     client.call("SetProxy", "ayubsbs", job, 2, True, "http://p:3128", True, "localhost")
     client.call("SetAutoComplete", "ayb", job, True)
     client.call("SetFilesInFlight", "ayu", job, 3)
-    client.call("TakeOwnership", "ay", job)
     info = client.read(job)
     want = {"name": "n\u00e4me", "description": "what for", "priority": 0, "notify_flags": 1,
             "minimum_retry_delay": 77, "no_progress_timeout": 88, "proxy_usage": 2,
@@ -111,6 +111,15 @@ def test_every_property_arrives(client):
     client.call("SetProxy", "ayubsbs", job, 0, False, "ignored", False, "ignored")
     info = client.read(job)
     assert info["proxy_list"] is None and info["proxy_bypass_list"] is None
+
+
+def test_take_ownership_is_for_administrators(client):
+    job = client.create()
+    if os.geteuid() == 0:
+        client.call("TakeOwnership", "ay", job)
+        assert client.read(job)["owner_uid"] == 0
+    else:
+        assert refused(client, "TakeOwnership", "ay", job).code == E_ACCESSDENIED
 
 
 def test_list_keeps_the_order_of_creation(client):
@@ -164,7 +173,10 @@ def test_an_unknown_job_is_not_found(client, method):
     args[0] = new_id()
     if method == "AddFiles":
         args[1] = pack_files([("http://h/a", "/tmp/a")])
-    assert refused(client, method, signature, *args).code == BG_E_NOT_FOUND
+    want = BG_E_NOT_FOUND
+    if method == "TakeOwnership" and os.geteuid() != 0:
+        want = E_ACCESSDENIED  # whatever the job
+    assert refused(client, method, signature, *args).code == want
 
 
 @pytest.mark.parametrize("method", METHODS)

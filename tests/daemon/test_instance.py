@@ -398,6 +398,36 @@ def test_a_socket_handed_over_is_used_and_left(place):
     assert lines[1] == "0 True", done.stderr
 
 
+def test_the_configuration_is_read_and_read_again(place):
+    config = place.dir / "bitsd.conf"
+    config.write_text("[Policy]\nMaxJobsPerUser=2\n[Service]\nIdleExitSec=0\n")
+    place.start(argv=place.argv("--config", config))
+    c = place.connect()
+    assert c.status()["max_jobs_per_user"] == 2
+    c.create()
+    c.create()
+    if os.geteuid() != 0:  # administrators are exempt
+        with pytest.raises(dbus_wire.CallError) as e:
+            c.create()
+        assert e.value.code == 0x80200049 and "2 jobs per user (MaxJobsPerUser)" in e.value.text
+    config.write_text("[Policy]\nMaxJobsPerUser=3\n[Service]\nIdleExitSec=1\n")
+    place.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: c.status()["max_jobs_per_user"] == 3, "the new configuration")
+    config.unlink()
+    place.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "stays as it was" in place.log_text(), "the refusal")
+    assert c.status()["max_jobs_per_user"] == 3
+    c.close()
+    assert place.wait() == 0
+
+
+def test_a_configuration_that_is_not_there_is_refused(place):
+    done = place.run("--config", "/nonexistent/bitsd.conf")
+    assert done.returncode == CONFIG and "/nonexistent/bitsd.conf" in done.stderr
+    # And it can start afterwards: nothing was left locked.
+    assert place.start().connect().list() == []
+
+
 def test_it_tells_its_service_manager(place):
     inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     inbox.bind(str(place.dir / "notify"))
