@@ -119,7 +119,10 @@ def test_a_worker_that_hangs_dies_with_the_broker_too(driver, server, out):
     os.kill(worker, signal.SIGSTOP)
     driver.process.kill()
     driver.process.wait()
-    assert wait_until(lambda: is_gone(worker))
+    gone = wait_until(lambda: is_gone(worker))
+    if not gone:
+        os.kill(worker, signal.SIGKILL)
+    assert gone
 
 
 def test_the_worker_ends_when_the_socket_does(driver, server, out):
