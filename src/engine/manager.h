@@ -85,6 +85,13 @@ HRESULT manager_take_ownership(Manager *m, const Caller *caller, const GUID *id)
 HRESULT manager_set_auto_complete(Manager *m, const Caller *caller, const GUID *id, bool on);
 HRESULT manager_set_files_in_flight(Manager *m, const Caller *caller, const GUID *id, uint32_t n);
 
+/* IBackgroundCopyJob2, replies of UPLOAD_REPLY jobs (E_NOTIMPL for the others). The file name:
+ * NULL or "" asks for a generated one; BG_E_INVALID_STATE once the reply's download has begun. The
+ * data: api-core §9.4; *ret_data is the caller's. */
+HRESULT manager_set_reply_name(Manager *m, const Caller *caller, const GUID *id, const char *name);
+HRESULT manager_reply_data(Manager *m, const Caller *caller, const GUID *id, uint8_t **ret_data,
+                           uint64_t *ret_bytes);
+
 /* Callbacks: caller->client becomes (or stops being) the job's one notify interface. */
 HRESULT manager_set_notify_client(Manager *m, const Caller *caller, const GUID *id, bool on);
 bool manager_has_notify_client(Manager *m, const Job *job);

@@ -21,6 +21,9 @@ enum {
         JOB_ERROR_TEXT_BYTES = 200,
         JOB_ERROR_HOST_BYTES = 256,
         JOB_NO_FILE = -1,
+        JOB_REPLY_INDEX = 1,
+        JOB_SESSION_BYTES_MAX = 16384,
+        REPLY_DATA_BYTES_MAX = 1048576, /* GetReplyData */
 };
 
 /* Limits of the API, in UTF-16 units where text is meant (api-core §21.1, design §3). */
@@ -92,6 +95,7 @@ typedef struct JobProps {
         char *proxy_bypass;       /* NULL = not set */
         uint32_t files_in_flight; /* 0 = the policy's default for the priority; 1 keeps the order */
         bool auto_complete;       /* Complete by itself once TRANSFERRED (bitsctl get) */
+        char *reply_name;         /* UPLOAD_REPLY: set by SetReplyFileName; NULL: generated */
 } JobProps;
 
 /* A final step under way: recorded before it acts, so that a crash rolls it forward. */
@@ -124,6 +128,9 @@ typedef struct JobStatus {
                                       while so that held pointers still answer */
         HRESULT end_result;        /* of the Complete or Cancel that ended it */
         uint64_t active_usec;      /* CONNECTING + TRANSFERRING so far (MaxDownloadTime) */
+        bool uploaded;             /* uploads: the server has acknowledged every byte */
+        uint64_t farewell_wall;    /* a cancelled upload whose server does not know yet: keep
+                                      telling it until then; 0 = nothing to tell */
 } JobStatus;
 
 typedef struct Job {
@@ -135,6 +142,14 @@ typedef struct Job {
         JobStatus status;
         JobFile **files;
         uint32_t files_len;
+
+        /* Uploads: where the upload session stands, opaque here (transfer/upload_state.h); and the
+         * answer of an UPLOAD_REPLY job, a download of its own. It is no file of the job: its index
+         * is JOB_REPLY_INDEX, `remote` is "" until the server named it, `local` is where Complete
+         * puts it. NULL for other types and before AddFile. */
+        uint8_t *session;
+        uint32_t session_bytes;
+        JobFile *reply;
 
         /* Kept in step by job_file.c so that GetProgress is O(1). */
         uint32_t files_done; /* DONE or PUBLISHED */

@@ -10,6 +10,13 @@
  *   sync     → SYNCED: the named DONE files are on disk, contents and directory entry
  *   publish  → FILE_PUBLISHED for each file tried, then PUBLISHED
  *   discard  → DISCARDED: the temporary files of all unpublished files of the job are gone
+ *   farewell → FAREWELL: the server was told that a cancelled upload will not go on
+ *
+ * Uploads use the same operations. start sends file 0 (`local` → `remote`), fetches the reply of an
+ * UPLOAD_REPLY job, closes the session, and then ends with DONE. SESSION events carry what has to
+ * be stored to go on after a crash; UPLOADED says that the server has every byte; META and PROGRESS
+ * with file_index JOB_REPLY_INDEX are about the reply (META also brings its URL). publish puts the
+ * reply in place (an empty file when there was none), discard removes its temporary file.
  *
  * When a worker dies, the other side reports FAILED, SYNCED, PUBLISHED or DISCARDED with
  * BITS_E_WORKER_LOST for every operation it had; all operations may be asked again (idempotent).
@@ -38,6 +45,9 @@ typedef enum TransferEventKind {
         TRANSFER_FILE_PUBLISHED, /* file_index, result */
         TRANSFER_PUBLISHED,      /* result: S_OK or the first file's failure, with error */
         TRANSFER_DISCARDED,      /* result: S_OK or BG_S_UNABLE_TO_DELETE_FILES */
+        TRANSFER_SESSION,        /* session, session_bytes: store before anything else */
+        TRANSFER_UPLOADED,       /* the server acknowledged every byte */
+        TRANSFER_FAREWELL,       /* result: S_OK, or a failure worth another try */
         TRANSFER_EVENT_MAX,
 } TransferEventKind;
 
@@ -52,6 +62,9 @@ typedef struct TransferEvent {
         int64_t modified_sec;
         HRESULT result;
         JobError error;
+        const char *reply_url;  /* META of the reply; borrowed */
+        const uint8_t *session; /* SESSION; borrowed */
+        uint32_t session_bytes;
 } TransferEvent;
 
 typedef struct TransferPort {
@@ -65,6 +78,11 @@ typedef struct TransferPort {
          * counts as published: the roll-forward after a crash. */
         int (*publish)(void *ctx, uint64_t op, const Job *job);
         int (*discard)(void *ctx, uint64_t op, const Job *job);
+        int (*farewell)(void *ctx, uint64_t op, const Job *job);
+        /* The reply's bytes, from its temporary or its published file; S_OK with *ret_data owned
+         * by the caller (NULL when empty), BG_E_TOO_LARGE with *ret_bytes set over
+         * REPLY_DATA_BYTES_MAX, or the file's error. Answered at once. */
+        HRESULT (*read_reply)(void *ctx, const Job *job, uint8_t **ret_data, uint64_t *ret_bytes);
         /* May this owner create files in the directory of `local`? Answered at once: S_OK,
          * E_ACCESSDENIED, or HRESULT_FROM_WIN32(path not found, not a directory …). */
         HRESULT (*check_destination)(void *ctx, uint32_t owner_uid, const char *local);
