@@ -70,7 +70,8 @@ int main(int argc, char **argv)
         HRESULT hr;
 
         setlocale(LC_ALL, "");
-        if (argc != 3 || mbstowcs(url, argv[1], 2200) > 2199 || mbstowcs(path, argv[2], 1023) > 1022)
+        if (argc != 3 || mbstowcs(url, argv[1], 2200) > 2199 ||
+            mbstowcs(path, argv[2], 1023) > 1022)
                 return failed("usage: download URL /ABSOLUTE/PATH", E_INVALIDARG);
         hr = CoInitializeEx(NULL, COINIT_MULTITHREADED);
         if (FAILED(hr))

@@ -35,6 +35,9 @@ def pkg_config_flags(stage, pc_dir):
     env = dict(os.environ, PKG_CONFIG_LIBDIR=str(pc_dir), PKG_CONFIG_SYSROOT_DIR=str(stage))
     flags = run(["pkg-config", "--cflags", "--libs", "libbits"], env=env).split()
     assert any(f.startswith("-I") and f.endswith("/libbits") for f in flags), flags
+    compat = run(["pkg-config", "--variable=compatdir", "libbits"], env=env)
+    assert (pathlib.Path(compat) / "windows.h").is_file() or \
+        (stage / compat.lstrip("/") / "windows.h").is_file(), compat
     return flags
 
 
