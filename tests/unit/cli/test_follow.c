@@ -166,6 +166,30 @@ static void get_waits_until_the_files_have_their_names(void **state)
         assert_int_equal(fake_steps_left(), 0);
 }
 
+static void expect_in_data(const char *line, const char *part)
+{
+        Ran ran;
+
+        fake_reset();
+        fake_add_step(moves);
+        fake_add_step(ends);
+        ran = run_cli(line);
+        assert_int_equal(ran.status, STATUS_OK);
+        assert_non_null(strstr(ran.data, part));
+        ran_done(&ran);
+}
+
+static void get_tells_where_the_files_are(void **state)
+{
+        expect_in_data("get -v --name j http://h/a", "\nsaved /tmp/a  1000 B in ");
+        expect_in_data("get -v --name j http://h/a http://h/b",
+                       "\nsaved /tmp/a\nsaved /tmp/b\nsaved 2 files in /tmp  1000 B in ");
+        expect_in_data("get -v --name j http://h/a http://h/b=/etc/b-of-test",
+                       "\nsaved 2 files  1000 B in ");
+        expect_in_data("get -v --name j http://h/a=/a-of-test http://h/b=/b-of-test",
+                       "\nsaved 2 files in /  1000 B in ");
+}
+
 static void get_goes_on_through_passing_errors(void **state)
 {
         fake_add_step(stumbles);
@@ -384,6 +408,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST_OF(get_makes_one_job_that_completes_itself),
                 TEST_OF(get_waits_until_the_files_have_their_names),
+                TEST_OF(get_tells_where_the_files_are),
                 TEST_OF(get_goes_on_through_passing_errors),
                 TEST_OF(get_tells_a_fatal_error_in_three_lines),
                 TEST_OF(get_stops_waiting_when_the_time_is_over),

@@ -23,6 +23,7 @@ static void the_name_is_the_last_segment_made_safe(void **state)
                 {"https://dl.example/a#frag/ment", "a"},
                 {"https://dl.example/a%20b%C3%BC", "a bü"},
                 {"https://dl.example/a+b", "a+b"},
+                {"https://dl.example/%30%39%6a%4A", "09jJ"},
                 {"https://dl.example/100%", "100%"},
                 {"https://dl.example/%zz", "%zz"},
                 {"https://dl.example/%", "%"},
