@@ -114,6 +114,20 @@ def test_a_read_only_disk_is_fatal(driver, server, small_disk):
     assert driver.wait("checked")[-1]["result"] == WRITE_PROTECT
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_the_right_to_write_is_fatal(driver, server, out):
+    out.chmod(0o500)
+    driver.tell("check", local=out / "f")
+    assert driver.wait("checked")[-1]["result"] == ACCESS_DENIED
+    result = driver.fetch(server.url("/f"), out / "f")
+    assert (result.event, result.code, result.fatal) == ("failed", ACCESS_DENIED, True)
+    out.chmod(0o300)  # to be written but not read: as good as any other
+    assert driver.fetch(server.url("/f"), out / "f").event == "done"
+    assert driver.bulk("publish")[-1]["result"] == 0
+    out.chmod(0o700)
+    assert (out / "f").read_bytes() == content("a", 100000)
+
+
 def test_destinations_are_checked_at_once(driver, out, tmp_path):
     for path, code in [(out / "f", 0), (tmp_path / "no" / "f", PATH_NOT_FOUND),
                        (pathlib.Path("/etc/passwd/f"), PATH_NOT_FOUND)]:
