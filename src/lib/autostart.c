@@ -101,9 +101,11 @@ static int find_program(char **ret)
         int r;
 
         if (given && *given) {
-                if (!is_program(given))
+                char path[PATH_MAX]; /* absolute: the service starts in / */
+
+                if (!is_program(given) || !realpath(given, path))
                         return -ENOENT;
-                *ret = mem_strdup(given);
+                *ret = mem_strdup(path);
                 return *ret ? 0 : -ENOMEM;
         }
         r = find_beside_library(ret);
