@@ -19,7 +19,7 @@ typedef struct WorkerPoolOptions {
         int lock_fd;             /* the state directory's lock, inherited by workers so that a new
                                     bitsd waits until the last worker of the old one is gone */
         const TransferConfig *config; /* copied */
-        uint64_t idle_usec;      /* retire after; 10 s */
+        uint64_t idle_usec;           /* retire after; 10 s */
 } WorkerPoolOptions;
 
 /* `on_event` is called from the event loop, never from inside a port call. 0 or negative errno. */

@@ -102,9 +102,9 @@ void access_log_write(AccessLog *l, const AccessEntry *e)
 {
         _cleanup_(buf_done) Buf line;
 
+        buf_init(&line, LINE_MAX_BYTES);
         if (l->fd < 0)
                 return;
-        buf_init(&line, LINE_MAX_BYTES);
         append_word(&line, e->address);
         (void) buf_append_str(&line, " - ");
         append_word(&line, e->user);

@@ -141,12 +141,12 @@ int password_checker_ask(PasswordChecker *c, uint32_t id, const char *path, cons
         ssize_t n;
         int r;
 
+        buf_init(&question, QUESTION_MAX_BYTES);
         if (c->fd < 0) {
                 r = start(c);
                 if (r < 0)
                         return r;
         }
-        buf_init(&question, QUESTION_MAX_BYTES);
         pack_u32(&question, id);
         pack_blob(&question, path, strlen(path) + 1);
         pack_blob(&question, user, strlen(user) + 1);

@@ -2,7 +2,6 @@
 #include "server/password_file.h"
 
 #include <crypt.h>
-#include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -56,24 +55,24 @@ static const char *find_hash(char *text, const char *user, bool *ret_found)
 
 bool password_file_verify(const char *path, const char *user, const char *password)
 {
-        _cleanup_free_ struct crypt_data *data = mem_new(struct crypt_data);
+        struct crypt_data data = {0}; /* 32 KiB, in a process of its own */
         _cleanup_free_ char *text = NULL;
         const char *hash, *computed;
         bool found, same;
         int r = fd_read_file(path, PASSWORD_FILE_MAX_BYTES, &text);
 
-        if (r < 0 || !data) {
-                log_error("%s: %s", path, strerror(r < 0 ? -r : ENOMEM));
+        if (r < 0) {
+                log_error("%s: %s", path, strerror(-r));
                 return false;
         }
         hash = find_hash(text, user, &found);
-        computed = crypt_r(password, hash, data);
+        computed = crypt_r(password, hash, &data);
         if (!computed || *computed == '*') {
                 log_warning("%s: a hash that libcrypt does not know; make them with htpasswd -B",
                             path);
                 computed = "";
         }
         same = *computed && is_same(computed, hash);
-        explicit_bzero(data, sizeof(*data));
+        explicit_bzero(&data, sizeof(data));
         return same && found;
 }

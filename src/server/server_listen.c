@@ -60,9 +60,9 @@ static int open_one(Server *s, const Wish *wish)
         const char *text;
         int r;
 
+        buf_init(&why, WHY_MAX_BYTES);
         if (s->n_listeners == SERVER_LISTENERS_MAX)
                 return -E2BIG;
-        buf_init(&why, WHY_MAX_BYTES);
         r = listener_open(s->loop, wish->address, wish->use, fronts_accept, s->fronts, &why,
                           &s->listeners[s->n_listeners]);
         if (r < 0) {
