@@ -33,9 +33,9 @@ typedef struct bits_events bits_events;
 /* ---- connection ---- */
 
 typedef struct bits_options {
-    const char *socket_path;     /* NULL: BITSD_SOCKET, else the user's own instance */
-    int no_autostart;            /* non-zero: never start the service (also BITSD_AUTOSTART=0) */
-    unsigned int timeout_ms;     /* for each call; 0: 25,000 (Complete and Cancel: no limit) */
+        const char *socket_path; /* NULL: BITSD_SOCKET, else the user's own instance */
+        int no_autostart;        /* non-zero: never start the service (also BITSD_AUTOSTART=0) */
+        unsigned int timeout_ms; /* for each call; 0: 25,000 (Complete and Cancel: no limit) */
 } bits_options;
 
 /* Connects (options may be NULL). 0x80070422 when autostart is off and nobody listens, 0x800706BA
@@ -53,51 +53,66 @@ const char *bits_last_message(void);
 
 /* Why a job moves no bytes just now; the texts of bits_why_name() are stable. */
 typedef enum bits_why {
-    BITS_WHY_NONE = 0, BITS_WHY_QUEUED_BEHIND, BITS_WHY_RETRY_AT, BITS_WHY_NETWORK_DOWN,
-    BITS_WHY_PAUSED_BY_USER, BITS_WHY_DISK_FULL, BITS_WHY_NEEDS_COMPLETE,
-    BITS_WHY_NEEDS_CREDENTIALS, BITS_WHY_ERROR, BITS_WHY_EMPTY
+        BITS_WHY_NONE = 0,
+        BITS_WHY_QUEUED_BEHIND,
+        BITS_WHY_RETRY_AT,
+        BITS_WHY_NETWORK_DOWN,
+        BITS_WHY_PAUSED_BY_USER,
+        BITS_WHY_DISK_FULL,
+        BITS_WHY_NEEDS_COMPLETE,
+        BITS_WHY_NEEDS_CREDENTIALS,
+        BITS_WHY_ERROR,
+        BITS_WHY_EMPTY
 } bits_why;
 const char *bits_why_name(bits_why why); /* "queued-behind" ...; "" for BITS_WHY_NONE */
 
 typedef struct bits_job_info {
-    GUID id;
-    BG_JOB_TYPE type;
-    BG_JOB_STATE state;
-    BG_JOB_PRIORITY priority;
-    uint32_t owner_uid;
-    char *name;
-    char *description;
-    uint64_t bytes_total;
-    uint64_t bytes_transferred;
-    uint32_t files_total;
-    uint32_t files_transferred;
-    uint64_t creation_time;
-    uint64_t modification_time;
-    uint64_t transfer_completion_time;
-    uint32_t notify_flags;
-    uint32_t minimum_retry_delay;  /* seconds */
-    uint32_t no_progress_timeout;  /* seconds */
-    uint32_t error_count;
-    BG_JOB_PROXY_USAGE proxy_usage;
-    char *proxy_list;              /* NULL when not set */
-    char *proxy_bypass_list;       /* NULL when not set */
-    uint32_t files_in_flight;      /* 0 = the service's default */
-    int auto_complete;             /* completes itself once transferred */
-    int has_callback;              /* some client's callback is registered */
-    uint64_t rate_bps;             /* bytes per second just now */
-    bits_why why;
-    uint64_t retry_time;           /* next try, for BITS_WHY_RETRY_AT; else 0 */
-    char *behind;                  /* name of the job it queues behind; NULL */
-    HRESULT error_code;            /* S_OK when no error is pending */
-    BG_ERROR_CONTEXT error_context;
-    int32_t error_file;            /* index; -1 = none */
-    int32_t error_http_status;     /* 0 = none */
-    char *error_text;              /* detail for people, may be "" */
-    HRESULT end_result;            /* ended jobs: what Complete or Cancel gave */
+        GUID id;
+        BG_JOB_TYPE type;
+        BG_JOB_STATE state;
+        BG_JOB_PRIORITY priority;
+        uint32_t owner_uid;
+        char *name;
+        char *description;
+        uint64_t bytes_total;
+        uint64_t bytes_transferred;
+        uint32_t files_total;
+        uint32_t files_transferred;
+        uint64_t creation_time;
+        uint64_t modification_time;
+        uint64_t transfer_completion_time;
+        uint32_t notify_flags;
+        uint32_t minimum_retry_delay; /* seconds */
+        uint32_t no_progress_timeout; /* seconds */
+        uint32_t error_count;
+        BG_JOB_PROXY_USAGE proxy_usage;
+        char *proxy_list;         /* NULL when not set */
+        char *proxy_bypass_list;  /* NULL when not set */
+        uint32_t files_in_flight; /* 0 = the service's default */
+        int auto_complete;        /* completes itself once transferred */
+        int has_callback;         /* some client's callback is registered */
+        uint64_t rate_bps;        /* bytes per second just now */
+        bits_why why;
+        uint64_t retry_time; /* next try, for BITS_WHY_RETRY_AT; else 0 */
+        char *behind;        /* name of the job it queues behind; NULL */
+        HRESULT error_code;  /* S_OK when no error is pending */
+        BG_ERROR_CONTEXT error_context;
+        int32_t error_file;        /* index; -1 = none */
+        int32_t error_http_status; /* 0 = none */
+        char *error_text;          /* detail for people, may be "" */
+        HRESULT end_result;        /* ended jobs: what Complete or Cancel gave */
+        /* UPLOAD_REPLY only; else NULL and 0. */
+        char *reply_name; /* where Complete puts the reply; NULL: not named and no file yet */
+        uint64_t reply_bytes_total; /* BG_SIZE_UNKNOWN until its download begins */
+        uint64_t reply_bytes_transferred;
+        int reply_optional; /* a server that names no reply counts as one with an empty reply */
 } bits_job_info;
 void bits_job_info_free(bits_job_info *info);
 
-typedef struct bits_job_list { size_t count; bits_job_info *jobs; } bits_job_list;
+typedef struct bits_job_list {
+        size_t count;
+        bits_job_info *jobs;
+} bits_job_list;
 void bits_job_list_free(bits_job_list *list);
 
 HRESULT bits_job_create(bits_client *client, const char *name, BG_JOB_TYPE type, GUID *ret_id);
@@ -125,22 +140,39 @@ HRESULT bits_job_take_ownership(bits_client *client, const GUID *id);
 HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id, int on);
 HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *id, uint32_t n);
 
+/* ---- replies (UPLOAD_REPLY; E_NOTIMPL for other types) ---- */
+
+/* NULL or "": the service makes a name beside the uploaded file. BG_E_INVALID_STATE once the
+ * reply's download has begun; E_ACCESSDENIED, E_INVALIDARG. */
+HRESULT bits_job_set_reply_name(bits_client *client, const GUID *id, const char *path);
+HRESULT bits_job_set_reply_optional(bits_client *client, const GUID *id, int on);
+/* TRANSFERRED or completed. S_OK with *ret_data from malloc, NULL when the reply is empty;
+ * BG_E_TOO_LARGE over 1 MiB, with *ret_bytes set and *ret_data NULL; BG_E_INVALID_STATE. */
+HRESULT bits_job_reply_data(bits_client *client, const GUID *id, uint8_t **ret_data,
+                            uint64_t *ret_bytes);
+
 /* ---- files ---- */
 
-typedef struct bits_file_spec { const char *remote; const char *local; } bits_file_spec;
+typedef struct bits_file_spec {
+        const char *remote;
+        const char *local;
+} bits_file_spec;
 /* All or none. */
 HRESULT bits_job_add_files(bits_client *client, const GUID *id, const bits_file_spec *files,
                            size_t count);
 
 typedef struct bits_file_info {
-    uint32_t index;
-    char *remote;
-    char *local;
-    uint64_t bytes_total;
-    uint64_t bytes_transferred;
-    int completed;               /* visible under its local name */
+        uint32_t index;
+        char *remote;
+        char *local;
+        uint64_t bytes_total;
+        uint64_t bytes_transferred;
+        int completed; /* visible under its local name */
 } bits_file_info;
-typedef struct bits_file_list { size_t count; bits_file_info *files; } bits_file_list;
+typedef struct bits_file_list {
+        size_t count;
+        bits_file_info *files;
+} bits_file_list;
 void bits_file_list_free(bits_file_list *list);
 
 HRESULT bits_files_list(bits_client *client, const GUID *id, bits_file_list **ret);
@@ -150,18 +182,18 @@ HRESULT bits_file_read(bits_client *client, const GUID *id, uint32_t index, bits
 /* ---- the service ---- */
 
 typedef struct bits_status {
-    char *version;
-    uint32_t pid;
-    uint64_t uptime_sec;
-    uint32_t jobs;
-    uint32_t jobs_active;
-    uint32_t max_jobs_per_machine; /* UINT32_MAX = no limit; the next two likewise */
-    uint32_t max_jobs_per_user;
-    uint32_t max_files_per_job;
-    int network_up;
-    uint64_t rate_bps;           /* all jobs together */
-    char *state_dir;
-    char *store_note;            /* "" or what was wrong with the queue's file, for people */
+        char *version;
+        uint32_t pid;
+        uint64_t uptime_sec;
+        uint32_t jobs;
+        uint32_t jobs_active;
+        uint32_t max_jobs_per_machine; /* UINT32_MAX = no limit; the next two likewise */
+        uint32_t max_jobs_per_user;
+        uint32_t max_files_per_job;
+        int network_up;
+        uint64_t rate_bps; /* all jobs together */
+        char *state_dir;
+        char *store_note; /* "" or what was wrong with the queue's file, for people */
 } bits_status;
 void bits_status_free(bits_status *status);
 HRESULT bits_service_status(bits_client *client, bits_status **ret);
@@ -169,15 +201,15 @@ HRESULT bits_service_status(bits_client *client, bits_status **ret);
 /* ---- events ---- */
 
 typedef enum bits_event_kind {
-    BITS_EVENT_CHANGED = 1,      /* info holds the job's present state; progress comes at most
-                                    four times a second and job, state changes at once */
-    BITS_EVENT_LOST,             /* the service went away; the handle reconnects by itself ... */
-    BITS_EVENT_RECONNECTED       /* ... and then repeats the watch: read the jobs anew */
+        BITS_EVENT_CHANGED = 1, /* info holds the job's present state; progress comes at most
+                                   four times a second and job, state changes at once */
+        BITS_EVENT_LOST,        /* the service went away; the handle reconnects by itself ... */
+        BITS_EVENT_RECONNECTED  /* ... and then repeats the watch: read the jobs anew */
 } bits_event_kind;
 
 typedef struct bits_event {
-    bits_event_kind kind;
-    bits_job_info *info;         /* NULL unless CHANGED; ended jobs come once with a final state */
+        bits_event_kind kind;
+        bits_job_info *info; /* NULL unless CHANGED; ended jobs come once with a final state */
 } bits_event;
 void bits_event_free(bits_event *event);
 
@@ -191,10 +223,10 @@ HRESULT bits_events_next(bits_events *events, int timeout_ms, bits_event **ret);
 
 /* ---- texts ---- */
 
-const char *bits_error_text(HRESULT hr); /* one sentence, never NULL */
-const char *bits_error_name(HRESULT hr); /* "BG_E_EMPTY"; NULL when the code has no name */
-const char *bits_error_hint(HRESULT hr); /* what to do; "" when nothing fits */
-const char *bits_state_name(BG_JOB_STATE state);       /* "BG_JOB_STATE_QUEUED" */
+const char *bits_error_text(HRESULT hr);         /* one sentence, never NULL */
+const char *bits_error_name(HRESULT hr);         /* "BG_E_EMPTY"; NULL when the code has no name */
+const char *bits_error_hint(HRESULT hr);         /* what to do; "" when nothing fits */
+const char *bits_state_name(BG_JOB_STATE state); /* "BG_JOB_STATE_QUEUED" */
 const char *bits_context_text(BG_ERROR_CONTEXT context); /* "the remote file" */
 /* 36 characters, lower case, no braces; buffer of 37. */
 void bits_guid_format(const GUID *id, char text[37]);

@@ -89,6 +89,7 @@ HRESULT manager_set_files_in_flight(Manager *m, const Caller *caller, const GUID
  * NULL or "" asks for a generated one; BG_E_INVALID_STATE once the reply's download has begun. The
  * data: api-core §9.4; *ret_data is the caller's. */
 HRESULT manager_set_reply_name(Manager *m, const Caller *caller, const GUID *id, const char *name);
+HRESULT manager_set_reply_optional(Manager *m, const Caller *caller, const GUID *id, bool on);
 HRESULT manager_reply_data(Manager *m, const Caller *caller, const GUID *id, uint8_t **ret_data,
                            uint64_t *ret_bytes);
 

@@ -96,6 +96,7 @@ typedef struct JobProps {
         uint32_t files_in_flight; /* 0 = the policy's default for the priority; 1 keeps the order */
         bool auto_complete;       /* Complete by itself once TRANSFERRED (bitsctl get) */
         char *reply_name;         /* UPLOAD_REPLY: set by SetReplyFileName; NULL: generated */
+        bool reply_optional;      /* UPLOAD_REPLY: no reply URL means an empty reply */
 } JobProps;
 
 /* A final step under way: recorded before it acts, so that a crash rolls it forward. */
