@@ -111,14 +111,14 @@ static void reply_event(Manager *m, Job *job, const TransferEvent *ev)
                 learn_reply(m, job, ev);
 }
 
-static void learn_acknowledged(Manager *m, Job *job, uint64_t done_bytes)
+static void learn_acknowledged(Manager *m, Job *job, uint64_t size_bytes, uint64_t done_bytes)
 {
         JobFile *source = job->files[0];
         uint64_t gain;
 
         if (job->status.uploaded && done_bytes >= source->done_bytes)
                 return; /* said once more */
-        gain = job_upload_learn(job, source->size_bytes, done_bytes);
+        gain = job_upload_learn(job, size_bytes, done_bytes);
         manager_note_progress(m, job, source, gain);
 }
 
@@ -165,7 +165,7 @@ static void learn_end(Manager *m, Op *op, const TransferEvent *ev, const JobErro
         bool lost = ev->kind == TRANSFER_FAILED && ev->error.code == BITS_E_WORKER_LOST;
 
         if (!lost && ev->file_index == 0 && ev->done_bytes > job->files[0]->done_bytes)
-                learn_acknowledged(m, job, ev->done_bytes);
+                learn_acknowledged(m, job, job->files[0]->size_bytes, ev->done_bytes);
         if (!lost && ev->file_index == JOB_REPLY_INDEX && job->reply &&
             job->reply->state != FILE_DONE && ev->done_bytes > job->reply->done_bytes)
                 learn_reply_progress(m, job, ev);
@@ -203,9 +203,9 @@ void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev)
                 if (ev->file_index == JOB_REPLY_INDEX)
                         reply_event(m, job, ev);
                 else if (ev->kind == TRANSFER_PROGRESS)
-                        learn_acknowledged(m, job, ev->done_bytes);
-                else if (ev->kind == TRANSFER_META && !job->status.uploaded)
-                        (void) job_upload_learn(job, ev->size_bytes, job->files[0]->done_bytes);
+                        learn_acknowledged(m, job, job->files[0]->size_bytes, ev->done_bytes);
+                else if (ev->kind == TRANSFER_META)
+                        learn_acknowledged(m, job, ev->size_bytes, ev->done_bytes);
                 break;
         case TRANSFER_UPLOADED:
                 learn_uploaded(m, job, job->files[0]->size_bytes);
