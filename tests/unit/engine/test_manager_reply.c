@@ -149,14 +149,37 @@ static void a_worker_with_the_old_directory_begins_again(void **state)
         FakeOp *op;
 
         assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
-        op = upload_to_the_end(rig, &id);
+        fake_rig_run(rig);
+        op = fake_transfer_find(&rig->transfer, FAKE_FILE, &id);
+        fake_op_connected(&rig->transfer, rig->m, op);
+        fake_op_upload_meta(&rig->transfer, rig->m, op);
         assert_hr(name_it(rig, &id, "/srv/answer"), S_OK);
         assert_true(op->stopped);
         assert_state(rig, &id, QUEUED);
+        /* It was about to fetch the reply into the old directory: that counts for nothing. */
+        fake_op_uploaded(&rig->transfer, rig->m, op);
+        fake_op_reply_meta(&rig->transfer, rig->m, op);
+        assert_int_equal(fake_rig_read(rig, &id)->reply->size_bytes, BG_SIZE_UNKNOWN);
+        fake_op_stopped(&rig->transfer, rig->m, op);
         fake_rig_finish(rig);
         assert_state(rig, &id, TRANSFERRED);
         assert_hr(fake_rig_complete(rig, &id), S_OK);
         assert_non_null(fake_disk_final(&rig->disk, "/srv/answer"));
+}
+
+static void once_the_server_has_everything_the_directory_is_fixed(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_upload(rig, R);
+        FakeOp *op;
+
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
+        op = upload_to_the_end(rig, &id);
+        assert_hr(name_it(rig, &id, "/srv/answer"), BG_E_INVALID_STATE);
+        assert_hr(name_it(rig, &id, "/home/u/answer"), S_OK);
+        assert_false(op->stopped);
+        fail_transfer(rig, &id, BG_E_HTTP_ERROR_404); /* nobody runs: it may move again */
+        assert_hr(name_it(rig, &id, "/srv/answer"), S_OK);
 }
 
 static void a_failed_upload_can_still_be_given_a_name(void **state)
@@ -427,6 +450,7 @@ int main(void)
                 rig_test(a_name_that_is_not_stored_is_not_taken),
                 rig_test(the_name_is_free_until_the_reply_begins),
                 rig_test(a_worker_with_the_old_directory_begins_again),
+                rig_test(once_the_server_has_everything_the_directory_is_fixed),
                 rig_test(a_failed_upload_can_still_be_given_a_name),
                 rig_test(progress_of_the_reply_is_its_own),
                 rig_test(a_whole_reply_survives_power_loss),
