@@ -304,10 +304,22 @@ static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
                 j->uid = caller->uid;
 }
 
+/* The worker may be fetching the reply into the directory that it was told. */
+static bool moves_under_worker(const Sim *sim, const Job *job, const char *name)
+{
+        if (!job->status.uploaded || !job->reply ||
+            !fake_transfer_find(&sim->rig.transfer, FAKE_FILE, &job->id))
+                return false;
+        if (!name && !job->props.reply_name)
+                return false; /* stays as it is */
+        return strncmp(name ? name : job->files[0]->local, job->reply->local, 5) != 0;
+}
+
 static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
 {
-        _cleanup_free_ char *name = mem_printf("/home/u/%u-%u", (unsigned) (j - sim->jobs),
-                                               (unsigned) sim_below(sim, 3));
+        _cleanup_free_ char *name =
+                mem_printf("/%s/u/%u-%u", sim_chance(sim, 300) ? "srv" : "home",
+                           (unsigned) (j - sim->jobs), (unsigned) sim_below(sim, 3));
         bool given = sim_chance(sim, 700);
         HRESULT want = common_refusal(sim, j, caller);
         const Job *job = peek(sim, j);
@@ -320,6 +332,8 @@ static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
         else if (want == S_OK && given && job->files_len > 0 &&
                  strcmp(name, job->files[0]->local) == 0)
                 want = E_INVALIDARG;
+        else if (want == S_OK && moves_under_worker(sim, job, given ? name : NULL))
+                want = BG_E_INVALID_STATE;
         hr = manager_set_reply_name(sim->rig.m, caller, &j->id, given ? name : NULL);
         expect(sim, hr, want, "SetReplyFileName answered wrongly");
         if (hr != S_OK || sim->crashed)
