@@ -268,7 +268,7 @@ static void schedule_retirement(Worker *w)
 /* An event that its operation cannot have: the worker is broken or not ours any more. */
 static int take_event(Worker *w, const WorkerMsg *m)
 {
-        const TransferEvent *ev = &m->event;
+        const TransferEvent *ev = &m->event.event;
         Op *op = m->kind == WORKER_MSG_EVENT ? hash_get(w->pool->ops, &ev->op) : NULL;
         bool fits, ends;
 

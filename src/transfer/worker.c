@@ -196,7 +196,7 @@ static void on_start(Worker *w, WorkerMsg *m)
 
 static void on_stop(Worker *w, WorkerMsg *m)
 {
-        WorkerOp *op = hash_get(w->ops, &m->stop_op);
+        WorkerOp *op = hash_get(w->ops, &m->number);
 
         if (op && op->fetch) /* else it ended meanwhile, and has said so */
                 op->fetch->type->stop(op->fetch);
