@@ -30,6 +30,9 @@ void worker_msg_encode_config(Buf *b, const TransferConfig *c)
         pack_u32(b, c->stall_timeout_sec);
         pack_u32(b, c->redirects_max);
         pack_u32(b, c->connections_per_host);
+        pack_u32(b, c->upload_send_timeout_sec);
+        pack_u32(b, c->upload_response_timeout_sec);
+        pack_u32(b, c->upload_fragment_bytes);
         pack_str(b, c->user_agent);
         pack_str(b, c->ca_bundle);
         pack_str(b, c->http_proxy);
@@ -48,6 +51,9 @@ static void decode_config(PackReader *r, WorkerMsg *m)
         c->stall_timeout_sec = unpack_u32(r);
         c->redirects_max = unpack_u32(r);
         c->connections_per_host = unpack_u32(r);
+        c->upload_send_timeout_sec = unpack_u32(r);
+        c->upload_response_timeout_sec = unpack_u32(r);
+        c->upload_fragment_bytes = unpack_u32(r);
         c->user_agent = unpack_str(r, CONFIG_MAX_BYTES);
         c->ca_bundle = unpack_str(r, CONFIG_MAX_BYTES);
         c->http_proxy = unpack_str(r, CONFIG_MAX_BYTES);

@@ -80,6 +80,9 @@ typedef struct WorkerStart {
         bool reply_optional;
         bool has_reply; /* BG_JOB_TYPE_UPLOAD_REPLY */
         WorkerReply reply;
+
+        /* Not part of the message: a worker's own, about a reply. */
+        bool keep_out; /* a stranger chose the URL: not to this machine or its link */
 } WorkerStart;
 void worker_start_done(WorkerStart *s);
 
