@@ -157,7 +157,7 @@ def test_replies_of_an_application(bitssrv, bits_driver, source, out, applicatio
     application.failures = failures
     bitssrv.configuration = bitssrv.directory / "conf"
     bitssrv.configuration.write_text(
-        f"[/orders]\nRoot = {bitssrv.root}\nSessionDirectory = {bitssrv.directory}/sessions\n"
+        f"[site /orders]\nDirectory = {bitssrv.root}\nSessionDirectory = {bitssrv.directory}/sessions\n"
         "BITSUploadEnabled = 1\nBITSServerNotificationType = 2\n"
         f"BITSServerNotificationURL = http://127.0.0.1:{application.server_port}/handle\n")
     bitssrv.start()
