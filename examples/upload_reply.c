@@ -9,6 +9,7 @@
 #define Sleep(ms) usleep((ms) *1000)
 #endif
 #include <bits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,9 +31,8 @@ static HRESULT upload(IBackgroundCopyJob2 *job, const WCHAR *path, const WCHAR *
         if (reply)
                 fwrite(reply, 1, (size_t) length, stdout);
         CoTaskMemFree(reply);
-        if (SUCCEEDED(hr) || hr == (HRESULT) BG_E_TOO_LARGE)
-                hr = IBackgroundCopyJob2_Complete(job); /* now the reply's file is there, too */
-        return hr;
+        return FAILED(hr) && hr != (HRESULT) BG_E_TOO_LARGE ? hr
+                                                            : IBackgroundCopyJob2_Complete(job);
 }
 
 int main(int argc, char **argv)
@@ -40,16 +40,15 @@ int main(int argc, char **argv)
         IBackgroundCopyManager *manager;
         IBackgroundCopyJob *job;
         void *job2 = NULL; /* the process ends soon, so nothing is released here */
-        WCHAR path[1024], url[2200];
+        WCHAR path[999], url[2200];
         GUID id;
-        HRESULT hr = CoInitializeEx(NULL, COINIT_MULTITHREADED);
+        HRESULT hr = CoInitializeEx(NULL, COINIT_MULTITHREADED); /* the next one says if not */
 
-        if (argc != 3 || mbstowcs(path, argv[1], 1024) >= 1024 ||
-            mbstowcs(url, argv[2], 2200) >= 2200)
-                return fprintf(stderr, "usage: upload_reply /ABSOLUTE/PATH URL\n");
-        if (SUCCEEDED(hr))
-                hr = CoCreateInstance(&CLSID_BackgroundCopyManager, NULL, CLSCTX_LOCAL_SERVER,
-                                      &IID_IBackgroundCopyManager, (void **) &manager);
+        setlocale(LC_ALL, "");
+        if (argc != 3 || mbstowcs(path, argv[1], 999) > 998 || mbstowcs(url, argv[2], 2200) > 2199)
+                return fprintf(stderr, "usage: upload_reply /ABSOLUTE/PATH URL\n") > 0;
+        hr = CoCreateInstance(&CLSID_BackgroundCopyManager, NULL, CLSCTX_LOCAL_SERVER,
+                              &IID_IBackgroundCopyManager, (void **) &manager);
         if (SUCCEEDED(hr))
                 hr = IBackgroundCopyManager_CreateJob(manager, L"example", BG_JOB_TYPE_UPLOAD_REPLY,
                                                       &id, &job);
@@ -57,5 +56,5 @@ int main(int argc, char **argv)
                 hr = IBackgroundCopyJob_QueryInterface(job, &IID_IBackgroundCopyJob2, &job2);
         if (SUCCEEDED(hr) && FAILED(hr = upload(job2, path, url)))
                 IBackgroundCopyJob_Cancel(job);
-        return FAILED(hr) ? fprintf(stderr, "upload: 0x%08X\n", (unsigned) hr) : 0;
+        return FAILED(hr) && fprintf(stderr, "upload: 0x%08X\n", (unsigned) hr) > 0;
 }
