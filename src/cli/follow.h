@@ -24,9 +24,10 @@ typedef struct FollowJob {
 
 typedef struct Follow {
         Cli *cli;
-        Signals *signals; /* borrowed */
-        bool pauses;      /* Ctrl-C pauses the jobs; otherwise it only ends the looking on */
-        const char *what; /* "get", "wait for": names the undertaking in messages */
+        Signals *signals;  /* borrowed */
+        const char *go_on; /* also to run by hand when the job goes on without us; NULL */
+        bool pauses;       /* Ctrl-C pauses the jobs; otherwise it only ends the looking on */
+        const char *what;  /* "get", "wait for": names the undertaking in messages */
         uint64_t wait_usec;
         FollowJob *jobs;
         size_t count, n_ended;
