@@ -30,7 +30,8 @@ typedef struct Call {
         char detail[CALL_DETAIL_BYTES]; /* "" or what the code alone does not tell */
 } Call;
 
-/* The handlers: call_job.c, call_props.c, call_query.c, call_service.c, call_watch.c. */
+/* The handlers: call_job.c, call_props.c, call_query.c, call_reply.c, call_service.c,
+ * call_watch.c. */
 #define METHOD(name, in, out, handler) HRESULT handler(Call *call);
 #include "ipc/methods.def"
 #undef METHOD
@@ -55,5 +56,7 @@ char *call_error_text(const char *method, const char *subject, HRESULT hr, const
                       char text[CALL_TEXT_BYTES]);
 /* `3f2a91c4 "maps.tar"` for the job of the call, as far as the caller may know it; "" without. */
 char *call_subject(const Call *call, char subject[CALL_SUBJECT_BYTES]);
+/* What a job in this state is: "suspended"; "" for an unknown one. */
+const char *call_state_words(BG_JOB_STATE state);
 /* Explains BG_E_INVALID_STATE by the state of the call's job. */
 void call_explain_state(Call *call);

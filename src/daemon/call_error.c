@@ -39,6 +39,9 @@ static const struct {
         {"TakeOwnership", "take ownership of"},
         {"SetAutoComplete", "set the automatic completion of"},
         {"SetFilesInFlight", "set the number of files in flight of"},
+        {"SetReplyName", "set the name of the reply of"},
+        {"SetReplyOptional", "change the need of a reply of"},
+        {"ReplyData", "read the reply of"},
         {"Watch", "watch"},
         {"SetNotifyClient", "register the callback of"},
 };
@@ -106,12 +109,17 @@ char *call_subject(const Call *call, char subject[CALL_SUBJECT_BYTES])
         return subject;
 }
 
+const char *call_state_words(BG_JOB_STATE state)
+{
+        return (size_t) state < ARRAY_LEN(state_words) ? state_words[state] : "";
+}
+
 void call_explain_state(Call *call)
 {
         const Job *job;
 
         if (FAILED(manager_read_job(call->service->manager, &call->caller, &call->job, &job)))
                 return;
-        if ((size_t) job->status.state < ARRAY_LEN(state_words))
-                call_explain(call, "it is %s", state_words[job->status.state]);
+        if (*call_state_words(job->status.state))
+                call_explain(call, "it is %s", call_state_words(job->status.state));
 }

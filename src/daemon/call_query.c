@@ -76,11 +76,11 @@ HRESULT call_list_jobs(Call *call)
         return call_reply_bytes(call, &b);
 }
 
-static void put_file(Buf *b, const JobFile *file)
+static void put_file(Buf *b, const Job *job, const JobFile *file)
 {
         bits_file_info info;
 
-        job_view_fill_file(file, &info);
+        job_view_fill_file(job, file, &info);
         record_put_file(b, &info);
 }
 
@@ -96,7 +96,7 @@ HRESULT call_list_files(Call *call)
                 return hr;
         pack_u32(&b, job->files_len);
         for (uint32_t i = 0; i < job->files_len && !buf_error(&b); i++)
-                put_file(&b, job->files[i]);
+                put_file(&b, job, job->files[i]);
         return call_reply_bytes(call, &b);
 }
 
@@ -119,6 +119,6 @@ HRESULT call_read_file(Call *call)
                 return E_INVALIDARG;
         }
         pack_u32(&b, 1);
-        put_file(&b, job->files[index]);
+        put_file(&b, job, job->files[index]);
         return call_reply_bytes(call, &b);
 }

@@ -17,6 +17,17 @@ static_assert((int) WHY_NEEDS_CREDENTIALS == (int) BITS_WHY_NEEDS_CREDENTIALS, "
 static_assert((int) WHY_ERROR == (int) BITS_WHY_ERROR, "");
 static_assert((int) WHY_EMPTY == (int) BITS_WHY_EMPTY, "");
 
+/* Before its file is added a job has no reply, but it may have the name for one. */
+static void fill_reply(const Job *job, bits_job_info *info)
+{
+        if (job->type != BG_JOB_TYPE_UPLOAD_REPLY)
+                return;
+        info->reply_name = job->reply ? job->reply->local : job->props.reply_name;
+        info->reply_bytes_total = job->reply ? job->reply->size_bytes : BG_SIZE_UNKNOWN;
+        info->reply_bytes_transferred = job->reply ? job->reply->done_bytes : 0;
+        info->reply_optional = job->props.reply_optional;
+}
+
 void job_view_fill_plain(const Job *job, bits_job_info *info)
 {
         const JobProps *props = &job->props;
@@ -56,6 +67,7 @@ void job_view_fill_plain(const Job *job, bits_job_info *info)
                 info->error_file = status->error.file_index;
                 info->error_http_status = status->error.http_status;
         }
+        fill_reply(job, info);
 }
 
 void job_view_fill(Manager *m, const Job *job, bits_job_info *info)
@@ -75,7 +87,15 @@ void job_view_fill(Manager *m, const Job *job, bits_job_info *info)
                 info->behind = why.behind->props.name;
 }
 
-void job_view_fill_file(const JobFile *file, bits_file_info *info)
+/* A download is there when it is visible, an upload when the server has it. */
+static bool is_completed(const Job *job, const JobFile *file)
+{
+        if (job->type == BG_JOB_TYPE_DOWNLOAD)
+                return file->state == FILE_PUBLISHED;
+        return job->status.uploaded || file->state == FILE_DONE || file->state == FILE_PUBLISHED;
+}
+
+void job_view_fill_file(const Job *job, const JobFile *file, bits_file_info *info)
 {
         *info = (bits_file_info){
                 .index = file->index,
@@ -83,7 +103,7 @@ void job_view_fill_file(const JobFile *file, bits_file_info *info)
                 .local = file->local,
                 .bytes_total = file->size_bytes,
                 .bytes_transferred = file->done_bytes,
-                .completed = file->state == FILE_PUBLISHED,
+                .completed = is_completed(job, file),
         };
 }
 

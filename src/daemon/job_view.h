@@ -10,7 +10,7 @@
 void job_view_fill(Manager *m, const Job *job, bits_job_info *info);
 /* Without what only the manager knows (why, rate, callback): for use inside its own calls. */
 void job_view_fill_plain(const Job *job, bits_job_info *info);
-void job_view_fill_file(const JobFile *file, bits_file_info *info);
+void job_view_fill_file(const Job *job, const JobFile *file, bits_file_info *info);
 
 /* u32 count and the records. When they would not fit into the buffer, long texts (descriptions and
  * proxy lists) are left out of all of them; the buffer's error says when that was not enough. */

@@ -238,6 +238,11 @@ static bool http_host(const char *remote, Span *ret_host)
         return rest && authority_split(span_until(rest, "/?#"), ret_host);
 }
 
+bool remote_name_is_http(const char *remote)
+{
+        return after_http(remote) != NULL;
+}
+
 bool remote_name_needs_network(const char *remote)
 {
         Span host;

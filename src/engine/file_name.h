@@ -14,6 +14,7 @@ HRESULT remote_name_check(const char *remote);
 /* Absolute paths to a file. S_OK or E_INVALIDARG. */
 HRESULT local_name_check(const char *local);
 
+bool remote_name_is_http(const char *remote);
 /* False for files of this machine and for loopback hosts: such a transfer needs no network. */
 bool remote_name_needs_network(const char *remote);
 /* Host without user information, port and brackets; "" for local files. Truncated to fit. */

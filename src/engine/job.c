@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/utf.h"
+#include "engine/file_name.h"
 #include "engine/job_file.h"
 
 enum {
@@ -62,6 +63,8 @@ Job *job_free(Job *job)
         for (uint32_t i = 0; i < job->files_len; i++)
                 (void) job_file_free(job->files[i]);
         mem_free(job->files);
+        (void) job_file_free(job->reply);
+        mem_free(job->session);
         job_props_done(&job->props);
         mem_free(job);
         return NULL;
@@ -82,6 +85,7 @@ int job_attach_run(Job *job, uint64_t now_mono, uint64_t seed)
         list_init(&run->in_todo);
         list_init(&run->in_dirty);
         list_init(&run->ops);
+        list_init(&run->upload.in_farewell);
         list_init(&run->notify.in_client);
         list_init(&run->notify.in_waiting);
         name_set_init(&run->names, seed);
@@ -97,8 +101,9 @@ int job_props_copy(const JobProps *from, JobProps *ret)
         copy.description = mem_strdup(from->description);
         copy.proxy_list = mem_strdup(from->proxy_list);
         copy.proxy_bypass = mem_strdup(from->proxy_bypass);
+        copy.reply_name = mem_strdup(from->reply_name);
         if (!copy.name || !copy.description || (from->proxy_list && !copy.proxy_list) ||
-            (from->proxy_bypass && !copy.proxy_bypass)) {
+            (from->proxy_bypass && !copy.proxy_bypass) || (from->reply_name && !copy.reply_name)) {
                 job_props_done(&copy);
                 return -ENOMEM;
         }
@@ -112,6 +117,7 @@ void job_props_done(JobProps *props)
         mem_free(props->description);
         mem_free(props->proxy_list);
         mem_free(props->proxy_bypass);
+        mem_free(props->reply_name);
         *props = (JobProps){0};
 }
 
@@ -124,7 +130,7 @@ HRESULT job_check_create(const char *name, BG_JOB_TYPE type)
 {
         if (!is_text(name) || utf8_utf16_units(name) > LIMIT_NAME_UNITS)
                 return E_INVALIDARG;
-        return type == BG_JOB_TYPE_DOWNLOAD ? S_OK : E_NOTIMPL;
+        return (unsigned) type <= BG_JOB_TYPE_UPLOAD_REPLY ? S_OK : E_NOTIMPL;
 }
 
 static HRESULT set_text(char **field, const char *text, size_t max_units)
@@ -217,10 +223,21 @@ HRESULT job_set_files_in_flight(JobProps *props, uint32_t n)
         return S_OK;
 }
 
+HRESULT job_set_reply_name(JobProps *props, const char *name)
+{
+        bool given = name && name[0];
+
+        if (given && FAILED(local_name_check(name)))
+                return E_INVALIDARG;
+        return str_replace(&props->reply_name, given ? name : NULL) < 0 ? E_OUTOFMEMORY : S_OK;
+}
+
 bool job_is_sane(const Job *job)
 {
         const JobStatus *status = &job->status;
 
+        if (job->session_bytes > JOB_SESSION_BYTES_MAX || (job->session_bytes > 0 && !job->session))
+                return false;
         return (unsigned) job->type <= BG_JOB_TYPE_UPLOAD_REPLY &&
                (unsigned) job->props.priority <= BG_JOB_PRIORITY_LOW &&
                (unsigned) job->props.proxy_usage <= BG_JOB_PROXY_USAGE_AUTODETECT &&
@@ -249,6 +266,7 @@ static void enter_state(JobStatus *next, const JobStep *step)
         } else if (job_state_is_final(to)) {
                 next->ended_wall = step->now_wall;
                 next->end_result = step->end_result;
+                next->farewell_wall = step->farewell_wall;
         }
 }
 

@@ -47,6 +47,19 @@ typedef struct JobFinal {
         int32_t failed_file;
 } JobFinal;
 
+/* Uploads (manager_upload.c, manager_farewell.c). */
+typedef struct JobUpload {
+        bool over;           /* DONE came: session closed, reply here, nothing left to move */
+        bool was_complete;   /* the server had every byte once … */
+        uint64_t best_bytes; /* … or so many: only what exceeds them is progress */
+        uint64_t session_op; /* waits for session_stored(); 0 = none */
+        /* A cancelled job whose server is to be told. */
+        uint64_t farewell_op;    /* running; 0 = none */
+        uint64_t farewell_due;   /* not before */
+        uint64_t farewell_until; /* then it is given up */
+        List in_farewell;        /* waits for its turn */
+} JobUpload;
+
 /* Runtime state, made anew at every start of the service. Times are on the mono clock. */
 typedef struct JobRun {
         Job *job;
@@ -88,6 +101,7 @@ typedef struct JobRun {
         uint64_t trouble_since;     /* first transient error since the last progress, or INFINITY */
         Rate rate;
 
+        JobUpload upload;
         JobNotify notify;
         JobFinal final;
 } JobRun;
@@ -117,6 +131,8 @@ HRESULT job_set_retry_delay(JobProps *props, uint32_t sec);
 HRESULT job_set_no_progress(JobProps *props, uint32_t sec);
 HRESULT job_set_proxy(JobProps *props, uint32_t usage, const char *list, const char *bypass);
 HRESULT job_set_files_in_flight(JobProps *props, uint32_t n);
+/* NULL or "": to be generated. */
+HRESULT job_set_reply_name(JobProps *props, const char *name);
 
 /* Fits what a store handed out the ranges that the engine indexes by? */
 bool job_is_sane(const Job *job);
@@ -126,13 +142,23 @@ typedef struct JobStep {
         const JobRow *row;
         const JobError *error;
         uint64_t now_wall;
-        uint64_t active_usec; /* the running period, to be added when it ends */
-        HRESULT end_result;   /* of rows into a final state */
+        uint64_t active_usec;   /* the running period, to be added when it ends */
+        HRESULT end_result;     /* of rows into a final state */
+        uint64_t farewell_wall; /* of rows into CANCELLED: JobStatus.farewell_wall */
 } JobStep;
 JobStatus job_status_after(const JobStatus *status, const JobStep *step);
 
+static inline bool job_is_upload(const Job *job)
+{
+        return job->type == BG_JOB_TYPE_UPLOAD || job->type == BG_JOB_TYPE_UPLOAD_REPLY;
+}
+
+/* Is something left to move? An upload goes on after its file is complete: the reply is to be
+ * fetched and the session to be closed. */
 static inline bool job_has_pending_files(const Job *job)
 {
+        if (job_is_upload(job))
+                return job->files_len > 0 && !job->run->upload.over;
         return job->files_done < job->files_len;
 }
 

@@ -71,6 +71,8 @@ static void count_file(Job *job, const JobFile *file, uint32_t sign)
         JobRun *run = job->run;
         bool done = is_done(file);
 
+        if (file == job->reply)
+                return; /* no file of the job */
         if (done)
                 job->files_done += sign;
         if (file->state == FILE_PUBLISHED)
@@ -110,7 +112,7 @@ void job_file_learn(Job *job, JobFile *file, const FileFacts *facts)
         file->done_bytes = MIN(facts->done_bytes, facts->size_bytes);
         file->synced_bytes = MIN(facts->synced_bytes, file->done_bytes);
         count_file(job, file, 1);
-        if (!is_done(file))
+        if (!is_done(file) && file != job->reply)
                 job->run->synced = false;
 }
 
@@ -146,6 +148,8 @@ JobFile *job_file_next(Job *job)
 {
         JobRun *run = job->run;
 
+        if (job_is_upload(job)) /* also a complete one: its session is still open */
+                return job_has_pending_files(job) && job->files[0]->op == 0 ? job->files[0] : NULL;
         for (; run->cursor < job->files_len; run->cursor++) {
                 JobFile *file = job->files[run->cursor];
 
@@ -167,7 +171,7 @@ void job_file_mark_dirty(Job *job, JobFile *file)
         if (file->dirty)
                 return;
         file->dirty = true;
-        if (run->dirty_all)
+        if (run->dirty_all || file == job->reply)
                 return;
         if (run->dirty_len == run->dirty_cap) {
                 uint32_t cap = grown_cap(run->dirty_cap, run->dirty_len + 1);
@@ -195,7 +199,7 @@ int job_files_each_dirty(Job *job, int (*each)(void *ctx, Job *job, JobFile *fil
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return job->reply && job->reply->dirty ? each(ctx, job, job->reply) : 0;
 }
 
 void job_files_clear_dirty(Job *job)
@@ -205,6 +209,8 @@ void job_files_clear_dirty(Job *job)
 
         for (uint32_t i = 0; i < n; i++)
                 job->files[run->dirty_all ? i : run->dirty_files[i]]->dirty = false;
+        if (job->reply)
+                job->reply->dirty = false;
         run->dirty_len = 0;
         run->dirty_all = false;
         if (run->dirty_cap > 64) { /* a job of many files is mostly written to once */

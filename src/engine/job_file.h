@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of a job and the sums over them: every change of a file's size, bytes or state goes
+/* The files of a job and the sums over them (the reply of an upload is kept by the same functions
+ * but is no file of the job and in no sum): every change of a file's size, bytes or state goes
  * through here, so that GetProgress and "what is left" never need to look at all files. */
 #pragma once
 

@@ -6,6 +6,7 @@
 
 #include "engine/job_error.h"
 #include "engine/job_file.h"
+#include "engine/job_upload.h"
 #include "engine/manager_state.h"
 
 Manager *manager_new(const ManagerPorts *ports, const Policy *policy)
@@ -20,6 +21,7 @@ Manager *manager_new(const ManagerPorts *ports, const Policy *policy)
         m->network_up = true;
         list_init(&m->todo);
         list_init(&m->dirty);
+        list_init(&m->farewells_waiting);
         scheduler_init(&m->scheduler);
         heap_init(&m->timers);
         ports->random.fill(ports->random.ctx, &m->hash_seed, sizeof(m->hash_seed));
@@ -67,7 +69,7 @@ static bool is_swept(const Job *job, JobEvent event)
 
         if (row->kind != JOB_ROW_MOVE || job->status.intent != INTENT_NONE)
                 return false;
-        return event != JOB_EVENT_NETWORK_LOST || job->run->net_pending > 0;
+        return event != JOB_EVENT_NETWORK_LOST || job_needs_network(job);
 }
 
 static int sweep_collect(Manager *m, JobEvent event, Sweep *sweep)
@@ -136,6 +138,8 @@ void manager_network_changed(Manager *m, bool up)
         if (m->network_up == up)
                 return;
         m->network_up = up;
+        if (up)
+                manager_hurry_farewells(m);
         sweep_network(m);
 }
 
@@ -221,7 +225,8 @@ bool manager_has_work(const Manager *m)
                     n[BG_JOB_STATE_TRANSIENT_ERROR] >
             0)
                 return true;
-        return hash_size(m->ops) > 0 || !list_is_empty(&m->todo) || m->intents > 0;
+        return hash_size(m->ops) > 0 || !list_is_empty(&m->todo) || m->intents > 0 ||
+               m->queue.farewells_len > 0;
 }
 
 uint64_t manager_job_rate_bps(Manager *m, const Job *job)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/attr.h"
 #include "base/hresult.h"
 #include "engine/access.h"
 #include "engine/file_name.h"
@@ -50,7 +51,8 @@ static GUID fresh_guid(Manager *m)
 }
 
 /* Takes a stored job in; nothing can fail any more but memory, which is asked for first. */
-static HRESULT create(Manager *m, const Caller *caller, const char *name, GUID *ret_id)
+static HRESULT create(Manager *m, const Caller *caller, const char *name, BG_JOB_TYPE type,
+                      GUID *ret_id)
 {
         GUID id = fresh_guid(m);
         _cleanup_(job_freep) Job *job =
@@ -61,6 +63,7 @@ static HRESULT create(Manager *m, const Caller *caller, const char *name, GUID *
         if (!job || job_attach_run(job, manager_now(m), m->hash_seed) < 0 ||
             heap_set(&m->timers, &job->run->timer, USEC_INFINITY) < 0)
                 return E_OUTOFMEMORY;
+        job->type = type;
         r = queue_add(&m->queue, job);
         if (r < 0) {
                 heap_remove(&m->timers, &job->run->timer);
@@ -87,7 +90,7 @@ HRESULT manager_create_job(Manager *m, const Caller *caller, const char *name, B
 
         if (SUCCEEDED(hr))
                 hr = check_job_quota(m, caller);
-        return SUCCEEDED(hr) ? create(m, caller, name, ret_id) : hr;
+        return SUCCEEDED(hr) ? create(m, caller, name, type, ret_id) : hr;
 }
 
 HRESULT manager_read_job(Manager *m, const Caller *caller, const GUID *id, const Job **ret)
@@ -131,6 +134,7 @@ HRESULT manager_enum_jobs(Manager *m, const Caller *caller, uint32_t flags,
 typedef struct FileBatch {
         JobFile **files;
         uint32_t len;
+        JobFile *reply; /* of an upload-reply job */
 } FileBatch;
 
 static void file_batch_done(FileBatch *batch)
@@ -138,6 +142,7 @@ static void file_batch_done(FileBatch *batch)
         for (uint32_t i = 0; i < batch->len; i++)
                 (void) job_file_free(batch->files[i]);
         mem_free(batch->files);
+        (void) job_file_free(batch->reply);
 }
 
 static HRESULT check_specs(const FileSpec *files, uint32_t n)
@@ -174,6 +179,14 @@ static HRESULT check_destinations(const Manager *m, const Job *job, const FileSp
                         return hr;
         }
         return S_OK;
+}
+
+/* One file, to a web server. The source is not looked at before it is sent: it may come later. */
+static HRESULT check_upload(const Job *job, const FileSpec *files, uint32_t n)
+{
+        if (n > 0 && job->files_len + n > 1)
+                return BG_E_TOO_MANY_FILES;
+        return n == 0 || remote_name_is_http(files[0].remote) ? S_OK : E_INVALIDARG;
 }
 
 static HRESULT make_files(const Job *job, const FileSpec *files, uint32_t n, FileBatch *batch)
@@ -231,7 +244,13 @@ static HRESULT store_files(Manager *m, Job *job, const FileBatch *batch, JobStat
 
         (void) manager_step_view(m, job, row, NULL, S_OK, &view);
         txn_begin(&t, m);
-        txn_insert_files(&t, job, batch->files, batch->len);
+        if (batch->reply) {
+                JobFile *rows[] = {batch->files[0], batch->reply};
+
+                txn_insert_files(&t, job, rows, ARRAY_LEN(rows));
+        } else {
+                txn_insert_files(&t, job, batch->files, batch->len);
+        }
         txn_save_job(&t, &view);
         r = txn_commit(&t, durable);
         if (r < 0)
@@ -251,12 +270,16 @@ static HRESULT add_checked_files(Manager *m, Job *job, const FileSpec *files, ui
         if (job_files_reserve(job, n) < 0)
                 return E_OUTOFMEMORY;
         hr = check_distinct(job, &batch);
+        if (SUCCEEDED(hr) && job->type == BG_JOB_TYPE_UPLOAD_REPLY)
+                hr = manager_make_reply(m, job, files[0].local, &batch.reply);
         if (SUCCEEDED(hr))
                 hr = store_files(m, job, &batch, &next);
         if (FAILED(hr))
                 return hr;
         for (uint32_t i = 0; i < n; i++)
                 job_files_append(job, TAKE_PTR(batch.files[i]));
+        if (batch.reply)
+                job->reply = TAKE_PTR(batch.reply);
         manager_touch(m, job);
         manager_step_apply(m, job, job_state_row(job->status.state, JOB_EVENT_ADD_FILES), &next);
         return S_OK;
@@ -275,7 +298,8 @@ HRESULT manager_add_files(Manager *m, const Caller *caller, const GUID *id, cons
         if (n > UINT32_MAX - job->files_len || (!access_is_exempt_from_quota(caller) &&
                                                 job->files_len + n > m->policy.max_files_per_job))
                 return BG_E_TOO_MANY_FILES_IN_JOB;
-        hr = check_destinations(m, job, files, n);
+        hr = job_is_upload(job) ? check_upload(job, files, n)
+                                : check_destinations(m, job, files, n);
         if (FAILED(hr) || n == 0)
                 return hr;
         return add_checked_files(m, job, files, n);
@@ -312,6 +336,13 @@ HRESULT manager_resume(Manager *m, const Caller *caller, const GUID *id)
 
         if (FAILED(hr))
                 return hr;
+        if (job_is_upload(job) && job->status.state == BG_JOB_STATE_ERROR &&
+            job->status.error.code == BG_E_LOCAL_FILE_CHANGED) {
+                hr = manager_resume_anew(m, job);
+                if (SUCCEEDED(hr))
+                        manager_touch(m, job);
+                return hr;
+        }
         return change_state(
                 m, job, has_something_to_move(job) ? JOB_EVENT_RESUME : JOB_EVENT_RESUME_NOTHING);
 }

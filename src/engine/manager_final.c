@@ -32,11 +32,19 @@ static void reset(JobFinal *final)
         final->failed_file = JOB_NO_FILE;
 }
 
+/* What was downloaded so far is of use; half an upload is not. */
+static bool may_complete(const Job *job)
+{
+        return !job_is_upload(job) || job->status.state == BG_JOB_STATE_TRANSFERRED;
+}
+
 static void begin(Manager *m, const Caller *caller, const GUID *id, JobEvent event, uint64_t token)
 {
         Job *job;
         HRESULT hr = manager_open_job(m, caller, id, event, &job);
 
+        if (SUCCEEDED(hr) && event == JOB_EVENT_COMPLETE && !may_complete(job))
+                hr = BG_E_INVALID_STATE;
         if (SUCCEEDED(hr))
                 hr = manager_step(m, job, event, NULL);
         if (FAILED(hr)) {
@@ -72,7 +80,8 @@ static HRESULT complete_result(const Job *job)
 {
         if (job->run->final.discard_result == BG_S_UNABLE_TO_DELETE_FILES)
                 return BG_S_UNABLE_TO_DELETE_FILES;
-        return job->files_len > 0 && job->run->files_published == job->files_len
+        return job_is_upload(job) ||
+                               (job->files_len > 0 && job->run->files_published == job->files_len)
                        ? S_OK
                        : BG_S_PARTIAL_COMPLETE;
 }
@@ -93,6 +102,8 @@ static void end_job(Manager *m, Job *job)
 
 static void mark_published_dirty(Job *job)
 {
+        if (job->reply && job->reply->state == FILE_PUBLISHED)
+                job_file_mark_dirty(job, job->reply);
         for (uint32_t i = 0; i < job->files_len; i++)
                 if (job->files[i]->state == FILE_PUBLISHED)
                         job_file_mark_dirty(job, job->files[i]);
@@ -160,6 +171,28 @@ static void start_final_op(Manager *m, Job *job, OpKind kind)
         note_lost(m, job, kind == OP_PUBLISH);
 }
 
+/* Of an upload only the reply is ours: its source belongs to the user. */
+static bool has_to_publish(const Job *job)
+{
+        if (job_is_upload(job))
+                return job->reply && job->reply->state == FILE_DONE;
+        return job->files_done > job->run->files_published;
+}
+
+static bool has_to_discard(const Job *job)
+{
+        if (job_is_upload(job))
+                return job->reply && job->reply->state != FILE_PUBLISHED;
+        return job->run->files_published < job->files_len;
+}
+
+/* A reply whose temporary file was found missing is not here until a Resume has fetched it again.
+ */
+static bool misses_reply(const Job *job)
+{
+        return job->reply && job->reply->state != FILE_DONE && job->reply->state != FILE_PUBLISHED;
+}
+
 void manager_tend_final(Manager *m, Job *job)
 {
         JobRun *run = job->run;
@@ -172,26 +205,37 @@ void manager_tend_final(Manager *m, Job *job)
         if (final->op != 0)
                 return;
         if (job->status.intent == INTENT_COMPLETE && !final->published) {
-                if (job->files_done > run->files_published) {
+                if (has_to_publish(job)) {
                         start_final_op(m, job, OP_PUBLISH);
                         return;
                 }
                 final->published = true;
+                if (misses_reply(job)) {
+                        final->publish_result = HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND);
+                        final->failed_file = JOB_REPLY_INDEX;
+                }
         }
         if (FAILED(final->publish_result)) {
                 end_failed_publish(m, job);
                 return;
         }
-        if (!final->discarded && run->files_published < job->files_len) {
+        if (!final->discarded && has_to_discard(job)) {
                 start_final_op(m, job, OP_DISCARD);
                 return;
         }
         end_job(m, job);
 }
 
+static JobFile *file_to_publish(const Job *job, uint32_t index)
+{
+        if (job_is_upload(job))
+                return index == JOB_REPLY_INDEX ? job->reply : NULL;
+        return index < job->files_len ? job->files[index] : NULL;
+}
+
 static void file_published(Manager *m, Job *job, const TransferEvent *ev)
 {
-        JobFile *file = ev->file_index < job->files_len ? job->files[ev->file_index] : NULL;
+        JobFile *file = file_to_publish(job, ev->file_index);
         FileFacts facts;
 
         if (!file || file->state != FILE_DONE)
@@ -208,6 +252,7 @@ static void file_published(Manager *m, Job *job, const TransferEvent *ev)
         /* The temporary file is gone: only fetching it again helps, and Resume does that. */
         if (ev->result == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND)) {
                 job_file_restart(job, file);
+                job->run->upload.over = false;
                 manager_mark_dirty(m, job);
         }
 }
@@ -278,6 +323,7 @@ void manager_expire_tombstones(Manager *m)
                 return;
         }
         list_remove(&job->run->in_todo);
+        list_remove(&job->run->in_dirty);
         queue_drop(&m->queue, job);
         m->schedule = true; /* one at a time; look again soon */
 }

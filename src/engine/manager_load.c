@@ -2,7 +2,8 @@
 /* The start of the service: reads the queue and works out where each job stands. */
 #include <errno.h>
 
-#include "engine/job_file.h"
+#include "base/str.h"
+#include "engine/job_upload.h"
 #include "engine/manager_state.h"
 #include "engine/retry.h"
 
@@ -18,11 +19,13 @@ static int load_job(void *ctx, Job *take_job)
         Manager *m = loader->m;
         int r;
 
-        if (!job_is_sane(job) || job->run || job->files_len > 0)
+        if (!job_is_sane(job) || job->run || job->files_len > 0 || job->reply)
                 return -EBADMSG;
+        if (job->status.state != BG_JOB_STATE_CANCELLED || !job_is_upload(job))
+                job->status.farewell_wall = 0;
         if (job_attach_run(job, manager_now(m), m->hash_seed) < 0)
                 return -ENOMEM;
-        if (!job_state_is_final(job->status.state) &&
+        if ((!job_state_is_final(job->status.state) || job->status.farewell_wall != 0) &&
             heap_set(&m->timers, &job->run->timer, USEC_INFINITY) < 0)
                 return -ENOMEM;
         r = queue_add(&m->queue, job);
@@ -34,6 +37,20 @@ static int load_job(void *ctx, Job *take_job)
         return 0;
 }
 
+/* The reply's name is also a property: that one is the user's word. */
+static int load_reply(Job *job, JobFile *take_file)
+{
+        _cleanup_(job_file_freep) JobFile *reply = take_file;
+        const char *name = job->props.reply_name;
+
+        if (job->reply || job->files_len != 1)
+                return -EBADMSG;
+        if (name && str_replace(&reply->local, name) < 0)
+                return -ENOMEM;
+        job->reply = TAKE_PTR(reply);
+        return 0;
+}
+
 static int load_file(void *ctx, const GUID *job_id, JobFile *take_file)
 {
         _cleanup_(job_file_freep) JobFile *file = take_file;
@@ -42,15 +59,19 @@ static int load_file(void *ctx, const GUID *job_id, JobFile *take_file)
 
         if (!job || !guid_equal(&job->id, job_id))
                 job = queue_find(&loader->m->queue, job_id);
-        if (!job || file->index != job->files_len || (unsigned) file->state >= FILE_STATE_MAX ||
-            !file->remote || !file->local || file->local[0] != '/')
+        if (!job || (unsigned) file->state >= FILE_STATE_MAX || !file->remote || !file->local ||
+            file->local[0] != '/')
+                return -EBADMSG;
+        file->op = 0;
+        file->dirty = file->stopping = false;
+        if (job->type == BG_JOB_TYPE_UPLOAD_REPLY && file->index == JOB_REPLY_INDEX)
+                return load_reply(job, TAKE_PTR(file));
+        if (file->index != job->files_len || (job_is_upload(job) && file->index > 0))
                 return -EBADMSG;
         if (name_set_has(&job->run->names, file->local))
                 return -EBADMSG;
         if (job_files_reserve(job, 1) < 0)
                 return -ENOMEM;
-        file->op = 0;
-        file->dirty = file->stopping = false;
         job_files_append(job, TAKE_PTR(file));
         return 0;
 }
@@ -66,31 +87,84 @@ static bool is_unsynced(const JobFile *file)
 /* After a crash of the machine only what was brought to disk is there; of an empty file not even
  * the name. TRANSFERRED was stored after everything had been brought to disk. The first thing
  * written from now on makes the store's file one of this boot, so this has to go with it. */
+static void distrust_file(Manager *m, Job *job, JobFile *file)
+{
+        job_file_keep(job, file, file->synced_bytes, file->synced_bytes);
+        job_file_mark_dirty(job, file);
+        manager_mark_dirty(m, job);
+        m->restated = true;
+}
+
+/* What a server acknowledged does not go with our machine, and a whole reply was on disk before
+ * anything was said of it. */
+static void distrust_upload(Manager *m, Job *job)
+{
+        JobFile *reply = job->reply;
+
+        if (reply && reply->state == FILE_PARTIAL && reply->synced_bytes < reply->done_bytes)
+                distrust_file(m, job, reply);
+}
+
 static void distrust_unsynced(Manager *m, Job *job)
 {
+        if (job_is_upload(job)) {
+                distrust_upload(m, job);
+                return;
+        }
         for (uint32_t i = 0; i < job->files_len; i++) {
                 JobFile *file = job->files[i];
 
-                if (!is_unsynced(file))
-                        continue;
-                job_file_keep(job, file, file->synced_bytes, file->synced_bytes);
-                job_file_mark_dirty(job, file);
-                manager_mark_dirty(m, job);
-                m->restated = true;
+                if (is_unsynced(file))
+                        distrust_file(m, job, file);
         }
 }
 
 /* ACKNOWLEDGED is stored without touching every file: whole files of such a job were published. */
+static void finish_file(Job *job, JobFile *file)
+{
+        FileFacts facts = job_file_facts(file);
+
+        if (facts.state != FILE_DONE)
+                return;
+        facts.state = FILE_PUBLISHED;
+        job_file_learn(job, file, &facts);
+}
+
 static void finish_tombstone(Job *job)
 {
-        for (uint32_t i = 0; i < job->files_len; i++) {
-                FileFacts facts = job_file_facts(job->files[i]);
+        if (job->status.state != BG_JOB_STATE_ACKNOWLEDGED)
+                return;
+        if (job->reply)
+                finish_file(job, job->reply);
+        for (uint32_t i = 0; !job_is_upload(job) && i < job->files_len; i++)
+                finish_file(job, job->files[i]);
+}
 
-                if (job->status.state != BG_JOB_STATE_ACKNOWLEDGED || facts.state != FILE_DONE)
-                        continue;
-                facts.state = FILE_PUBLISHED;
-                job_file_learn(job, job->files[i], &facts);
-        }
+static void restart_upload(Job *job)
+{
+        JobUpload *upload = &job->run->upload;
+
+        if (!job_is_upload(job) || job->files_len == 0)
+                return;
+        upload->over = job->status.state == BG_JOB_STATE_TRANSFERRED &&
+                       (!job->reply || job->reply->state == FILE_DONE ||
+                        job->reply->state == FILE_PUBLISHED);
+        upload->was_complete = job->status.uploaded;
+        upload->best_bytes = job->files[0]->done_bytes;
+}
+
+static bool has_its_reply(const Job *job)
+{
+        return job->type != BG_JOB_TYPE_UPLOAD_REPLY || job->files_len == 0 || job->reply;
+}
+
+/* Every upload-reply job that has its file has the row of its reply. */
+static bool are_replies_there(const List *jobs)
+{
+        LIST_FOREACH (it, jobs)
+                if (!has_its_reply(QUEUE_JOB(it)))
+                        return false;
+        return true;
 }
 
 /* A wait for something that may have happened meanwhile ends; if it goes on, the scheduler finds
@@ -108,6 +182,7 @@ static void restart_job(Manager *m, Job *job, bool same_boot)
         const JobRow *row = job_state_row(
                 status->state, waits_for_event(job) ? JOB_EVENT_NETWORK_BACK : JOB_EVENT_RESTART);
 
+        restart_upload(job);
         if (!same_boot && status->state != BG_JOB_STATE_TRANSFERRED)
                 distrust_unsynced(m, job);
         job->run->synced = status->state == BG_JOB_STATE_TRANSFERRED;
@@ -132,11 +207,16 @@ int manager_load(Manager *m)
 
         if (r < 0)
                 return r;
+        if (!are_replies_there(&m->queue.live) || !are_replies_there(&m->queue.tombstones) ||
+            !are_replies_there(&m->queue.farewells))
+                return -EBADMSG;
         m->next_serial = next_serial;
         LIST_FOREACH (it, &m->queue.live)
                 restart_job(m, QUEUE_JOB(it), same_boot);
         LIST_FOREACH (it, &m->queue.tombstones)
                 finish_tombstone(QUEUE_JOB(it));
+        LIST_FOREACH (it, &m->queue.farewells)
+                manager_begin_farewell(m, QUEUE_JOB(it));
         m->schedule = true;
         return 0;
 }

@@ -160,6 +160,13 @@ static HRESULT check_new_owner(const Manager *m, const Job *job, uint32_t uid)
 {
         const TransferPort *port = &m->ports.transfer;
 
+        if (job_is_upload(job)) {
+                /* The source is only read, and not now. */
+                return job->reply && FAILED(port->check_destination(port->ctx, uid,
+                                                                    job->reply->local))
+                               ? BG_E_NEW_OWNER_NO_FILE_ACCESS
+                               : S_OK;
+        }
         for (uint32_t i = 0; i < job->files_len; i++)
                 if (FAILED(port->check_destination(port->ctx, uid, job->files[i]->local)))
                         return BG_E_NEW_OWNER_NO_FILE_ACCESS;

@@ -17,7 +17,7 @@
 /* A refused commit is tried again after this. */
 #define COMMIT_RETRY_USEC (5 * USEC_PER_SEC)
 
-typedef enum OpKind { OP_FILE, OP_SYNC, OP_PUBLISH, OP_DISCARD } OpKind;
+typedef enum OpKind { OP_FILE, OP_SYNC, OP_PUBLISH, OP_DISCARD, OP_FAREWELL } OpKind;
 
 typedef struct Op {
         uint64_t id;
@@ -49,6 +49,8 @@ struct Manager {
         bool schedule;        /* something changed that the scheduler should see */
         bool restated;        /* files that a restart of the machine shortened are not stored yet */
         uint32_t intents;     /* jobs with a final step under way */
+        uint32_t farewells_running;
+        List farewells_waiting; /* JobUpload.in_farewell: enough others run */
         int store_error;
 };
 
@@ -71,6 +73,7 @@ typedef struct Txn {
 void txn_begin(Txn *t, Manager *m);
 void txn_save_job(Txn *t, const Job *view);
 void txn_save_dirty_files(Txn *t, Job *job);
+void txn_save_file(Txn *t, const Job *job, const JobFile *file);
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n);
 void txn_delete_job(Txn *t, const Job *job);
 _must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled back */
@@ -114,6 +117,29 @@ void manager_start_ops(Manager *m, Job *job);
 /* Keeps the first failure; the job leaves its state once its operations have ended. */
 void manager_fail(Manager *m, Job *job, const JobError *error);
 uint64_t manager_active_usec(const Manager *m, const Job *job);
+/* Bytes of a file (or of the reply) arrived, or something else was learnt about it. */
+void manager_note_progress(Manager *m, Job *job, JobFile *file, uint64_t bytes);
+
+/* manager_upload.c */
+void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev);
+/* Stores a session that a worker waits for, and tells it. False when the store refused. */
+_must_use_ bool manager_store_session(Manager *m, Job *job);
+/* Resume of a job whose source had changed: without the old session and all that hung on it. */
+HRESULT manager_resume_anew(Manager *m, Job *job);
+
+/* manager_reply.c */
+/* The reply of a job that gets the file `local`; the caller's. */
+HRESULT manager_make_reply(Manager *m, const Job *job, const char *local, JobFile **ret);
+
+/* manager_farewell.c */
+/* What JobStatus.farewell_wall becomes when the job is cancelled now; 0: nobody to tell. */
+uint64_t manager_farewell_wall(const Manager *m, const Job *job);
+/* The job is at its end and owes a farewell: it begins, or goes on after a restart. */
+void manager_begin_farewell(Manager *m, Job *job);
+void manager_tend_farewell(Manager *m, Job *job);
+void manager_farewell_event(Manager *m, Op *op, const TransferEvent *ev);
+/* The network is back: all that wait ask again. */
+void manager_hurry_farewells(Manager *m);
 
 /* manager_final.c */
 void manager_tend_final(Manager *m, Job *job);

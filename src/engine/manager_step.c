@@ -43,6 +43,9 @@ bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobE
                 .end_result = end_result,
         };
 
+        if (row->kind == JOB_ROW_MOVE && row->to == BG_JOB_STATE_CANCELLED)
+                step.farewell_wall = manager_farewell_wall(m, job);
+
         if (row->kind != JOB_ROW_MOVE && row->kind != JOB_ROW_STAY)
                 return false;
         if (row->kind == JOB_ROW_STAY && row->persist == JOB_PERSIST_NONE && row->effects == 0)
@@ -55,7 +58,8 @@ bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobE
 /* A new tombstone pushes the oldest out, in the same transaction. */
 static Job *tombstone_to_evict(const Manager *m, const JobStatus *next)
 {
-        if (!job_state_is_final(next->state) || m->queue.tombstones_len < m->policy.tombstones_max)
+        if (!job_state_is_final(next->state) || next->farewell_wall != 0 ||
+            m->queue.tombstones_len < m->policy.tombstones_max)
                 return NULL;
         return queue_oldest_tombstone(&m->queue);
 }
@@ -80,6 +84,7 @@ static int persist(Manager *m, Job *job, const JobRow *row, const Job *view)
                 return r;
         manager_mark_clean(job);
         list_remove(&evicted->run->in_todo);
+        list_remove(&evicted->run->in_dirty);
         queue_drop(&m->queue, evicted);
         return 0;
 }
@@ -114,7 +119,10 @@ static void apply_move(Manager *m, Job *job, JobEvent event, BG_JOB_STATE from)
 
         if (job_state_is_final(to)) {
                 queue_bury(&m->queue, job, from);
-                heap_remove(&m->timers, &run->timer);
+                if (job->status.farewell_wall != 0)
+                        manager_begin_farewell(m, job);
+                else
+                        heap_remove(&m->timers, &run->timer);
                 return;
         }
         queue_state_changed(&m->queue, from, to);

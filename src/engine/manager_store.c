@@ -64,6 +64,15 @@ void txn_begin(Txn *t, Manager *m)
                 txn_save_dirty_files(t, list_item(it, JobRun, in_dirty)->job);
 }
 
+void txn_save_file(Txn *t, const Job *job, const JobFile *file)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (t->error < 0)
+                return;
+        (void) txn_ok(t, store->file_save(store->ctx, job, file));
+}
+
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n)
 {
         StorePort *store = &t->m->ports.store;

@@ -5,6 +5,7 @@
 
 #include "engine/job_error.h"
 #include "engine/job_file.h"
+#include "engine/job_upload.h"
 #include "engine/manager_state.h"
 #include "engine/retry.h"
 
@@ -162,6 +163,8 @@ void manager_tend(Manager *m, Job *job)
         uint64_t now = manager_now(m);
 
         if (!is_blocked(job, now) && !job_state_is_final(job->status.state)) {
+                if (!manager_store_session(m, job))
+                        job->run->blocked_until = now + COMMIT_RETRY_USEC;
                 if (job->status.intent == INTENT_NONE && inactivity_end(m, job) <= now)
                         step_or_block(m, job, JOB_EVENT_INACTIVE, NULL);
                 if (job->status.intent != INTENT_NONE)
@@ -172,6 +175,8 @@ void manager_tend(Manager *m, Job *job)
         manager_tend_notify(m, job);
         if (!job_state_is_final(job->status.state))
                 set_timer(m, job);
+        else if (job->status.farewell_wall != 0)
+                manager_tend_farewell(m, job);
 }
 
 /* False when the store refused. */
@@ -179,7 +184,7 @@ static bool start_job(Manager *m, Job *job)
 {
         JobError error;
 
-        if (m->network_up || job->run->net_pending == 0)
+        if (m->network_up || !job_needs_network(job))
                 return SUCCEEDED(manager_step(m, job, JOB_EVENT_START, NULL));
         error = job_error_make(BG_E_NETWORK_DISCONNECTED, BG_ERROR_CONTEXT_GENERAL_TRANSPORT,
                                JOB_NO_FILE, NULL);

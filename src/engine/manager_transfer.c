@@ -135,6 +135,8 @@ static void start_files(Manager *m, Job *job)
 /* Bytes that a crash of the machine would take: a zero-byte file counts for its name. */
 static bool needs_sync(const Job *job)
 {
+        if (job_is_upload(job))
+                return false; /* the reply came with its word that it is on disk */
         for (uint32_t i = 0; i < job->files_len; i++) {
                 const JobFile *file = job->files[i];
 
@@ -194,8 +196,7 @@ void manager_start_ops(Manager *m, Job *job)
                 (void) manager_step(m, job, JOB_EVENT_PREEMPT, NULL);
 }
 
-/* Bytes arrived, or a file became whole. */
-static void note_progress(Manager *m, Job *job, JobFile *file, uint64_t bytes)
+void manager_note_progress(Manager *m, Job *job, JobFile *file, uint64_t bytes)
 {
         if (bytes > 0) {
                 rate_add(&job->run->rate, manager_now(m), bytes);
@@ -233,7 +234,7 @@ static void learn_meta(Manager *m, Job *job, JobFile *file, const TransferEvent 
         facts.state = ev->done_bytes > 0 ? FILE_PARTIAL : FILE_PENDING;
         job_file_learn(job, file, &facts);
         job_file_set_validators(file, ev->etag, ev->modified_sec);
-        note_progress(m, job, file, 0);
+        manager_note_progress(m, job, file, 0);
         if (starts_afresh) /* the store should not promise the old bytes for long */
                 m->checkpoint_at = MIN(m->checkpoint_at, manager_now(m));
 }
@@ -243,7 +244,7 @@ static void learn_progress(Manager *m, Job *job, JobFile *file, const TransferEv
         uint64_t bytes = gain(file, ev->done_bytes);
 
         job_file_keep(job, file, ev->done_bytes, MAX(ev->synced_bytes, file->synced_bytes));
-        note_progress(m, job, file, bytes);
+        manager_note_progress(m, job, file, bytes);
 }
 
 static void learn_done(Manager *m, Op *op, const TransferEvent *ev)
@@ -263,14 +264,14 @@ static void learn_done(Manager *m, Op *op, const TransferEvent *ev)
         job_file_set_validators(file, ev->etag, ev->modified_sec);
         manager_op_end(m, op);
         retry_progress(job->run); /* also a file of no bytes */
-        note_progress(m, job, file, bytes);
+        manager_note_progress(m, job, file, bytes);
 }
 
 /* A transfer that was stopped before it did anything leaves nothing to store. */
 static void note_end(Manager *m, Job *job, JobFile *file, const FileFacts *before)
 {
         if (file->done_bytes > before->done_bytes) {
-                note_progress(m, job, file, file->done_bytes - before->done_bytes);
+                manager_note_progress(m, job, file, file->done_bytes - before->done_bytes);
         } else if (file->done_bytes != before->done_bytes || file->state != before->state ||
                    file->synced_bytes != before->synced_bytes) {
                 job_file_mark_dirty(job, file);
@@ -376,7 +377,11 @@ void manager_transfer_event(Manager *m, const TransferEvent *ev)
         if (!op)
                 return; /* of an operation that ended long ago */
         job = op->job;
-        if (op->kind == OP_FILE)
+        if (op->kind == OP_FAREWELL)
+                manager_farewell_event(m, op, ev);
+        else if (op->kind == OP_FILE && job_is_upload(job))
+                manager_upload_event(m, op, ev);
+        else if (op->kind == OP_FILE)
                 file_event(m, op, ev);
         else if (op->kind == OP_SYNC)
                 sync_event(m, op, ev);

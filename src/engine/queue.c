@@ -8,6 +8,7 @@ int queue_init(Queue *q, uint64_t hash_seed)
         *q = (Queue){0};
         list_init(&q->live);
         list_init(&q->tombstones);
+        list_init(&q->farewells);
         q->by_id = hash_new(sizeof(GUID), hash_seed);
         q->owners = hash_new(sizeof(uint32_t), hash_seed);
         return q->by_id && q->owners ? 0 : -ENOMEM;
@@ -31,6 +32,8 @@ void queue_done(Queue *q)
                 free_list(&q->live);
         if (q->tombstones.next)
                 free_list(&q->tombstones);
+        if (q->farewells.next)
+                free_list(&q->farewells);
         if (q->owners)
                 for (Owner *o = hash_next(q->owners, &pos); o; o = hash_next(q->owners, &pos))
                         mem_free(o);
@@ -43,6 +46,22 @@ Job *queue_find(const Queue *q, const GUID *id)
         return hash_get(q->by_id, id);
 }
 
+static bool owes_farewell(const Job *job)
+{
+        return job->status.farewell_wall != 0;
+}
+
+static void add_ended(Queue *q, Job *job)
+{
+        if (owes_farewell(job)) {
+                list_append(&q->farewells, &job->run->in_live);
+                q->farewells_len++;
+        } else {
+                list_append(&q->tombstones, &job->run->in_live);
+                q->tombstones_len++;
+        }
+}
+
 int queue_add(Queue *q, Job *take_job)
 {
         Owner *owner = queue_owner(q, take_job->owner_uid);
@@ -52,8 +71,7 @@ int queue_add(Queue *q, Job *take_job)
                 return r;
         take_job->run->owner = owner;
         if (job_state_is_final(take_job->status.state)) {
-                list_append(&q->tombstones, &take_job->run->in_live);
-                q->tombstones_len++;
+                add_ended(q, take_job);
                 return 0;
         }
         list_append(&q->live, &take_job->run->in_live);
@@ -66,11 +84,17 @@ int queue_add(Queue *q, Job *take_job)
 void queue_bury(Queue *q, Job *job, BG_JOB_STATE old_state)
 {
         list_remove(&job->run->in_live);
-        list_append(&q->tombstones, &job->run->in_live);
         q->by_state[old_state]--;
         q->live_len--;
-        q->tombstones_len++;
         job->run->owner->live--;
+        add_ended(q, job);
+}
+
+void queue_end_farewell(Queue *q, Job *job)
+{
+        list_remove(&job->run->in_live);
+        q->farewells_len--;
+        add_ended(q, job);
 }
 
 void queue_drop(Queue *q, Job *job)
@@ -78,7 +102,10 @@ void queue_drop(Queue *q, Job *job)
         list_remove(&job->run->in_live);
         (void) hash_remove(q->by_id, &job->id);
         if (job_state_is_final(job->status.state)) {
-                q->tombstones_len--;
+                if (owes_farewell(job))
+                        q->farewells_len--;
+                else
+                        q->tombstones_len--;
         } else {
                 q->by_state[job->status.state]--;
                 q->live_len--;

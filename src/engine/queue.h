@@ -20,8 +20,10 @@ typedef struct Queue {
         Hash *owners;
         List live;       /* JobRun.in_live */
         List tombstones; /* JobRun.in_live, oldest end first */
+        List farewells;  /* JobRun.in_live: ended ones that still owe the server a farewell */
         uint32_t live_len;
         uint32_t tombstones_len;
+        uint32_t farewells_len;
         uint32_t by_state[JOB_STATE_COUNT]; /* of live jobs */
 } Queue;
 
@@ -33,8 +35,11 @@ void queue_done(Queue *q);
 Job *queue_find(const Queue *q, const GUID *id); /* live or ended; NULL */
 /* Takes a live or ended job with its runtime state. 0, -ENOMEM, or -EEXIST (the id is taken). */
 _must_use_ int queue_add(Queue *q, Job *take_job);
-/* A job reached its end: it moves to the tombstones. Its state must be final already. */
+/* A job reached its end: it moves to the tombstones, or to the farewells while its status says
+ * that it owes one. Its state must be final already. */
 void queue_bury(Queue *q, Job *job, BG_JOB_STATE old_state);
+/* A farewell is over or given up (the status says so): it is a tombstone like others now. */
+void queue_end_farewell(Queue *q, Job *job);
 /* Takes a job out and frees it. */
 void queue_drop(Queue *q, Job *job);
 Job *queue_oldest_tombstone(const Queue *q); /* NULL when there is none */

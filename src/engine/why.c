@@ -2,6 +2,7 @@
 /* Why a job moves no bytes just now, in one word a user can act on. */
 #include "base/attr.h"
 #include "engine/job_error.h"
+#include "engine/job_upload.h"
 #include "engine/manager_state.h"
 #include "engine/retry.h"
 
@@ -35,7 +36,7 @@ static uint64_t retry_wall(const Manager *m, const Job *job)
 
 static void why_queued(const Manager *m, const Job *job, Why *ret)
 {
-        if (!m->network_up && job->run->net_pending > 0) {
+        if (!m->network_up && job_needs_network(job)) {
                 ret->code = WHY_NETWORK_DOWN;
                 return;
         }

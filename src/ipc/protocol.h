@@ -21,6 +21,7 @@ enum {
         IPC_FILES_PER_CALL_MAX = 100000, /* AddFiles: one atomic set */
         IPC_WATCH_INTERVAL_MS = 250,     /* progress signals of one job to one watcher */
         IPC_CALLS_PENDING_MAX = 64,      /* unanswered Complete/Cancel per connection */
+        IPC_REPLY_BYTES_MAX = 1048576,   /* ReplyData carries; more is BG_E_TOO_LARGE */
 };
 
 /* Signals of IPC_INTERFACE to a watcher: Changed(ay record of bits_job_info).

@@ -80,7 +80,22 @@ void record_put_job(Buf *b, const bits_job_info *info)
         pack_i32(b, info->error_http_status);
         pack_text(b, info->error_text);
         pack_i32(b, info->end_result);
+        pack_str(b, info->reply_name);
+        pack_u64(b, info->reply_bytes_total);
+        pack_u64(b, info->reply_bytes_transferred);
+        pack_bool(b, info->reply_optional);
         pack_record_end(b, begin);
+}
+
+/* An older writer ends before it. */
+static void get_reply(PackReader *in, bits_job_info *info)
+{
+        if (unpack_at_end(in))
+                return;
+        info->reply_name = unpack_str(in, STRING_MAX_BYTES);
+        info->reply_bytes_total = unpack_u64(in);
+        info->reply_bytes_transferred = unpack_u64(in);
+        info->reply_optional = unpack_bool(in);
 }
 
 int record_get_job(PackReader *r, bits_job_info *info)
@@ -121,6 +136,7 @@ int record_get_job(PackReader *r, bits_job_info *info)
         info->error_http_status = unpack_i32(&in);
         info->error_text = unpack_text(&in);
         info->end_result = unpack_i32(&in);
+        get_reply(&in, info);
         return pack_reader_end(&in);
 }
 
@@ -132,6 +148,7 @@ void record_done_job(bits_job_info *info)
         mem_free(info->proxy_bypass_list);
         mem_free(info->behind);
         mem_free(info->error_text);
+        mem_free(info->reply_name);
         *info = (bits_job_info){0};
 }
 

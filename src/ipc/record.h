@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Public result structures ↔ packed bytes; the one codec of both ends of the socket. Every record
- * carries its length, so that an older reader skips what a newer writer appended. Decoding is
- * total: hostile bytes give -EBADMSG (or -ENOMEM), never anything else. */
+ * carries its length, so that an older reader skips what a newer writer appended; what an older
+ * writer does not send is NULL and 0. Decoding is total: hostile bytes give -EBADMSG (or -ENOMEM),
+ * never anything else. */
 #pragma once
 
 #include "base/pack.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IBackgroundCopyJob2. This service has no upload-reply jobs, credentials and notification
- * programs: after the checks of their arguments these methods answer E_NOTIMPL, which for the
- * reply of a download or upload job is also what Windows says. That no program is set is known. */
+/* IBackgroundCopyJob2. This service has no credentials and notification programs: after the checks
+ * of their arguments these methods answer E_NOTIMPL. That no program is set is known. */
 #include "base/utf.h"
 #include "args.h"
 #include "com_job.h"
@@ -54,33 +53,71 @@ HRESULT com_job_get_notify_cmd_line(IBackgroundCopyJob2 *This, LPWSTR *pProgram,
         return S_OK;
 }
 
-HRESULT com_job_get_reply_progress(IBackgroundCopyJob2 *This, BG_JOB_REPLY_PROGRESS *pProgress)
+/* A reading of an upload-reply job; E_NOTIMPL for others. */
+static HRESULT read_with_reply(IBackgroundCopyJob2 *This, bits_job_info **ret)
 {
-        return pProgress ? E_NOTIMPL : E_INVALIDARG;
+        _cleanup_(bits_job_info_freep) bits_job_info *info = NULL;
+        HRESULT hr = com_job_read(This, &info);
+
+        if (FAILED(hr))
+                return hr;
+        if (info->type != BG_JOB_TYPE_UPLOAD_REPLY)
+                return E_NOTIMPL;
+        *ret = TAKE_PTR(info);
+        return S_OK;
 }
 
+HRESULT com_job_get_reply_progress(IBackgroundCopyJob2 *This, BG_JOB_REPLY_PROGRESS *pProgress)
+{
+        _cleanup_(bits_job_info_freep) bits_job_info *info = NULL;
+        HRESULT hr;
+
+        if (!pProgress)
+                return E_INVALIDARG;
+        hr = read_with_reply(This, &info);
+        if (FAILED(hr))
+                return hr;
+        *pProgress = (BG_JOB_REPLY_PROGRESS){.BytesTotal = info->reply_bytes_total,
+                                             .BytesTransferred = info->reply_bytes_transferred};
+        return S_OK;
+}
+
+/* The native result is from malloc, and so is what CoTaskMemFree takes. */
 HRESULT com_job_get_reply_data(IBackgroundCopyJob2 *This, BYTE **ppBuffer, UINT64 *pLength)
 {
+        uint64_t bytes = 0;
+        HRESULT hr;
+
         if (!ppBuffer || !pLength)
                 return E_INVALIDARG;
-        *ppBuffer = NULL;
-        *pLength = 0;
-        return E_NOTIMPL;
+        hr = bits_job_reply_data(com_job_client(This), &com_job(This)->id, ppBuffer, &bytes);
+        if (SUCCEEDED(hr) || hr == BG_E_TOO_LARGE)
+                *pLength = bytes;
+        return hr;
 }
 
 HRESULT com_job_set_reply_file_name(IBackgroundCopyJob2 *This, LPCWSTR ReplyFileName)
 {
-        HRESULT hr = check_wide(ReplyFileName, REPLY_NAME_MAX_UNITS, E_INVALIDARG);
+        _cleanup_free_ char *path = NULL;
+        HRESULT hr = com_text_in(ReplyFileName, &path);
 
-        return FAILED(hr) ? hr : E_NOTIMPL;
+        if (FAILED(hr))
+                return hr;
+        return bits_job_set_reply_name(com_job_client(This), &com_job(This)->id, path);
 }
 
 HRESULT com_job_get_reply_file_name(IBackgroundCopyJob2 *This, LPWSTR *pReplyFileName)
 {
+        _cleanup_(bits_job_info_freep) bits_job_info *info = NULL;
+        HRESULT hr;
+
         if (!pReplyFileName)
                 return E_INVALIDARG;
         *pReplyFileName = NULL;
-        return E_NOTIMPL;
+        hr = read_with_reply(This, &info);
+        if (FAILED(hr))
+                return hr;
+        return com_text_out(info->reply_name, pReplyFileName);
 }
 
 static HRESULT check_slot(BG_AUTH_TARGET target, BG_AUTH_SCHEME scheme)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/guid.h"
+#include "ipc/protocol.h"
 #include "ipc/record.h"
 #include "link.h"
 
@@ -145,6 +146,33 @@ HRESULT decode_file(sd_bus_message *m, void *ctx)
         if (list->count != 1)
                 return HR_CALL_FAILED;
         *(bits_file_list **) ctx = TAKE_PTR(list);
+        return S_OK;
+}
+
+HRESULT decode_reply(sd_bus_message *m, void *ctx)
+{
+        ReplyAnswer *answer = ctx;
+        const void *bytes;
+        uint32_t result;
+        uint64_t total;
+        size_t n;
+
+        if (sd_bus_message_read(m, "ut", &result, &total) < 0 ||
+            sd_bus_message_read_array(m, 'y', &bytes, &n) < 0)
+                return HR_CALL_FAILED;
+        if ((HRESULT) result == BG_E_TOO_LARGE) {
+                *answer = (ReplyAnswer){.result = BG_E_TOO_LARGE, .bytes = total};
+                return S_OK;
+        }
+        if (result != S_OK || n != total || n > IPC_REPLY_BYTES_MAX)
+                return HR_CALL_FAILED;
+        *answer = (ReplyAnswer){.bytes = total};
+        if (n == 0)
+                return S_OK;
+        answer->data = mem_alloc(n);
+        if (!answer->data)
+                return E_OUTOFMEMORY;
+        memcpy(answer->data, bytes, n);
         return S_OK;
 }
 

@@ -15,4 +15,13 @@ HRESULT decode_job(sd_bus_message *m, void *ctx);       /* bits_job_info ** */
 HRESULT decode_job_list(sd_bus_message *m, void *ctx);  /* bits_job_list ** */
 HRESULT decode_file_list(sd_bus_message *m, void *ctx); /* bits_file_list ** */
 HRESULT decode_file(sd_bus_message *m, void *ctx);      /* bits_file_list ** of exactly one */
-HRESULT decode_status(sd_bus_message *m, void *ctx);    /* bits_status ** */
+
+/* What ReplyData says: S_OK with all bytes (NULL when there are none), or BG_E_TOO_LARGE with their
+ * number only. */
+typedef struct ReplyAnswer {
+        HRESULT result;
+        uint8_t *data; /* the caller's */
+        uint64_t bytes;
+} ReplyAnswer;
+HRESULT decode_reply(sd_bus_message *m, void *ctx);  /* ReplyAnswer * */
+HRESULT decode_status(sd_bus_message *m, void *ctx); /* bits_status ** */

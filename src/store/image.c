@@ -125,6 +125,11 @@ static int dup_files(const Job *job, Job *copy)
                         return -ENOMEM;
                 image_append_file(copy, file);
         }
+        if (job->reply) {
+                copy->reply = stored_file_dup(job->reply);
+                if (!copy->reply)
+                        return -ENOMEM;
+        }
         return 0;
 }
 
@@ -156,9 +161,18 @@ uint64_t image_next_serial(const Image *image)
         return image->len > 0 ? image->jobs[image->len - 1]->serial + 1 : 1;
 }
 
+/* Takes the file; *r sticks. */
+static void hand_out_file(const StoreSink *sink, const GUID *job, JobFile *take_file, int *r)
+{
+        if (*r >= 0)
+                *r = sink->file(sink->ctx, job, take_file);
+        else
+                stored_file_free(take_file);
+}
+
 static int hand_out_job(Job *job, const StoreSink *sink)
 {
-        JobFile **files = TAKE_PTR(job->files);
+        JobFile **files = TAKE_PTR(job->files), *reply = TAKE_PTR(job->reply);
         uint32_t n = job->files_len;
         GUID id = job->id;
         int r;
@@ -166,10 +180,9 @@ static int hand_out_job(Job *job, const StoreSink *sink)
         job->files_len = 0;
         r = sink->job(sink->ctx, job);
         for (uint32_t i = 0; i < n; i++)
-                if (r >= 0)
-                        r = sink->file(sink->ctx, &id, files[i]);
-                else
-                        stored_file_free(files[i]);
+                hand_out_file(sink, &id, files[i], &r);
+        if (reply)
+                hand_out_file(sink, &id, reply, &r);
         mem_free(files);
         return r < 0 ? r : 0;
 }

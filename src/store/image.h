@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A whole queue in memory: jobs in order of their serial, each with its files in order of their
- * index. What the database is read into before anybody sees it, and what the memory store is made
- * of. The image owns its jobs. */
+ * index, and its reply. What the database is read into before anybody sees it, and what the memory
+ * store is made of. The image owns its jobs. */
 #pragma once
 
 #include "engine/port/store.h"

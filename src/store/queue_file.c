@@ -49,6 +49,7 @@ static int read_jobs(Db *db, Image *image)
 static int append_file(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at)
 {
         _cleanup_(stored_file_freep) JobFile *file = NULL;
+        const char *bad;
         uint64_t serial;
         Job *job;
         int r;
@@ -61,10 +62,20 @@ static int append_file(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at)
         if (*at == image->len || image->jobs[*at]->serial != serial)
                 return db_damage(db, "file %" PRIu32 " of no job", file->index);
         job = image->jobs[*at];
+        bad = stored_file_bad_place(job->type, file);
+        if (bad)
+                return db_damage(db,
+                                 "job %" PRIu64 ", file %" PRIu32 ": column %s does not go with "
+                                 "the type of the job",
+                                 serial, file->index, bad);
         if (file->index != job->files_len)
                 return db_damage(db,
                                  "job %" PRIu64 ": file %" PRIu32 " where %" PRIu32 " should be",
                                  serial, file->index, job->files_len);
+        if (stored_is_reply(job->type, file->index)) {
+                job->reply = TAKE_PTR(file);
+                return 0;
+        }
         r = image_reserve_file(job);
         if (r < 0)
                 return r;

@@ -52,6 +52,13 @@ static void put_guid(RowWriter *w, const GUID *id)
                 w->rc = sqlite3_bind_blob(w->stmt, ++w->param, bytes, GUID_BYTES, SQLITE_TRANSIENT);
 }
 
+static void put_bytes(RowWriter *w, const uint8_t *bytes, uint32_t n) /* none binds NULL */
+{
+        if (w->rc == SQLITE_OK)
+                w->rc = sqlite3_bind_blob(w->stmt, ++w->param, n > 0 ? bytes : NULL, (int) n,
+                                          SQLITE_STATIC);
+}
+
 static void put_props(RowWriter *w, const JobProps *p)
 {
         put_text(w, p->name);
@@ -100,6 +107,15 @@ static void put_status(RowWriter *w, const JobStatus *s)
         put_error(w, &s->error);
 }
 
+static void put_upload(RowWriter *w, const Job *job)
+{
+        put_text(w, job->props.reply_name);
+        put_int(w, job->props.reply_optional);
+        put_int(w, job->status.uploaded);
+        put_size(w, job->status.farewell_wall);
+        put_bytes(w, job->session, job->session_bytes);
+}
+
 int row_bind_job(Db *db, sqlite3_stmt *stmt, const Job *job)
 {
         RowWriter w = {.stmt = stmt};
@@ -112,6 +128,7 @@ int row_bind_job(Db *db, sqlite3_stmt *stmt, const Job *job)
         put_int(&w, job->type);
         put_props(&w, &job->props);
         put_status(&w, &job->status);
+        put_upload(&w, job);
         return db_fail(db, w.rc);
 }
 
@@ -265,6 +282,27 @@ static void get_guid(RowReader *r, GUID *ret)
         r->column++;
 }
 
+/* NULL is none; bytes that are none are damage, since they are never written. */
+static uint8_t *get_bytes(RowReader *r, size_t max, uint32_t *ret_bytes)
+{
+        int type = sqlite3_column_type(r->stmt, r->column);
+        size_t bytes = (size_t) sqlite3_column_bytes(r->stmt, r->column);
+        const void *data = type == SQLITE_BLOB ? sqlite3_column_blob(r->stmt, r->column) : NULL;
+        uint8_t *copy = NULL;
+
+        if (type != SQLITE_NULL && (type != SQLITE_BLOB || bytes == 0 || bytes > max))
+                reader_fail(r);
+        else if (type == SQLITE_BLOB) {
+                copy = data ? stored_bytes_dup(data, bytes) : NULL;
+                if (copy)
+                        *ret_bytes = (uint32_t) bytes;
+                else
+                        r->no_memory = true;
+        }
+        r->column++;
+        return copy;
+}
+
 static void get_props(RowReader *r, JobProps *p)
 {
         p->name = get_text(r);
@@ -310,6 +348,15 @@ static void get_status(RowReader *r, JobStatus *s)
         get_error(r, &s->error);
 }
 
+static void get_upload(RowReader *r, Job *job)
+{
+        job->props.reply_name = get_text(r);
+        job->props.reply_optional = get_bool(r);
+        job->status.uploaded = get_bool(r);
+        job->status.farewell_wall = get_number(r);
+        job->session = get_bytes(r, JOB_SESSION_BYTES_MAX, &job->session_bytes);
+}
+
 int row_read_job(Db *db, sqlite3_stmt *stmt, Job **ret)
 {
         _cleanup_(stored_job_freep) Job *job = mem_new(Job);
@@ -324,6 +371,7 @@ int row_read_job(Db *db, sqlite3_stmt *stmt, Job **ret)
         job->type = get_enum(&r);
         get_props(&r, &job->props);
         get_status(&r, &job->status);
+        get_upload(&r, job);
 
         if (r.no_memory)
                 return -ENOMEM;

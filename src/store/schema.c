@@ -64,7 +64,16 @@ static const char step_1[] =
         " PRIMARY KEY (job, idx)"
         ") STRICT, WITHOUT ROWID;";
 
-static const char *const step_list[] = {step_1};
+/* Uploads: the name of the reply's file as its user set it, and where the upload stands. The reply
+ * itself is a row of files (stored.h). */
+static const char step_2[] =
+        "ALTER TABLE jobs ADD COLUMN reply_name TEXT;"
+        "ALTER TABLE jobs ADD COLUMN reply_optional INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE jobs ADD COLUMN uploaded INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE jobs ADD COLUMN farewell_wall INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE jobs ADD COLUMN session BLOB;";
+
+static const char *const step_list[] = {step_1, step_2};
 
 const SchemaSteps *schema_steps(void)
 {

@@ -261,16 +261,20 @@ static int file_exists(Store *s, uint64_t serial, uint32_t index, bool *ret)
         return 0;
 }
 
-/* Reading refuses a job with a gap among its files, so none may get in. */
-static int check_no_gap(Store *s, uint64_t serial, JobFile *const *files, uint32_t n)
+/* Reading refuses a job with a gap among its files or one more than its type allows, so none may
+ * get in. */
+static int check_places(Store *s, const Job *job, JobFile *const *files, uint32_t n)
 {
         bool exists = true;
 
+        for (uint32_t i = 0; i < n; i++)
+                if (stored_file_bad_place(job->type, files[i]))
+                        return -EINVAL;
         for (uint32_t i = 1; i < n; i++)
                 if (files[i]->index != files[0]->index + i)
                         return -EINVAL;
         if (n > 0 && files[0]->index > 0) {
-                int r = file_exists(s, serial, files[0]->index - 1, &exists);
+                int r = file_exists(s, job->serial, files[0]->index - 1, &exists);
 
                 if (r < 0)
                         return r;
@@ -285,7 +289,7 @@ static int store_files_insert(void *ctx, const Job *job, JobFile *const *files, 
 
         r = prepare_write(s);
         if (r == 0)
-                r = check_no_gap(s, job->serial, files, n);
+                r = check_places(s, job, files, n);
         for (uint32_t i = 0; i < n && r == 0; i++)
                 r = run_with_file(s, SQL_FILE_INSERT, job->serial, files[i]);
         return r;
@@ -299,6 +303,8 @@ static int store_file_save(void *ctx, const Job *job, const JobFile *file)
         r = prepare_write(s);
         if (r < 0)
                 return r;
+        if (stored_file_bad_place(job->type, file))
+                return -EINVAL;
         r = run_with_file(s, SQL_FILE_UPDATE, job->serial, file);
         if (r < 0)
                 return r;

@@ -91,7 +91,7 @@ static int reserve_for(Image *image, const Change *c)
         return job ? image_reserve_file(job) : 0;
 }
 
-/* A job saved again keeps its files; another job under the same serial brings none. */
+/* A job saved again keeps its files and reply; another job under the same serial brings none. */
 static void replace_job(Image *image, size_t pos, Change *c)
 {
         Job *old = image->jobs[pos];
@@ -100,6 +100,7 @@ static void replace_job(Image *image, size_t pos, Change *c)
                 c->job->files = TAKE_PTR(old->files);
                 c->job->files_len = old->files_len;
                 old->files_len = 0;
+                c->job->reply = TAKE_PTR(old->reply);
         }
         image->jobs[pos] = c->job;
         c->job = old;
@@ -125,6 +126,13 @@ static void swap_file(Image *image, Change *c)
 
         if (!job)
                 return; /* cannot be: only files of a known job are written */
+        if (stored_is_reply(job->type, c->index)) {
+                JobFile *old = job->reply;
+
+                job->reply = c->file;
+                c->file = old;
+                return;
+        }
         if (c->index == job->files_len) {
                 if (c->file)
                         image_append_file(job, TAKE_PTR(c->file));
@@ -331,9 +339,9 @@ static int mem_job_delete(void *ctx, const Job *job)
         return find_job(&m->live, job->serial) ? write_change(m, &c) : 0;
 }
 
-static int write_file(StoreMem *m, uint64_t serial, const JobFile *file)
+static int write_file(StoreMem *m, const Job *live, const JobFile *file)
 {
-        Change c = {.serial = serial, .is_file = true, .index = file->index};
+        Change c = {.serial = live->serial, .is_file = true, .index = file->index};
 
         if (stored_file_bad_field(file))
                 return -EINVAL;
@@ -351,14 +359,23 @@ static int mem_files_insert(void *ctx, const Job *job, JobFile *const *files, ui
         for (uint32_t i = 0; i < n && r == 0; i++) {
                 const Job *live = find_job(&m->live, job->serial);
 
-                if (!live)
+                if (stored_file_bad_place(job->type, files[i]))
+                        r = -EINVAL;
+                else if (!live)
                         r = -ENOENT;
                 else if (files[i]->index > live->files_len)
                         r = -EINVAL;
                 else
-                        r = write_file(m, job->serial, files[i]);
+                        r = write_file(m, live, files[i]);
         }
         return r;
+}
+
+static bool has_file(const Job *live, uint32_t index)
+{
+        if (stored_is_reply(live->type, index))
+                return live->reply;
+        return index < live->files_len;
 }
 
 static int mem_file_save(void *ctx, const Job *job, const JobFile *file)
@@ -369,9 +386,11 @@ static int mem_file_save(void *ctx, const Job *job, const JobFile *file)
 
         if (r < 0)
                 return r;
-        if (!live || file->index >= live->files_len)
+        if (stored_file_bad_place(job->type, file))
+                return -EINVAL;
+        if (!live || !has_file(live, file->index))
                 return -ENOENT;
-        return write_file(m, job->serial, file);
+        return write_file(m, live, file);
 }
 
 static int mem_load(void *ctx, const StoreSink *sink, bool *ret_same_boot,

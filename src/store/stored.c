@@ -22,6 +22,7 @@ static void props_free_strings(JobProps *props)
         mem_free(props->description);
         mem_free(props->proxy_list);
         mem_free(props->proxy_bypass);
+        mem_free(props->reply_name);
 }
 
 Job *stored_job_free(Job *job)
@@ -31,6 +32,8 @@ Job *stored_job_free(Job *job)
         for (uint32_t i = 0; i < job->files_len; i++)
                 stored_file_free(job->files[i]);
         mem_free(job->files);
+        stored_file_free(job->reply);
+        mem_free(job->session);
         props_free_strings(&job->props);
         mem_free(job);
         return NULL;
@@ -41,6 +44,15 @@ static bool dup_into(char **ret, const char *s)
 {
         *ret = mem_strdup(s);
         return *ret || !s;
+}
+
+uint8_t *stored_bytes_dup(const void *bytes, size_t n)
+{
+        uint8_t *copy = mem_alloc(n);
+
+        if (copy)
+                memcpy(copy, bytes, n);
+        return copy;
 }
 
 Job *stored_job_dup(const Job *job)
@@ -57,13 +69,20 @@ Job *stored_job_dup(const Job *job)
         stored_error_clean(&job->status.error, &copy->status.error);
         copy->props = job->props;
         copy->props.name = copy->props.description = NULL;
-        copy->props.proxy_list = copy->props.proxy_bypass = NULL;
+        copy->props.proxy_list = copy->props.proxy_bypass = copy->props.reply_name = NULL;
 
         if (!dup_into(&copy->props.name, job->props.name) ||
             !dup_into(&copy->props.description, job->props.description) ||
             !dup_into(&copy->props.proxy_list, job->props.proxy_list) ||
-            !dup_into(&copy->props.proxy_bypass, job->props.proxy_bypass))
+            !dup_into(&copy->props.proxy_bypass, job->props.proxy_bypass) ||
+            !dup_into(&copy->props.reply_name, job->props.reply_name))
                 return NULL;
+        if (job->session_bytes > 0) {
+                copy->session = stored_bytes_dup(job->session, job->session_bytes);
+                if (!copy->session)
+                        return NULL;
+                copy->session_bytes = job->session_bytes;
+        }
         return TAKE_PTR(copy);
 }
 
@@ -112,6 +131,8 @@ static const char *props_bad_field(const JobProps *p)
                 return "proxy_list";
         if (!text_is_good(p->proxy_bypass))
                 return "proxy_bypass";
+        if (!text_is_good(p->reply_name))
+                return "reply_name";
         if (!enum_is_good(p->priority, BG_JOB_PRIORITY_LOW))
                 return "priority";
         if (!enum_is_good(p->proxy_usage, BG_JOB_PROXY_USAGE_AUTODETECT))
@@ -141,6 +162,21 @@ static const char *status_bad_field(const JobStatus *s)
                 return "ended_wall";
         if (s->active_usec > STORED_NUMBER_MAX)
                 return "active_usec";
+        if (s->farewell_wall > STORED_NUMBER_MAX)
+                return "farewell_wall";
+        return NULL;
+}
+
+/* What only some types of job have. */
+static const char *upload_bad_field(const Job *job)
+{
+        if (job->props.reply_name && job->type != BG_JOB_TYPE_UPLOAD_REPLY)
+                return "reply_name";
+        if (job->session_bytes == 0)
+                return NULL;
+        if (!job->session || job->session_bytes > JOB_SESSION_BYTES_MAX ||
+            job->type == BG_JOB_TYPE_DOWNLOAD)
+                return "session";
         return NULL;
 }
 
@@ -154,7 +190,9 @@ const char *stored_job_bad_field(const Job *job)
         if (!enum_is_good(job->type, BG_JOB_TYPE_UPLOAD_REPLY))
                 return "type";
         bad = props_bad_field(&job->props);
-        return bad ? bad : status_bad_field(&job->status);
+        if (!bad)
+                bad = status_bad_field(&job->status);
+        return bad ? bad : upload_bad_field(job);
 }
 
 const char *stored_file_bad_field(const JobFile *f)
@@ -172,6 +210,15 @@ const char *stored_file_bad_field(const JobFile *f)
         if (f->synced_bytes > STORED_NUMBER_MAX)
                 return "synced_bytes";
         return NULL;
+}
+
+const char *stored_file_bad_place(BG_JOB_TYPE type, const JobFile *f)
+{
+        if (stored_is_reply(type, f->index))
+                return NULL;
+        if (type != BG_JOB_TYPE_DOWNLOAD && f->index > 0)
+                return "idx";
+        return f->remote && f->remote[0] != '\0' ? NULL : "remote";
 }
 
 static void text_clean(char *dst, const char *src, size_t dst_bytes)

@@ -14,19 +14,29 @@ enum { STORED_TEXT_BYTES_MAX = 4 * LIMIT_PROXY_LIST_UNITS };
  * BG_SIZE_UNKNOWN goes beyond. */
 #define STORED_NUMBER_MAX ((uint64_t) INT64_MAX)
 
-/* With strings and files; NULL allowed; return NULL. */
+/* With strings, files and reply; NULL allowed; return NULL. */
 Job *stored_job_free(Job *job);
 JobFile *stored_file_free(JobFile *file);
 DEFINE_CLEANUP(Job *, stored_job_free)
 DEFINE_CLEANUP(JobFile *, stored_file_free)
 
-/* Deep copies; the job's without its files. NULL when out of memory. */
+/* Deep copies; the job's without its files and its reply. NULL when out of memory. */
+_must_use_ uint8_t *stored_bytes_dup(const void *bytes, size_t n);
 _must_use_ Job *stored_job_dup(const Job *job);
 _must_use_ JobFile *stored_file_dup(const JobFile *file);
+
+/* The reply of an upload-reply job stands among the rows of its files, behind the one it has. */
+static inline bool stored_is_reply(BG_JOB_TYPE type, uint32_t index)
+{
+        return type == BG_JOB_TYPE_UPLOAD_REPLY && index == JOB_REPLY_INDEX;
+}
 
 /* The name of the first field that breaks a rule, NULL when all is well. */
 const char *stored_job_bad_field(const Job *job);
 const char *stored_file_bad_field(const JobFile *file);
+/* The same for what depends on the job: an upload has one file, and only a reply has no remote
+ * name (yet). */
+const char *stored_file_bad_place(BG_JOB_TYPE type, const JobFile *file);
 
 /* Texts that strangers had a hand in (a server's words, its validator) must not be able to make a
  * save fail: invalid UTF-8 is shown as '?' in the error's texts, and makes a validator unusable. */

@@ -81,7 +81,6 @@ Job *sample_job_distinct(uint64_t serial)
         JobError *e = &job->status.error;
 
         job->owner_uid = 11;
-        job->type = BG_JOB_TYPE_UPLOAD;
         mem_free(job->props.name);
         mem_free(job->props.description);
         job->props = (JobProps){
@@ -136,6 +135,37 @@ JobFile *sample_file_distinct(uint32_t index)
         return file;
 }
 
+static void give_session(Job *job, uint32_t bytes)
+{
+        job->session = must(mem_alloc(bytes));
+        for (uint32_t i = 0; i < bytes; i++)
+                job->session[i] = (uint8_t) (i * 7); /* zeros among them */
+        job->session_bytes = bytes;
+}
+
+Job *sample_upload(uint64_t serial)
+{
+        Job *job = sample_job(serial);
+
+        job->type = BG_JOB_TYPE_UPLOAD_REPLY;
+        job->props.reply_name = text("/home/user/answers/réponse.bin");
+        job->props.reply_optional = true;
+        job->status.uploaded = true;
+        job->status.farewell_wall = 1700000000000041;
+        give_session(job, 42);
+        return job;
+}
+
+JobFile *sample_reply(void)
+{
+        JobFile *file = sample_file_distinct(JOB_REPLY_INDEX);
+
+        file->size_bytes = 51;
+        file->done_bytes = 52;
+        file->synced_bytes = 53;
+        return file;
+}
+
 Job *sample_job_extreme(uint64_t serial)
 {
         Job *job = sample_job(serial);
@@ -159,6 +189,8 @@ Job *sample_job_extreme(uint64_t serial)
                 .proxy_bypass = sample_long_text(LIMIT_PROXY_LIST_UNITS),
                 .files_in_flight = UINT32_MAX,
                 .auto_complete = true,
+                .reply_name = sample_long_text(LIMIT_LOCAL_BYTES / 3),
+                .reply_optional = true,
         };
         job->status = (JobStatus){
                 .state = BG_JOB_STATE_CANCELLED,
@@ -171,7 +203,10 @@ Job *sample_job_extreme(uint64_t serial)
                 .ended_wall = STORED_NUMBER_MAX,
                 .end_result = INT32_MIN,
                 .active_usec = STORED_NUMBER_MAX,
+                .uploaded = true,
+                .farewell_wall = STORED_NUMBER_MAX,
         };
+        give_session(job, JOB_SESSION_BYTES_MAX);
         e->code = INT32_MIN;
         e->context = BG_ERROR_CONTEXT_SERVER_CERTIFICATE_CALLBACK;
         e->file_index = INT32_MAX;
@@ -240,6 +275,8 @@ static const char *props_difference(const JobProps *a, const JobProps *b)
         TEXT_DIFFERS(proxy_bypass);
         DIFFERS(files_in_flight);
         DIFFERS(auto_complete);
+        TEXT_DIFFERS(reply_name);
+        DIFFERS(reply_optional);
         return NULL;
 }
 
@@ -255,6 +292,8 @@ static const char *status_difference(const JobStatus *a, const JobStatus *b)
         DIFFERS(ended_wall);
         DIFFERS(end_result);
         DIFFERS(active_usec);
+        DIFFERS(uploaded);
+        DIFFERS(farewell_wall);
         return error_difference(&a->error, &b->error);
 }
 
@@ -267,6 +306,9 @@ const char *sample_job_difference(const Job *a, const Job *b)
         DIFFERS(serial);
         DIFFERS(owner_uid);
         DIFFERS(type);
+        DIFFERS(session_bytes);
+        if (a->session_bytes > 0 && memcmp(a->session, b->session, a->session_bytes) != 0)
+                return "session";
         return in_props ? in_props : status_difference(&a->status, &b->status);
 }
 

@@ -11,6 +11,10 @@ JobFile *sample_file(uint32_t index);
 /* Every field at a value of its own, so that two fields cannot be mistaken for each other. */
 Job *sample_job_distinct(uint64_t serial);
 JobFile *sample_file_distinct(uint32_t index);
+/* An upload-reply job, with every field that only such a job has at a value of its own, and its
+ * reply. */
+Job *sample_upload(uint64_t serial);
+JobFile *sample_reply(void);
 /* Every field at the largest, or longest, or otherwise extreme value allowed. */
 Job *sample_job_extreme(uint64_t serial);
 JobFile *sample_file_extreme(uint32_t index);

@@ -188,6 +188,7 @@ static int take_job(void *ctx, Job *job)
         Job **jobs = mem_realloc(queue->jobs, (queue->len + 1) * sizeof(*jobs));
 
         must(jobs, "memory");
+        must(!job->reply, "a job is loaded without its reply");
         must(!job->files && job->files_len == 0 && !job->run, "a job is loaded without files");
         must(queue->len == 0 || jobs[queue->len - 1]->serial < job->serial, "order of jobs");
         queue->jobs = jobs;
@@ -202,6 +203,11 @@ static int take_file(void *ctx, const GUID *id, JobFile *file)
         JobFile **files;
 
         must(job && guid_equal(&job->id, id), "files follow their job");
+        if (stored_is_reply(job->type, file->index)) {
+                must(job->files_len == 1 && !job->reply, "the reply follows the one file");
+                job->reply = file;
+                return 0;
+        }
         must(file->index == job->files_len, "order of files");
         must(file->op == 0 && !file->dirty && !file->stopping, "a file is loaded at rest");
         files = mem_realloc(job->files, (job->files_len + 1) * sizeof(*files));

@@ -554,6 +554,36 @@ static void spoil_name_length(Job *job, JobFile *file)
         mem_free(job->props.name);
         job->props.name = sample_long_text(STORED_TEXT_BYTES_MAX / 3 + 1);
 }
+static void spoil_reply_name(Job *job, JobFile *file)
+{
+        job->type = BG_JOB_TYPE_UPLOAD_REPLY;
+        job->props.reply_name = mem_strdup("/\xff");
+}
+static void spoil_reply_name_type(Job *job, JobFile *file)
+{
+        job->type = BG_JOB_TYPE_UPLOAD;
+        job->props.reply_name = mem_strdup("/reply");
+}
+static void spoil_farewell(Job *job, JobFile *file)
+{
+        job->status.farewell_wall = UINT64_MAX;
+}
+static void spoil_session_type(Job *job, JobFile *file)
+{
+        job->session = mem_zalloc(1);
+        job->session_bytes = 1;
+}
+static void spoil_session_length(Job *job, JobFile *file)
+{
+        job->type = BG_JOB_TYPE_UPLOAD;
+        job->session = mem_zalloc(JOB_SESSION_BYTES_MAX + 1);
+        job->session_bytes = JOB_SESSION_BYTES_MAX + 1;
+}
+static void spoil_session(Job *job, JobFile *file)
+{
+        job->type = BG_JOB_TYPE_UPLOAD;
+        job->session_bytes = 1;
+}
 static void spoil_remote(Job *job, JobFile *file)
 {
         file->remote[0] = '\xc0';
@@ -580,10 +610,29 @@ static void spoil_done(Job *job, JobFile *file)
 static void values_against_the_rules_are_refused(void **state)
 {
         static const Spoil spoils[] = {
-                spoil_serial, spoil_serial_high, spoil_type,        spoil_state,   spoil_priority,
-                spoil_proxy,  spoil_intent,      spoil_undelivered, spoil_context, spoil_time,
-                spoil_name,   spoil_name_length, spoil_remote,      spoil_local,   spoil_file_state,
-                spoil_size,   spoil_done,
+                spoil_serial,
+                spoil_serial_high,
+                spoil_type,
+                spoil_state,
+                spoil_priority,
+                spoil_proxy,
+                spoil_intent,
+                spoil_undelivered,
+                spoil_context,
+                spoil_time,
+                spoil_name,
+                spoil_name_length,
+                spoil_remote,
+                spoil_local,
+                spoil_file_state,
+                spoil_size,
+                spoil_done,
+                spoil_reply_name,
+                spoil_reply_name_type,
+                spoil_farewell,
+                spoil_session_type,
+                spoil_session_length,
+                spoil_session,
         };
         StorePort port = ((StoreRig *) *state)->port;
         RigQueue queue;
@@ -682,7 +731,8 @@ static void sink_failure_stops_the_load(void **state)
         StoreRig *rig = *state;
 
         for (uint64_t serial = 1; serial <= 3; serial++) {
-                _cleanup_(stored_job_freep) Job *job = sample_job(serial);
+                _cleanup_(stored_job_freep) Job *job =
+                        serial == 2 ? sample_upload(serial) : sample_job(serial);
 
                 rig_save_job(rig->port, job, false);
                 for (uint32_t i = 0; i < 2; i++) {
@@ -708,8 +758,10 @@ static void sink_failure_stops_the_load(void **state)
 /* Whatever allocation fails: the call fails cleanly or succeeds, and nothing is half there. */
 static void memory_shortage_leaves_the_store_whole(void **state)
 {
-        _cleanup_(stored_job_freep) Job *job = sample_job(1), *second = sample_job_distinct(2);
-        _cleanup_(stored_file_freep) JobFile *file = sample_file(0), *changed = sample_file(0);
+        _cleanup_(stored_job_freep) Job *job = sample_job(1), *second = sample_upload(2);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file(0), *changed = sample_file(0),
+                                             *reply = sample_reply();
+        JobFile *both[] = {file, reply};
         StoreRig *rig = *state;
         bool struck = true;
 
@@ -728,7 +780,7 @@ static void memory_shortage_leaves_the_store_whole(void **state)
                 if (r == 0)
                         r = port.job_save(port.ctx, second);
                 if (r == 0)
-                        r = port.files_insert(port.ctx, second, &file, 1);
+                        r = port.files_insert(port.ctx, second, both, 2);
                 if (r == 0)
                         r = port.commit(port.ctx, false);
                 if (r < 0)
@@ -741,6 +793,8 @@ static void memory_shortage_leaves_the_store_whole(void **state)
                 assert_int_equal(queue.result, 0);
                 assert_int_equal(queue.len, r == 0 ? 2 : 1);
                 assert_int_equal(queue.jobs[0]->files[0]->done_bytes, r == 0 ? 5 : 0);
+                if (r == 0)
+                        assert_files_alike(reply, queue.jobs[1]->reply);
                 rig_queue_done(&queue);
                 rig_delete_job(port, second, false);
                 rig_save_file(port, job, file, false);
@@ -767,11 +821,14 @@ static void memory_shortage_while_loading_is_reported(void **state)
         bool struck = true;
 
         for (uint64_t serial = 1; serial <= 3; serial++) {
-                _cleanup_(stored_job_freep) Job *job = sample_job_distinct(serial);
-                _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(0);
+                _cleanup_(stored_job_freep) Job *job =
+                        serial == 2 ? sample_upload(serial) : sample_job_distinct(serial);
+                _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(0),
+                                                     *second = sample_file_distinct(1);
 
                 rig_save_job(rig->port, job, false);
                 rig_insert_file(rig->port, job, file, false);
+                rig_insert_file(rig->port, job, second, false); /* the reply of the upload */
         }
         for (uint64_t n = 1; struck; n++) {
                 uint64_t next;

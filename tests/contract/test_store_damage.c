@@ -65,14 +65,19 @@ static Store *open_expecting(const Place *p, StoreOutcome expected, StoreStatus 
         return store;
 }
 
+/* Every third one is an upload with a reply. */
 static void put_jobs(StorePort port, uint64_t n)
 {
         for (uint64_t i = 1; i <= n; i++) {
-                _cleanup_(stored_job_freep) Job *job = sample_job_distinct(i);
-                _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(0);
+                _cleanup_(stored_job_freep) Job *job =
+                        i % 3 == 0 ? sample_upload(i) : sample_job_distinct(i);
+                _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(0),
+                                                     *reply = sample_reply();
 
                 rig_save_job(port, job, false);
                 rig_insert_file(port, job, file, false);
+                if (i % 3 == 0)
+                        rig_insert_file(port, job, reply, false);
         }
 }
 
@@ -170,15 +175,15 @@ static void newer_file_is_refused_and_left_alone(void **state)
         StoreStatus status;
 
         make_queue(p, 2);
-        run_sql(p->db, "PRAGMA user_version=2; ALTER TABLE jobs ADD COLUMN later TEXT");
+        run_sql(p->db, "PRAGMA user_version=3; ALTER TABLE jobs ADD COLUMN later TEXT");
         assert_int_equal(store_open(p->dir, NULL, &status, &store), -ENOTSUP);
         assert_int_equal(status.outcome, STORE_NEWER);
-        assert_int_equal(status.version, 2);
-        assert_non_null(strstr(status.detail, "version 2"));
+        assert_int_equal(status.version, 3);
+        assert_non_null(strstr(status.detail, "version 3"));
         assert_string_equal(status.aside_path, "");
         assert_null(store);
 
-        run_sql(p->db, "PRAGMA user_version=1; ALTER TABLE jobs DROP COLUMN later");
+        run_sql(p->db, "PRAGMA user_version=2; ALTER TABLE jobs DROP COLUMN later");
         store = open_expecting(p, STORE_OPENED, NULL);
         assert_int_equal(count_jobs(store), 2);
         store_close(store);
@@ -350,7 +355,25 @@ static void nonsense_values_are_damage(void **state)
                 "auto_complete,state,intent,undelivered,error_count,created_wall,modified_wall,"
                 "transferred_wall,ended_wall,end_result,active_usec,error_code,error_context,"
                 "error_file,error_http_status,error_curl_code,error_errno,error_retry_after_sec,"
-                "error_fatal,error_event_driven,error_host,error_text FROM jobs WHERE serial=1",
+                "error_fatal,error_event_driven,error_host,error_text,reply_name,reply_optional,"
+                "uploaded,farewell_wall,session FROM jobs WHERE serial=1",
+                "UPDATE jobs SET session=zeroblob(16385) WHERE serial=3",
+                "UPDATE jobs SET session=zeroblob(0) WHERE serial=3",
+                "UPDATE jobs SET session=CAST('no bytes' AS BLOB) WHERE serial=2",
+                "UPDATE jobs SET reply_name='/reply' WHERE serial=2",
+                "UPDATE jobs SET reply_name=CAST(x'2fff' AS TEXT) WHERE serial=3",
+                "UPDATE jobs SET reply_optional=2 WHERE serial=3",
+                "UPDATE jobs SET uploaded=-1 WHERE serial=3",
+                "UPDATE jobs SET farewell_wall=-1 WHERE serial=3",
+                "UPDATE jobs SET type=0 WHERE serial=3",
+                "UPDATE jobs SET type=1, reply_name=NULL WHERE serial=3",
+                "INSERT INTO files SELECT 2,1,'',local,state,size_bytes,done_bytes,synced_bytes,"
+                "etag,modified_sec FROM files WHERE job=3 AND idx=1",
+                "INSERT INTO files SELECT 3,2,remote,local,state,size_bytes,done_bytes,"
+                "synced_bytes,etag,modified_sec FROM files WHERE job=3 AND idx=1",
+                "DELETE FROM files WHERE job=3 AND idx=0",
+                "UPDATE files SET remote='' WHERE job=3 AND idx=0",
+                "UPDATE files SET state=9 WHERE job=3 AND idx=1",
                 "UPDATE files SET state=4 WHERE job=2",
                 "UPDATE files SET state=-1 WHERE job=2",
                 "UPDATE files SET size_bytes=-2 WHERE job=2",

@@ -41,11 +41,24 @@ static void expect(const History *h, bool ok, const char *what)
                 fail_msg("seed %llu: %s", (unsigned long long) h->seed, what);
 }
 
+/* The last one is an upload with a reply, all others are downloads: a type never changes. */
+static Job *plain_job(uint64_t serial)
+{
+        return serial == SERIALS ? sample_upload(serial) : sample_job(serial);
+}
+
+static unsigned files_max(uint64_t serial)
+{
+        return serial == SERIALS ? 2 : UINT32_MAX;
+}
+
 static void change_job(History *h, uint64_t serial)
 {
         _cleanup_(stored_job_freep) Job *job =
-                pick(h, 2) ? sample_job(serial) : sample_job_distinct(serial);
+                pick(h, 2) || serial == SERIALS ? plain_job(serial) : sample_job_distinct(serial);
 
+        if (job->session && pick(h, 3) == 0)
+                job->session_bytes = (uint32_t) pick(h, job->session_bytes + 1);
         job->status.error_count = (uint32_t) pick(h, 1000);
         if (pick(h, 10) == 0) /* another job under the same serial */
                 job->id.Data1 = (uint32_t) h->random;
@@ -63,7 +76,7 @@ static void change_job(History *h, uint64_t serial)
 static void change_file(History *h, uint64_t serial, bool insert)
 {
         unsigned index = insert ? h->files[serial] : (unsigned) pick(h, FILES);
-        _cleanup_(stored_job_freep) Job *job = sample_job(serial);
+        _cleanup_(stored_job_freep) Job *job = plain_job(serial);
         _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(index);
         int results[STORES];
 
@@ -75,7 +88,9 @@ static void change_file(History *h, uint64_t serial, bool insert)
                                     : port.file_save(port.ctx, job, file);
         }
         expect(h, results[0] == results[1], "one store took the file, the other did not");
-        expect(h, (results[0] == 0) == (h->exists[serial] && index < h->files[serial] + insert),
+        expect(h,
+               (results[0] == 0) == (h->exists[serial] && index < files_max(serial) &&
+                                     index < h->files[serial] + insert),
                "a file of an unknown job was taken, or one of a known job refused");
         if (insert && results[0] == 0)
                 h->files[serial]++;
@@ -109,7 +124,10 @@ static void compare(History *h)
 
                 expect(h, !sample_job_difference(a, b), "a job");
                 expect(h, a->files_len == b->files_len, "number of files");
-                expect(h, a->files_len == h->files[a->serial], "number of files in the model");
+                expect(h, a->files_len + (a->reply != NULL) == h->files[a->serial],
+                       "number of files in the model");
+                expect(h, !a->reply == !b->reply, "a reply there or not");
+                expect(h, !a->reply || !sample_file_difference(a->reply, b->reply), "a reply");
                 for (uint32_t k = 0; k < a->files_len; k++)
                         expect(h, !sample_file_difference(a->files[k], b->files[k]), "a file");
         }

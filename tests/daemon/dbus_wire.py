@@ -307,6 +307,9 @@ class Record:
         out["error_code"], out["error_context"] = self.get("I"), self.get("I")
         out["error_file"], out["error_http_status"] = self.get("i"), self.get("i")
         out["error_text"], out["end_result"] = self.str(), self.get("I")
+        out["reply_name"] = self.str()
+        out["reply_bytes_total"], out["reply_bytes_transferred"] = self.get("Q"), self.get("Q")
+        out["reply_optional"] = bool(self.get("B"))
         return out
 
     def file(self):

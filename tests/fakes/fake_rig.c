@@ -154,6 +154,16 @@ GUID fake_rig_resumed(FakeRig *rig, uint32_t n)
         return id;
 }
 
+GUID fake_rig_upload(FakeRig *rig, BG_JOB_TYPE type)
+{
+        FileSpec spec = {"http://host/up", "/home/u/source"};
+        GUID id;
+
+        must(manager_create_job(rig->m, &FAKE_USER, "upload", type, &id) == S_OK, "no job");
+        must(manager_add_files(rig->m, &FAKE_USER, &id, &spec, 1) == S_OK, "no file");
+        return id;
+}
+
 const Job *fake_rig_read(FakeRig *rig, const GUID *id)
 {
         static const Caller ADMIN = {.uid = 0, .is_admin = true};

@@ -48,6 +48,8 @@ GUID fake_rig_job(FakeRig *rig);
 void fake_rig_add(FakeRig *rig, const GUID *id, uint32_t n);
 /* A job of n files, resumed. */
 GUID fake_rig_resumed(FakeRig *rig, uint32_t n);
+/* An upload of /home/u/source to http://host/up with its file. */
+GUID fake_rig_upload(FakeRig *rig, BG_JOB_TYPE type);
 const Job *fake_rig_read(FakeRig *rig, const GUID *id);
 BG_JOB_STATE fake_rig_state(FakeRig *rig, const GUID *id);
 /* Complete or Cancel, run to the end; the answer. */

@@ -69,6 +69,12 @@ static Job *job_dup(const Job *from)
         job->props.description = dup(from->props.description);
         job->props.proxy_list = dup(from->props.proxy_list);
         job->props.proxy_bypass = dup(from->props.proxy_bypass);
+        job->props.reply_name = dup(from->props.reply_name);
+        if (from->session_bytes > 0) {
+                job->session = must(malloc(from->session_bytes));
+                memcpy(job->session, from->session, from->session_bytes);
+                job->session_bytes = from->session_bytes;
+        }
         return job;
 }
 
@@ -77,6 +83,10 @@ static void job_drop(Job *job)
         for (uint32_t i = 0; i < job->files_len; i++)
                 file_drop(job->files[i]);
         free(job->files);
+        if (job->reply)
+                file_drop(job->reply);
+        free(job->session);
+        free(job->props.reply_name);
         free(job->props.name);
         free(job->props.description);
         free(job->props.proxy_list);
@@ -102,6 +112,12 @@ static int image_find(const FakeImage *image, const GUID *id)
 
 static void image_put_file(Job *job, const JobFile *file)
 {
+        if (job->type == BG_JOB_TYPE_UPLOAD_REPLY && file->index == JOB_REPLY_INDEX) {
+                if (job->reply)
+                        file_drop(job->reply);
+                job->reply = file_dup(file);
+                return;
+        }
         if (file->index < job->files_len) {
                 file_drop(job->files[file->index]);
                 job->files[file->index] = file_dup(file);
@@ -124,6 +140,8 @@ static void image_put_job(FakeImage *image, const Job *job)
         }
         copy->files = image->jobs[i]->files;
         copy->files_len = image->jobs[i]->files_len;
+        copy->reply = image->jobs[i]->reply;
+        image->jobs[i]->reply = NULL;
         image->jobs[i]->files = NULL;
         image->jobs[i]->files_len = 0;
         job_drop(image->jobs[i]);
@@ -324,6 +342,8 @@ static int load_job(const Job *job, const StoreSink *sink)
 
         for (uint32_t i = 0; r >= 0 && i < job->files_len; i++)
                 r = sink->file(sink->ctx, &job->id, file_dup(job->files[i]));
+        if (r >= 0 && job->reply)
+                r = sink->file(sink->ctx, &job->id, file_dup(job->reply));
         return r;
 }
 
@@ -373,6 +393,8 @@ static void image_copy(FakeImage *to, const FakeImage *from)
                 image_put_job(to, from->jobs[i]);
                 for (uint32_t f = 0; f < from->jobs[i]->files_len; f++)
                         image_put_file(to->jobs[i], from->jobs[i]->files[f]);
+                if (from->jobs[i]->reply)
+                        image_put_file(to->jobs[i], from->jobs[i]->reply);
         }
 }
 

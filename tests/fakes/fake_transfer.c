@@ -25,6 +25,7 @@ static void op_free(FakeTransfer *t, FakeOp *op)
         }
         free(op->files);
         free(op->remote);
+        free(op->source);
         free(op);
 }
 
@@ -37,6 +38,8 @@ void fake_transfer_drop_ops(FakeTransfer *t)
 void fake_transfer_done(FakeTransfer *t)
 {
         fake_transfer_drop_ops(t);
+        free(t->sessions);
+        free(t->farewells);
 }
 
 FakeOp *fake_transfer_find(const FakeTransfer *t, FakeOpKind kind, const GUID *job)
@@ -144,6 +147,9 @@ static int fake_start(void *ctx, uint64_t number, const Job *job, const JobFile 
         op = op_new(t, FAKE_FILE, number, job);
         op->file = file->index;
         op->remote = strdup(file->remote);
+        op->type = job->type;
+        if (job->type != BG_JOB_TYPE_DOWNLOAD)
+                fake_upload_begin(t, op, job);
         return 0;
 }
 
@@ -190,6 +196,14 @@ static void check_final(FakeTransfer *t, const Job *job, bool publish)
                 t->violation = "published without Complete";
 }
 
+static void check_reply_publish(FakeTransfer *t, const Job *job)
+{
+        if (!job->reply)
+                t->violation = "publish of an upload without a reply";
+        else if (strcmp(job->reply->local, job->files[0]->local) == 0)
+                t->violation = "the reply would replace the source";
+}
+
 static int fake_publish(void *ctx, uint64_t number, const Job *job)
 {
         FakeTransfer *t = ctx;
@@ -200,12 +214,15 @@ static int fake_publish(void *ctx, uint64_t number, const Job *job)
         check_final(t, job, true);
         op = op_new(t, FAKE_PUBLISH, number, job);
         op->files = calloc(job->files_len + 1, sizeof(*op->files));
+        if (job->type != BG_JOB_TYPE_DOWNLOAD)
+                check_reply_publish(t, job);
         for (uint32_t i = 0; i < job->files_len; i++) {
-                const JobFile *file = job->files[i];
+                const JobFile *file =
+                        job->type == BG_JOB_TYPE_DOWNLOAD ? job->files[i] : job->reply;
 
                 if (file->state == FILE_DONE)
                         op->files[op->files_len++] = (FakeOpFile){
-                                .index = i,
+                                .index = file->index,
                                 .local = strdup(file->local),
                                 .etag = file->etag ? strdup(file->etag) : NULL,
                                 .size = file->size_bytes,
@@ -240,7 +257,7 @@ static HRESULT fake_check_destination(void *ctx, uint32_t owner_uid, const char 
 
 TransferPort fake_transfer_port(FakeTransfer *t)
 {
-        return (TransferPort){
+        TransferPort port = {
                 .start = fake_start,
                 .stop = fake_stop,
                 .sync = fake_sync,
@@ -249,6 +266,9 @@ TransferPort fake_transfer_port(FakeTransfer *t)
                 .check_destination = fake_check_destination,
                 .ctx = t,
         };
+
+        fake_upload_port(&port);
+        return port;
 }
 
 static TransferEvent event_of(const FakeOp *op, TransferEventKind kind)
@@ -340,6 +360,8 @@ static void end_file(FakeTransfer *t, Manager *m, FakeOp *op, TransferEvent ev)
 {
         const FakeTemp *temp = fake_disk_temp(t->disk, &op->job, op->file);
 
+        if (op->type != BG_JOB_TYPE_DOWNLOAD)
+                temp = NULL; /* the acknowledgements said it */
         ev.done_bytes = temp ? temp->bytes : 0;
         ev.synced_bytes = temp ? temp->synced : 0;
         op_free(t, op);
@@ -390,8 +412,12 @@ void fake_op_synced(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr, int32_t
 static HRESULT publish_one(FakeTransfer *t, const FakeOp *op, const FakeOpFile *file)
 {
         FakeTemp *temp = fake_disk_temp(t->disk, &op->job, file->index);
+        bool is_reply = file->index == JOB_REPLY_INDEX && file->size == 0;
         const FakeFinal *final = fake_disk_final(t->disk, file->local);
 
+        if (!temp && is_reply && !final) /* an empty reply has no temporary file */
+                temp = fake_disk_make_temp(t->disk, &op->job, file->index,
+                                           etag_version(file->etag));
         if (!temp)
                 return final && final->version == etag_version(file->etag)
                                ? S_OK

@@ -12,7 +12,27 @@
 #include "fake_random.h"
 #include "fake_store.h"
 
-typedef enum FakeOpKind { FAKE_FILE, FAKE_SYNC, FAKE_PUBLISH, FAKE_DISCARD } FakeOpKind;
+typedef enum FakeOpKind {
+        FAKE_FILE,
+        FAKE_SYNC,
+        FAKE_PUBLISH,
+        FAKE_DISCARD,
+        FAKE_FAREWELL,
+} FakeOpKind;
+
+/* What an upload keeps in the store to go on, as the engine sees it: bytes. */
+typedef struct FakeBlob {
+        uint32_t session; /* 0 = none yet */
+        uint32_t source;  /* version of the file that is sent */
+        bool creating, uploaded, closing;
+} FakeBlob;
+
+typedef struct FakeSession { /* on the server */
+        GUID job;
+        uint32_t id;
+        uint64_t acked;
+        bool open;
+} FakeSession;
 
 typedef struct FakeOpFile { /* a file to publish */
         uint32_t index;
@@ -36,13 +56,20 @@ typedef struct FakeOp {
         uint32_t published;
         HRESULT first_failure;
         int32_t failed_file;
+        /* Uploads. */
+        BG_JOB_TYPE type;
+        char *source;
+        FakeBlob blob;
+        bool waits; /* for session_stored() */
+        bool reply_done;
         List in_all;
 } FakeOp;
 
 /* Odds in 1000 per step of an operation. */
 typedef struct FakeFaults {
         uint32_t connect, reset, transient_status, fatal_status, disk_full, changed, worker,
-                sync_lost, sync, publish, discard, start;
+                sync_lost, sync, publish, discard, start, session_lost, application, source,
+                farewell;
 } FakeFaults;
 
 typedef struct FakeTransfer {
@@ -52,6 +79,10 @@ typedef struct FakeTransfer {
         uint32_t ops_len;
         FakeRandom *random;
         FakeFaults faults;
+        FakeSession *sessions; /* of the upload server */
+        uint32_t sessions_len;
+        GUID *farewells; /* jobs whose server was told */
+        uint32_t farewells_len;
         HRESULT destination; /* answer of check_destination */
         uint32_t destination_asked;
         int start_error; /* negative errno of the next start, once */
@@ -83,6 +114,27 @@ void fake_op_synced(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr, int32_t
 void fake_op_publish_next(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr);
 void fake_op_published(FakeTransfer *t, Manager *m, FakeOp *op);
 void fake_op_discarded(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr);
+
+/* fake_upload.c. One event each, again; the server remembers its sessions. */
+void fake_op_upload_meta(FakeTransfer *t, Manager *m, FakeOp *op);
+/* SESSION with the operation's blob; durable: the operation waits until it is stored. */
+void fake_op_session(FakeTransfer *t, Manager *m, FakeOp *op, bool durable);
+void fake_op_acknowledged(FakeTransfer *t, Manager *m, FakeOp *op, uint64_t done);
+void fake_op_uploaded(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_reply_meta(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_reply_progress(FakeTransfer *t, Manager *m, FakeOp *op, uint64_t done,
+                            uint64_t synced);
+void fake_op_reply(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_upload_done(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_farewell(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr);
+void fake_transfer_walk_upload(FakeTransfer *t, Manager *m, FakeOp *op);
+/* NULL when the server does not know it (any more). */
+bool fake_transfer_said_farewell(const FakeTransfer *t, const GUID *job);
+FakeSession *fake_transfer_session(const FakeTransfer *t, uint32_t id);
+/* The server's answer to the job: "http://host/reply/<n>"; its size is that of the remote file. */
+void fake_reply_url(const GUID *job, char *url, size_t bytes);
+void fake_upload_begin(FakeTransfer *t, FakeOp *op, const Job *job);
+void fake_upload_port(TransferPort *port);
 
 /* The next event of some operation by the dice. False when nothing runs. */
 bool fake_transfer_step(FakeTransfer *t, Manager *m);

@@ -35,6 +35,9 @@ static void lose_op(FakeTransfer *t, Manager *m, FakeOp *op)
         case FAKE_DISCARD:
                 fake_op_discarded(t, m, op, BITS_E_WORKER_LOST);
                 break;
+        case FAKE_FAREWELL:
+                fake_op_farewell(t, m, op, BITS_E_WORKER_LOST);
+                break;
         }
 }
 
@@ -151,7 +154,13 @@ bool fake_transfer_step(FakeTransfer *t, Manager *m)
         op = list_item(link, FakeOp, in_all);
         switch (op->kind) {
         case FAKE_FILE:
-                walk_file(t, m, op);
+                if (op->type == BG_JOB_TYPE_DOWNLOAD)
+                        walk_file(t, m, op);
+                else
+                        fake_transfer_walk_upload(t, m, op);
+                break;
+        case FAKE_FAREWELL:
+                fake_op_farewell(t, m, op, is_unlucky(t, t->faults.farewell) ? E_FAIL : S_OK);
                 break;
         case FAKE_SYNC:
                 walk_sync(t, m, op);

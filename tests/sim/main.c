@@ -38,7 +38,7 @@ static int parse_options(int argc, char **argv, Options *ret)
 
 typedef struct Totals {
         uint64_t usec, calls;
-        uint32_t kills, powers, jobs;
+        uint32_t kills, powers, jobs, uploads, replies, farewells;
 } Totals;
 
 static bool run_seed(uint32_t seed, const Options *o, Totals *totals)
@@ -59,6 +59,9 @@ static bool run_seed(uint32_t seed, const Options *o, Totals *totals)
         totals->kills += sim->kills;
         totals->powers += sim->powers;
         totals->jobs += sim->jobs_len;
+        totals->uploads += sim->uploads;
+        totals->replies += sim->replies;
+        totals->farewells += sim->rig.transfer.farewells_len;
         sim_done(sim);
         free(sim);
         return broken == NULL;
@@ -78,9 +81,10 @@ int main(int argc, char **argv)
         }
         for (uint32_t i = 0; i < o.count; i++)
                 failed += !run_seed(o.first + i, &o, &totals);
-        (void) printf("%u lives, %u failed: %u jobs, %lu calls, %u kills, %u power losses, "
-                      "%lu days\n",
-                      o.count, failed, totals.jobs, (unsigned long) totals.calls, totals.kills,
-                      totals.powers, (unsigned long) (totals.usec / USEC_PER_SEC / 86400));
+        (void) printf("%u lives, %u failed: %u jobs, %u uploads with %u replies, %u farewells, "
+                      "%lu calls, %u kills, %u power losses, %lu days\n",
+                      o.count, failed, totals.jobs, totals.uploads, totals.replies,
+                      totals.farewells, (unsigned long) totals.calls, totals.kills, totals.powers,
+                      (unsigned long) (totals.usec / USEC_PER_SEC / 86400));
         return failed > 0;
 }

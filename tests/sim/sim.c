@@ -48,6 +48,10 @@ static void set_faults(Sim *sim)
                 .publish = 60,
                 .discard = 60,
                 .start = 10,
+                .session_lost = 40,
+                .application = 60,
+                .source = 10,
+                .farewell = 400,
         };
 }
 
@@ -58,6 +62,7 @@ void sim_init(Sim *sim, uint64_t seed)
         fake_random_init(&sim->dice, seed ^ 0x5eed);
         sim->rig.disk.default_size = 1 + sim_below(sim, 5000);
         fake_disk_remote(&sim->rig.disk, "http://host/0")->size = 0;
+        fake_disk_remote(&sim->rig.disk, "/home/u/1-0")->size = 0; /* sources */
         /* Long enough that no test of the model meets an evicted tombstone by surprise. */
         sim->rig.policy.tombstones_max = 1 + (uint32_t) sim_below(sim, 30);
         manager_set_policy(sim->rig.m, &sim->rig.policy);
@@ -192,6 +197,13 @@ static void calm_down(Sim *sim)
         sim->crash_in = 0;
         sim->store_bad = false;
         sim->rig.transfer.faults = (FakeFaults){0};
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                const Job *job;
+
+                sim->jobs[i].owes_farewell =
+                        SUCCEEDED(manager_read_job(sim->rig.m, &ADMIN, &sim->jobs[i].id, &job)) &&
+                        job->status.farewell_wall != 0;
+        }
         if (!sim->network_up) {
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);

@@ -12,6 +12,7 @@ enum { SIM_JOBS = 400, SIM_LIVE_JOBS = 24, SIM_CLIENTS = 4 };
 typedef struct SimJob {
         GUID id;
         uint32_t uid;
+        BG_JOB_TYPE type;
         uint32_t files; /* acknowledged */
         bool live;      /* acknowledged or seen, and not seen at its end */
         bool ended;     /* seen at its end: must never be live again */
@@ -19,6 +20,7 @@ typedef struct SimJob {
         NotifyKind owed; /* sticky event that no client has taken yet */
         uint64_t token;  /* of an open Complete or Cancel; 0 = none */
         JobIntent asked;
+        bool owes_farewell;   /* when calm began */
         uint64_t waits_since; /* first of its level to be allowed, and still not running */
 } SimJob;
 
@@ -37,6 +39,7 @@ typedef struct Sim {
         uint32_t crash_in; /* port calls until the process dies; 0 = not armed */
         bool crashed;
         uint32_t kills, powers; /* statistics */
+        uint32_t uploads, replies;
         uint64_t calls;
         uint64_t simulated_usec;
         bool trace;         /* print what happens, for replays */

@@ -2,6 +2,8 @@
 /* What users, clients and the world do. Every call's answer is compared with what the published
  * rules say, written down here once more and in other words than the engine's. */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/job_state.h"
@@ -34,6 +36,7 @@ SimJob *sim_adopt(Sim *sim, const Job *job)
         *j = (SimJob){
                 .id = job->id,
                 .uid = job->owner_uid,
+                .type = job->type,
                 .files = job->files_len,
                 .live = true,
                 .state = job->status.state,
@@ -101,6 +104,27 @@ static void expect(Sim *sim, HRESULT got, HRESULT want, const char *promise)
                 sim_break(sim, promise);
 }
 
+/* Some replies are empty, some too large for GetReplyData. */
+static void choose_reply(Sim *sim, const GUID *id)
+{
+        char url[64];
+        uint64_t dice = sim_below(sim, 8);
+
+        fake_reply_url(id, url, sizeof(url));
+        if (dice == 0)
+                fake_disk_remote(&sim->rig.disk, url)->size = 0;
+        else if (dice == 1)
+                fake_disk_remote(&sim->rig.disk, url)->size = REPLY_DATA_BYTES_MAX + 1;
+}
+
+static BG_JOB_TYPE any_type(Sim *sim)
+{
+        static const BG_JOB_TYPE TYPES[] = {BG_JOB_TYPE_DOWNLOAD, BG_JOB_TYPE_DOWNLOAD,
+                                            BG_JOB_TYPE_UPLOAD, BG_JOB_TYPE_UPLOAD_REPLY};
+
+        return TYPES[sim_below(sim, ARRAY_LEN(TYPES))];
+}
+
 static void create_job(Sim *sim)
 {
         const Caller *caller = any_caller(sim);
@@ -111,10 +135,11 @@ static void create_job(Sim *sim)
 
         if (count_live(sim) >= SIM_LIVE_JOBS || sim->jobs_len == SIM_JOBS)
                 return;
-        hr = manager_create_job(sim->rig.m, caller, "simulated", BG_JOB_TYPE_DOWNLOAD, &id);
+        hr = manager_create_job(sim->rig.m, caller, "simulated", any_type(sim), &id);
         expect(sim, hr, S_OK, "CreateJob failed");
         if (FAILED(hr) || sim->crashed)
                 return;
+        choose_reply(sim, &id);
         stored = fake_store_job(&sim->rig.store, &id);
         if (!stored || FAILED(manager_read_job(sim->rig.m, &CALLERS[3], &id, &job)))
                 sim_break(sim, "an acknowledged job is not stored");
@@ -135,7 +160,14 @@ static void add_files(Sim *sim, SimJob *j, const Caller *caller)
         FileSpec specs[2] = {{remote, local}, {remote, second}};
         uint32_t n = 1 + (uint32_t) sim_below(sim, 2);
         HRESULT want = common_refusal(sim, j, caller);
-        HRESULT hr = manager_add_files(sim->rig.m, caller, &j->id, specs, n);
+        HRESULT hr;
+
+        if (want == S_OK && j->type != BG_JOB_TYPE_DOWNLOAD && at + n > 1)
+                want = BG_E_TOO_MANY_FILES;
+        if (want == S_OK && j->type == BG_JOB_TYPE_UPLOAD_REPLY && job->props.reply_name &&
+            strcmp(job->props.reply_name, local) == 0)
+                want = E_INVALIDARG;
+        hr = manager_add_files(sim->rig.m, caller, &j->id, specs, n);
 
         expect(sim, hr, want, "AddFile answered wrongly");
         if (FAILED(hr) || sim->crashed)
@@ -147,6 +179,8 @@ static void add_files(Sim *sim, SimJob *j, const Caller *caller)
 
 static HRESULT resume_answer(const Job *job)
 {
+        if (job->status.state == BG_JOB_STATE_TRANSFERRED && job->type == BG_JOB_TYPE_UPLOAD_REPLY)
+                return job->reply->state < FILE_DONE ? S_OK : BG_E_EMPTY;
         if (job->status.state == BG_JOB_STATE_TRANSFERRED)
                 return job->files_done < job->files_len ? S_OK : BG_E_EMPTY;
         return job->files_len > 0 ? S_OK : BG_E_EMPTY;
@@ -197,6 +231,9 @@ static void end_job(Sim *sim, SimJob *j, const Caller *caller, JobIntent intent)
         uint64_t token = sim->rig.next_token++ % FAKE_TOKENS;
         FakeNotifier *n = &sim->rig.notifier;
 
+        if (want == S_OK && intent == INTENT_COMPLETE && j->type != BG_JOB_TYPE_DOWNLOAD &&
+            peek(sim, j)->status.state != BG_JOB_STATE_TRANSFERRED)
+                want = BG_E_INVALID_STATE;
         n->answered[token] = false;
         if (intent == INTENT_COMPLETE)
                 manager_complete(sim->rig.m, caller, &j->id, token);
@@ -267,6 +304,60 @@ static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
                 j->uid = caller->uid;
 }
 
+static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
+{
+        _cleanup_free_ char *name = mem_printf("/home/u/%u-%u", (unsigned) (j - sim->jobs),
+                                               (unsigned) sim_below(sim, 3));
+        bool given = sim_chance(sim, 700);
+        HRESULT want = common_refusal(sim, j, caller);
+        const Job *job = peek(sim, j);
+        HRESULT hr;
+
+        if (want != E_ACCESSDENIED && want != BG_E_NOT_FOUND && j->type != BG_JOB_TYPE_UPLOAD_REPLY)
+                want = E_NOTIMPL;
+        else if (want == S_OK && job->reply && job->reply->size_bytes != BG_SIZE_UNKNOWN)
+                want = BG_E_INVALID_STATE; /* its download has begun */
+        else if (want == S_OK && given && job->files_len > 0 &&
+                 strcmp(name, job->files[0]->local) == 0)
+                want = E_INVALIDARG;
+        hr = manager_set_reply_name(sim->rig.m, caller, &j->id, given ? name : NULL);
+        expect(sim, hr, want, "SetReplyFileName answered wrongly");
+        if (hr != S_OK || sim->crashed)
+                return;
+        job = fake_store_job(&sim->rig.store, &j->id);
+        if (given && (strcmp(job->props.reply_name, name) != 0 ||
+                      (job->reply && strcmp(job->reply->local, name) != 0)))
+                sim_break(sim, "an acknowledged reply name is not stored");
+}
+
+static void get_reply(Sim *sim, SimJob *j, const Caller *caller)
+{
+        const Job *job = peek(sim, j);
+        HRESULT want = common_refusal(sim, j, caller);
+        char url[64];
+        uint64_t size;
+        uint8_t *data = NULL;
+        uint64_t bytes = 0;
+        HRESULT hr;
+
+        fake_reply_url(&j->id, url, sizeof(url));
+        size = fake_disk_remote(&sim->rig.disk, url)->size;
+        if (want != E_ACCESSDENIED && want != BG_E_NOT_FOUND) {
+                if (j->type != BG_JOB_TYPE_UPLOAD_REPLY)
+                        want = E_NOTIMPL;
+                else if (job->status.state != BG_JOB_STATE_TRANSFERRED &&
+                         job->status.state != BG_JOB_STATE_ACKNOWLEDGED)
+                        want = BG_E_INVALID_STATE;
+                else
+                        want = size > REPLY_DATA_BYTES_MAX ? BG_E_TOO_LARGE : S_OK;
+        }
+        hr = manager_reply_data(sim->rig.m, caller, &j->id, &data, &bytes);
+        expect(sim, hr, want, "GetReplyData answered wrongly");
+        if (!sim->crashed && (hr == S_OK || hr == BG_E_TOO_LARGE) && bytes != size)
+                sim_break(sim, "GetReplyData tells the wrong number of bytes");
+        free(data);
+}
+
 static void set_client(Sim *sim, SimJob *j, const Caller *caller)
 {
         HRESULT want = common_refusal(sim, j, caller);
@@ -298,6 +389,10 @@ static void call(Sim *sim)
                 set_property(sim, j, caller);
         else if (pick < 90)
                 take_ownership(sim, j, caller);
+        else if (pick < 92)
+                set_reply_name(sim, j, caller);
+        else if (pick < 94)
+                get_reply(sim, j, caller);
         else
                 set_client(sim, j, caller);
 }

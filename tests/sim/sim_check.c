@@ -56,10 +56,12 @@ static uint32_t version_of(const JobFile *f)
 static void check_bytes(Sim *sim, const Job *job)
 {
         bool whole = job->status.state == BG_JOB_STATE_TRANSFERRED;
+        bool upload = job->type != BG_JOB_TYPE_DOWNLOAD;
+        uint32_t n = upload ? job->reply != NULL : job->files_len;
 
-        for (uint32_t i = 0; i < job->files_len; i++) {
-                const JobFile *f = job->files[i];
-                const FakeTemp *temp = fake_disk_temp(&sim->rig.disk, &job->id, i);
+        for (uint32_t i = 0; i < n; i++) {
+                const JobFile *f = upload ? job->reply : job->files[i];
+                const FakeTemp *temp = fake_disk_temp(&sim->rig.disk, &job->id, f->index);
 
                 if (f->state == FILE_PUBLISHED || job->status.intent != INTENT_NONE)
                         continue;
@@ -105,6 +107,9 @@ static void check_stopped(Sim *sim, const Job *job)
 
 static bool needs_network(const Job *job)
 {
+        if (job->type != BG_JOB_TYPE_DOWNLOAD)
+                return remote_name_needs_network(job->files[0]->remote) ||
+                       (job->reply && remote_name_needs_network(job->reply->remote));
         for (uint32_t i = 0; i < job->files_len; i++)
                 if (job->files[i]->state != FILE_DONE && job->files[i]->state != FILE_PUBLISHED &&
                     remote_name_needs_network(job->files[i]->remote))
@@ -199,6 +204,38 @@ static void check_fairness(Sim *sim)
         }
 }
 
+static void check_published_reply(Sim *sim, const Job *job)
+{
+        const FakeFinal *final = fake_disk_final(&sim->rig.disk, job->reply->local);
+        char url[64];
+
+        fake_reply_url(&job->id, url, sizeof(url));
+        if (!final || final->bytes != fake_disk_remote(&sim->rig.disk, url)->size)
+                sim_break(sim, "Complete said S_OK without the reply");
+}
+
+/* What only uploads promise. */
+static void check_upload(Sim *sim, const Job *job)
+{
+        const JobFile *source;
+
+        if (job->type == BG_JOB_TYPE_DOWNLOAD || job->files_len == 0)
+                return;
+        source = job->files[0];
+        if (job->status.uploaded != (source->state == FILE_DONE))
+                sim_break(sim, "uploaded and Completed disagree");
+        if (source->state == FILE_PUBLISHED || fake_disk_temp(&sim->rig.disk, &job->id, 0) ||
+            fake_disk_final(&sim->rig.disk, source->local))
+                sim_break(sim, "the source of an upload was touched");
+        if (job->status.state == BG_JOB_STATE_TRANSFERRED && !job->status.uploaded)
+                sim_break(sim, "TRANSFERRED before the server has everything");
+        if ((job->type == BG_JOB_TYPE_UPLOAD_REPLY) != (job->reply != NULL))
+                sim_break(sim, "a reply is missing or too many");
+        if (job->reply && job->status.transferred_wall == 0 && job->status.error_count == 0 &&
+            job->reply->state == FILE_PUBLISHED)
+                sim_break(sim, "a reply is visible before Complete");
+}
+
 static void check_answer(Sim *sim, SimJob *j, const Job *job)
 {
         HRESULT hr = sim->rig.notifier.answers[j->token];
@@ -214,7 +251,10 @@ static void check_answer(Sim *sim, SimJob *j, const Job *job)
                 sim_break(sim, "Complete was answered before the end");
         if (FAILED(hr) && state == BG_JOB_STATE_ACKNOWLEDGED)
                 sim_break(sim, "Complete failed and ended the job");
-        for (uint32_t i = 0; hr == S_OK && i < job->files_len; i++) {
+        if (hr == S_OK && job->type == BG_JOB_TYPE_UPLOAD_REPLY)
+                check_published_reply(sim, job);
+        for (uint32_t i = 0; job->type == BG_JOB_TYPE_DOWNLOAD && hr == S_OK && i < job->files_len;
+             i++) {
                 const FakeFinal *f = fake_disk_final(&sim->rig.disk, job->files[i]->local);
 
                 if (!f || f->bytes != job->files[i]->size_bytes)
@@ -235,8 +275,11 @@ static void note_state(Sim *sim, SimJob *j, const Job *job)
 
         if (state != j->state) {
                 j->owed = NOTIFY_NONE;
-                if (state == BG_JOB_STATE_TRANSFERRED)
+                if (state == BG_JOB_STATE_TRANSFERRED) {
                         j->owed = NOTIFY_TRANSFERRED;
+                        sim->uploads += job->type != BG_JOB_TYPE_DOWNLOAD;
+                        sim->replies += job->type == BG_JOB_TYPE_UPLOAD_REPLY;
+                }
                 if (state == BG_JOB_STATE_ERROR)
                         j->owed = NOTIFY_ERROR;
         }
@@ -285,6 +328,7 @@ static void check_job(Sim *sim, SimJob *j)
         }
         check_sums(sim, job);
         check_bytes(sim, job);
+        check_upload(sim, job);
         check_stopped(sim, job);
         if (job->files_len != j->files)
                 sim_break(sim, "an acknowledged file is lost");
@@ -293,6 +337,15 @@ static void check_job(Sim *sim, SimJob *j)
                 check_answer(sim, j, job);
         else if (j->token != 0 && j->ended)
                 sim_break(sim, "a job ended without an answer");
+}
+
+static uint32_t count_farewells(const Sim *sim)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < sim->rig.store.image.len; i++)
+                n += sim->rig.store.image.jobs[i]->status.farewell_wall != 0;
+        return n;
 }
 
 void sim_check(Sim *sim)
@@ -312,7 +365,8 @@ void sim_check(Sim *sim)
         manager_counts(sim->rig.m, &counts);
         if (counts.jobs != live)
                 sim_break(sim, "the number of jobs is wrong");
-        if (!is_store_bad(sim) && sim->rig.store.image.len > live + sim->rig.policy.tombstones_max)
+        if (!is_store_bad(sim) &&
+            sim->rig.store.image.len > live + sim->rig.policy.tombstones_max + count_farewells(sim))
                 sim_break(sim, "ended jobs pile up in the store");
         check_scheduler(sim);
         check_fairness(sim);
@@ -389,4 +443,10 @@ void sim_check_end(Sim *sim)
                         check_at_rest(sim, &sim->jobs[i]);
         if (sim->rig.transfer.ops_len > 0)
                 sim_break(sim, "operations are left over");
+        if (count_farewells(sim) > 0)
+                sim_break(sim, "a farewell is owed for ever");
+        for (uint32_t i = 0; i < sim->jobs_len; i++)
+                if (sim->jobs[i].owes_farewell &&
+                    !fake_transfer_said_farewell(&sim->rig.transfer, &sim->jobs[i].id))
+                        sim_break(sim, "a server that answers was not told of a cancel");
 }

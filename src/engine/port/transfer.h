@@ -13,10 +13,15 @@
  *   farewell → FAREWELL: the server was told that a cancelled upload will not go on
  *
  * Uploads use the same operations. start sends file 0 (`local` → `remote`), fetches the reply of an
- * UPLOAD_REPLY job, closes the session, and then ends with DONE. SESSION events carry what has to
- * be stored to go on after a crash; UPLOADED says that the server has every byte; META and PROGRESS
- * with file_index JOB_REPLY_INDEX are about the reply (META also brings its URL). publish puts the
- * reply in place (an empty file when there was none), discard removes its temporary file.
+ * UPLOAD_REPLY job, closes the session, and then ends with DONE:
+ *
+ *   CONNECTED? META (SESSION* PROGRESS*)* UPLOADED, then for a reply META* PROGRESS* REPLY, DONE
+ *
+ * SESSION events carry what has to be stored to go on after a crash; PROGRESS of file 0 is what the
+ * server acknowledged and goes down when it forgot the session; UPLOADED says that it has every
+ * byte; META, PROGRESS and REPLY with file_index JOB_REPLY_INDEX are about the reply (META also
+ * brings its URL). No sync() is asked for uploads. publish puts the reply in place (an empty file
+ * when there was none), discard removes its temporary file; the source is never touched.
  *
  * When a worker dies, the other side reports FAILED, SYNCED, PUBLISHED or DISCARDED with
  * BITS_E_WORKER_LOST for every operation it had; all operations may be asked again (idempotent).
@@ -48,6 +53,9 @@ typedef enum TransferEventKind {
         TRANSFER_SESSION,        /* session, session_bytes: store before anything else */
         TRANSFER_UPLOADED,       /* the server acknowledged every byte */
         TRANSFER_FAREWELL,       /* result: S_OK, or a failure worth another try */
+        TRANSFER_REPLY,          /* the reply is whole in its temporary file and on disk; size,
+                                    etag, modified; size 0: it is empty (there may be no temporary
+                                    file then) */
         TRANSFER_EVENT_MAX,
 } TransferEventKind;
 
@@ -65,6 +73,7 @@ typedef struct TransferEvent {
         const char *reply_url;  /* META of the reply; borrowed */
         const uint8_t *session; /* SESSION; borrowed */
         uint32_t session_bytes;
+        bool durable; /* SESSION: wait for session_stored() before acting on it */
 } TransferEvent;
 
 typedef struct TransferPort {
@@ -79,6 +88,8 @@ typedef struct TransferPort {
         int (*publish)(void *ctx, uint64_t op, const Job *job);
         int (*discard)(void *ctx, uint64_t op, const Job *job);
         int (*farewell)(void *ctx, uint64_t op, const Job *job);
+        /* Uploads: what SESSION with `durable` carried is in the store; the worker goes on. */
+        void (*session_stored)(void *ctx, uint64_t op);
         /* The reply's bytes, from its temporary or its published file; S_OK with *ret_data owned
          * by the caller (NULL when empty), BG_E_TOO_LARGE with *ret_bytes set over
          * REPLY_DATA_BYTES_MAX, or the file's error. Answered at once. */

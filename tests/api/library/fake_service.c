@@ -39,6 +39,8 @@ typedef struct FakeJob {
         bits_job_info info;
         bits_file_info files[FILES_MAX];
         unsigned files_len;
+        size_t reply_bytes;
+        uint64_t reply_claimed;
         sd_bus *callback; /* the registered connection */
         bool notify_pending;
         HRESULT notify_result;
@@ -95,6 +97,7 @@ static FakeJob *new_job(FakeService *f, const char *name, BG_JOB_TYPE type, BG_J
                         continue;
                 *job = (FakeJob){.service = f, .used = true};
                 job->info = (bits_job_info){
+                        .reply_bytes_total = type == BG_JOB_TYPE_UPLOAD_REPLY ? BG_SIZE_UNKNOWN : 0,
                         .id = {.Data1 = ++f->next_id, .Data4 = {0x80, 1, 2, 3, 4, 5, 6, 7}},
                         .type = type,
                         .state = state,
@@ -433,6 +436,57 @@ static void set_auto_complete(FakeService *f, FakeJob *job, sd_bus_message *m, b
         answer_empty(m, quiet);
 }
 
+static void set_reply_name(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        const char *path;
+        int given;
+
+        assert(sd_bus_message_read(m, "bs", &given, &path) > 0);
+        note_arguments(f, "%d %s", given, path);
+        if (job->info.type != BG_JOB_TYPE_UPLOAD_REPLY) {
+                answer_error(m, E_NOTIMPL, "it has no reply");
+                return;
+        }
+        assert(str_replace(&job->info.reply_name, given ? path : NULL) == 0);
+        answer_empty(m, quiet);
+}
+
+static void set_reply_optional(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        assert(sd_bus_message_read(m, "b", &job->info.reply_optional) > 0);
+        answer_empty(m, quiet);
+}
+
+static void reply_data(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        bool large = job->reply_claimed > IPC_REPLY_BYTES_MAX;
+        size_t n = large ? 0 : job->reply_bytes;
+        sd_bus_message *answer;
+        uint8_t *bytes;
+
+        if (job->info.type != BG_JOB_TYPE_UPLOAD_REPLY ||
+            (job->info.state != BG_JOB_STATE_TRANSFERRED &&
+             job->info.state != BG_JOB_STATE_ACKNOWLEDGED)) {
+                answer_error(m,
+                             job->info.type != BG_JOB_TYPE_UPLOAD_REPLY ? E_NOTIMPL
+                                                                        : BG_E_INVALID_STATE,
+                             "no reply");
+                return;
+        }
+        if (quiet)
+                return;
+        bytes = mem_alloc(n + 1);
+        assert(bytes);
+        for (size_t i = 0; i < n; i++)
+                bytes[i] = (uint8_t) (i * 31);
+        assert(sd_bus_message_new_method_return(m, &answer) >= 0);
+        assert(sd_bus_message_append(answer, "ut", (uint32_t) (large ? BG_E_TOO_LARGE : S_OK),
+                                     job->reply_claimed) >= 0);
+        assert(sd_bus_message_append_array(answer, 'y', bytes, n) >= 0);
+        mem_free(bytes);
+        send_message(answer);
+}
+
 static void take_ownership(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
 {
         answer_empty(m, quiet);
@@ -502,6 +556,9 @@ static const struct {
         {"SetFilesInFlight", NULL, set_number},
         {"SetProxy", NULL, set_proxy},
         {"SetAutoComplete", NULL, set_auto_complete},
+        {"SetReplyName", NULL, set_reply_name},
+        {"SetReplyOptional", NULL, set_reply_optional},
+        {"ReplyData", NULL, reply_data},
         {"TakeOwnership", NULL, take_ownership},
         {"SetNotifyClient", NULL, set_notify_client},
 };
@@ -842,6 +899,17 @@ void fake_add_file(FakeService *f, const GUID *id, const char *remote, const cha
 {
         lock_fake(f);
         put_file(find_job(f, id), remote, local);
+        unlock_fake(f);
+}
+
+void fake_set_reply(FakeService *f, const GUID *id, size_t bytes, uint64_t claimed)
+{
+        FakeJob *job;
+
+        lock_fake(f);
+        job = find_job(f, id);
+        job->reply_bytes = bytes;
+        job->reply_claimed = claimed;
         unlock_fake(f);
 }
 

@@ -42,6 +42,9 @@ void fake_last_arguments(FakeService *f, char *text, size_t bytes);
 /* A job straight into the service. Owned by it; change it only through fake_edit(). */
 GUID fake_add_job(FakeService *f, const char *name, BG_JOB_STATE state);
 void fake_add_file(FakeService *f, const GUID *id, const char *remote, const char *local);
+/* What ReplyData of an upload-reply job gives in the states that allow it (none: an empty one):
+ * `bytes` bytes of i * 31, said to be `claimed`. */
+void fake_set_reply(FakeService *f, const GUID *id, size_t bytes, uint64_t claimed);
 typedef void FakeEdit(bits_job_info *info, void *ctx);
 /* Edits a job and tells the watchers. */
 void fake_edit(FakeService *f, const GUID *id, FakeEdit *edit, void *ctx);

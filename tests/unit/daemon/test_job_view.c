@@ -102,10 +102,11 @@ static void files_are_shown(void **state)
                                      .state = FILE_PUBLISHED,
                                      .size_bytes = 10,
                                      .done_bytes = 10};
+        const Job job = {.type = BG_JOB_TYPE_DOWNLOAD};
         JobFile partial = file;
         bits_file_info info;
 
-        job_view_fill_file(&file, &info);
+        job_view_fill_file(&job, &file, &info);
         assert_int_equal(info.index, 4);
         assert_string_equal(info.remote, "http://h/x");
         assert_string_equal(info.local, "/x");
@@ -113,8 +114,64 @@ static void files_are_shown(void **state)
         assert_int_equal(info.bytes_transferred, 10);
         assert_true(info.completed);
         partial.state = FILE_DONE; /* whole, but not under its name yet */
-        job_view_fill_file(&partial, &info);
+        job_view_fill_file(&job, &partial, &info);
         assert_false(info.completed);
+}
+
+static void an_uploaded_file_is_complete_when_the_server_has_it(void **state)
+{
+        JobFile file = {.remote = (char *) "http://h/x",
+                        .local = (char *) "/x",
+                        .state = FILE_PARTIAL,
+                        .size_bytes = 10,
+                        .done_bytes = 10};
+        Job job = {.type = BG_JOB_TYPE_UPLOAD};
+        bits_file_info info;
+
+        job_view_fill_file(&job, &file, &info);
+        assert_false(info.completed);
+        job.status.uploaded = true;
+        job_view_fill_file(&job, &file, &info);
+        assert_true(info.completed);
+        job.status.uploaded = false;
+        file.state = FILE_DONE;
+        job_view_fill_file(&job, &file, &info);
+        assert_true(info.completed);
+}
+
+static void the_reply_is_shown_apart(void **state)
+{
+        JobFile reply = {.index = JOB_REPLY_INDEX,
+                         .remote = (char *) "",
+                         .local = (char *) "/made/up",
+                         .size_bytes = 40,
+                         .done_bytes = 30};
+        Job job = {.type = BG_JOB_TYPE_UPLOAD_REPLY,
+                   .props = {.name = (char *) "n", .description = (char *) ""}};
+        bits_job_info info;
+
+        job_view_fill_plain(&job, &info);
+        assert_null(info.reply_name);
+        assert_int_equal(info.reply_bytes_total, BG_SIZE_UNKNOWN);
+        assert_int_equal(info.reply_bytes_transferred, 0);
+        assert_false(info.reply_optional);
+        job.props.reply_name = (char *) "/chosen";
+        job.props.reply_optional = true;
+        job_view_fill_plain(&job, &info);
+        assert_string_equal(info.reply_name, "/chosen");
+        assert_true(info.reply_optional);
+        job.reply = &reply; /* knows where it goes */
+        job_view_fill_plain(&job, &info);
+        assert_string_equal(info.reply_name, "/made/up");
+        assert_int_equal(info.reply_bytes_total, 40);
+        assert_int_equal(info.reply_bytes_transferred, 30);
+        assert_int_equal(info.bytes_total, 0); /* it is not among the job's bytes … */
+        assert_int_equal(info.files_total, 0); /* … nor its files */
+
+        job.type = BG_JOB_TYPE_UPLOAD;
+        job_view_fill_plain(&job, &info);
+        assert_null(info.reply_name);
+        assert_int_equal(info.reply_bytes_total, 0);
 }
 
 typedef struct JobArray {
@@ -226,6 +283,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(everything_of_a_job_is_shown, make_rig, remove_rig),
                 cmocka_unit_test_setup_teardown(an_ended_job_has_no_why, make_rig, remove_rig),
                 cmocka_unit_test(files_are_shown),
+                cmocka_unit_test(an_uploaded_file_is_complete_when_the_server_has_it),
+                cmocka_unit_test(the_reply_is_shown_apart),
                 cmocka_unit_test_setup_teardown(a_list_that_is_too_long_loses_its_long_texts_first,
                                                 make_rig, remove_rig),
                 cmocka_unit_test_setup_teardown(

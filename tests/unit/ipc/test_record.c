@@ -59,6 +59,10 @@ static bits_job_info full_job(void)
                 .error_http_status = 503,
                 .error_text = some("busy"),
                 .end_result = BG_S_PARTIAL_COMPLETE,
+                .reply_name = some("/r\303\251ponse"),
+                .reply_bytes_total = BG_SIZE_UNKNOWN,
+                .reply_bytes_transferred = UINT64_C(0x23456789abcdef01),
+                .reply_optional = 1,
         };
 }
 
@@ -77,10 +81,11 @@ static void assert_same_job(const bits_job_info *a, const bits_job_info *b)
         assert_text(a->proxy_bypass_list, b->proxy_bypass_list);
         assert_text(a->behind, b->behind);
         assert_text(a->error_text, b->error_text);
+        assert_text(a->reply_name, b->reply_name);
         /* Everything else is plain, so nothing can be left out here. */
         x.name = x.description = x.proxy_list = x.proxy_bypass_list = x.behind = NULL;
         y.name = y.description = y.proxy_list = y.proxy_bypass_list = y.behind = NULL;
-        x.error_text = y.error_text = NULL;
+        x.error_text = y.error_text = x.reply_name = y.reply_name = NULL;
         assert_true(guid_equal(&x.id, &y.id));
         assert_int_equal(x.type, y.type);
         assert_int_equal(x.state, y.state);
@@ -109,6 +114,9 @@ static void assert_same_job(const bits_job_info *a, const bits_job_info *b)
         assert_int_equal(x.error_file, y.error_file);
         assert_int_equal(x.error_http_status, y.error_http_status);
         assert_int_equal(x.end_result, y.end_result);
+        assert_int_equal(x.reply_bytes_total, y.reply_bytes_total);
+        assert_int_equal(x.reply_bytes_transferred, y.reply_bytes_transferred);
+        assert_int_equal(x.reply_optional, y.reply_optional);
 }
 
 static PackReader reader_of(const Buf *b)
@@ -247,6 +255,41 @@ static void what_a_newer_writer_appends_is_skipped(void **state)
         assert_true(unpack_at_end(&r));
 }
 
+/* The end of the record's part that had no reply yet: its bytes, with the length of the record. */
+static size_t bytes_before_reply(const bits_job_info *info)
+{
+        return 4 + strlen(info->reply_name) + 8 + 8 + 1;
+}
+
+/* As a service of the release before writes it, in front of another record. */
+static void what_an_older_writer_does_not_send_is_null(void **state)
+{
+        bits_job_info info = full_job(), expected = full_job(), got = {0};
+        _cleanup_(buf_done) Buf b, old;
+        uint32_t inner;
+        PackReader r;
+
+        buf_init(&b, MAX_BYTES);
+        buf_init(&old, MAX_BYTES);
+        record_put_job(&b, &info);
+        assert_int_equal(buf_append(&old, b.data, b.len - bytes_before_reply(&info)), 0);
+        inner = (uint32_t) old.len - 4;
+        memcpy(old.data, &inner, sizeof(inner));
+        record_put_job(&old, &info);
+
+        expected.reply_name = NULL;
+        expected.reply_bytes_total = expected.reply_bytes_transferred = 0;
+        expected.reply_optional = 0;
+        r = reader_of(&old);
+        assert_int_equal(record_get_job(&r, &got), 0);
+        assert_same_job(&got, &expected);
+        record_done_job(&got);
+        assert_int_equal(record_get_job(&r, &got), 0);
+        assert_same_job(&got, &info);
+        record_done_job(&got);
+        assert_true(unpack_at_end(&r));
+}
+
 static void every_truncation_is_refused(void **state)
 {
         bits_job_info info = full_job();
@@ -267,7 +310,7 @@ static void every_truncation_is_refused(void **state)
                 pack_reader_init(&r, copy, len);
                 assert_int_equal(record_get_job(&r, &got), -EBADMSG);
                 record_done_job(&got);
-                if (len < 4)
+                if (len < 4 || len == b.len - bytes_before_reply(&info))
                         continue;
                 memcpy(copy, &inner, sizeof(inner));
                 pack_reader_init(&r, copy, len);
@@ -362,6 +405,7 @@ int main(void)
                 cmocka_unit_test(files_survive_the_way),
                 cmocka_unit_test(status_survives_the_way),
                 cmocka_unit_test(what_a_newer_writer_appends_is_skipped),
+                cmocka_unit_test(what_an_older_writer_does_not_send_is_null),
                 cmocka_unit_test(every_truncation_is_refused),
                 cmocka_unit_test(random_bytes_do_no_harm),
                 cmocka_unit_test(without_memory_nothing_leaks),

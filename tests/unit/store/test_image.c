@@ -72,8 +72,13 @@ static void copy_is_deep_and_whole(void **state)
                 assert_int_equal(image_reserve_file(image.jobs[1]), 0);
                 image_append_file(image.jobs[1], sample_file_distinct(i));
         }
+        image.jobs[2]->type = BG_JOB_TYPE_UPLOAD_REPLY;
+        image.jobs[2]->reply = sample_reply();
         assert_int_equal(image_dup(&image, &copy), 0);
         assert_int_equal(copy.len, 3);
+        assert_null(copy.jobs[1]->reply);
+        assert_null(sample_file_difference(image.jobs[2]->reply, copy.jobs[2]->reply));
+        assert_ptr_not_equal(image.jobs[2]->reply, copy.jobs[2]->reply);
         assert_int_equal(copy.jobs[1]->files_len, 9);
         for (uint32_t i = 0; i < 9; i++) {
                 const JobFile *a = image.jobs[1]->files[i], *b = copy.jobs[1]->files[i];
