@@ -245,6 +245,10 @@ static char *error_hint(const Follow *f, const bits_job_info *info)
 
         select_short_prefix(f->cli, &info->id, prefix);
         again = go_on_command(f, "resume --wait", prefix);
+        if (info->error_code == BG_E_LOCAL_FILE_CHANGED)
+                return must(mem_printf("send it as it is now: %s; or throw it away: bitsctl cancel "
+                                       "%s",
+                                       again, prefix));
         return must(mem_printf("%s%s%s; or throw it away: bitsctl cancel %s", advice,
                                *advice ? ". Then: " : "try again: ", again, prefix));
 }

@@ -254,7 +254,9 @@ char *format_took(uint64_t usec, char dst[JOB_SIZE_BYTES])
 {
         uint64_t tenths = (usec + 50000) / 100000;
 
-        if (tenths < 100)
+        if (tenths == 0)
+                (void) str_copy(dst, JOB_SIZE_BYTES, "under 0.1 s");
+        else if (tenths < 100)
                 (void) snprintf(dst, JOB_SIZE_BYTES, "%" PRIu64 ".%" PRIu64 " s", tenths / 10,
                                 tenths % 10);
         else
@@ -285,7 +287,7 @@ char *job_error_brief(const bits_job_info *job)
                 {BG_E_SESSION_NOT_FOUND, "the server forgot the upload"},
                 {BG_E_TOO_LARGE, "too large for the server"},
                 {BG_E_CLIENT_SERVER_PROTOCOL_MISMATCH, "the server takes no uploads"},
-                {HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND), "file is gone"},
+                {HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND), "no such file"},
                 {HRESULT_FROM_WIN32(ERROR_DISK_FULL), "disk full"},
                 {HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND), "directory is gone"},
                 {E_ACCESSDENIED, "not permitted"},

@@ -82,7 +82,8 @@ static int act_on(Results *r, const Action *action, const bits_job_info *job)
         hr = action->call(cli->client, &job->id);
         if (FAILED(hr))
                 return message_call_failed(&cli->out, hr, action->failing, job);
-        results_add(r, job, action->done);
+        if (r->json || hr != BG_S_PARTIAL_COMPLETE) /* of which the message tells all */
+                results_add(r, job, action->done);
         return message_end_result(&cli->out, hr, job);
 }
 
@@ -222,6 +223,8 @@ int verb_cancel(Cli *cli)
                 return status;
         status = all ? pick_all(cli, false, &s)
                      : select_jobs(cli, cli->opt->args, cli->opt->n_args, &s);
+        if (all && s.count == 0)
+                out_note(&cli->out, "no job to cancel");
         if ((all || options_has(cli->opt, OPT_ALL_USERS)) &&
             !confirm_cancel(cli, s.count, &refused))
                 return status_worse(status, refused);

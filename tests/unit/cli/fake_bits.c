@@ -354,7 +354,7 @@ HRESULT bits_job_complete(bits_client *client, const GUID *id)
 {
         HRESULT hr = change_state("complete", id, BG_JOB_STATE_ACKNOWLEDGED);
 
-        if (SUCCEEDED(hr) && fake.reply)
+        if (SUCCEEDED(hr) && fake.reply && fake.jobs[index_of(id)]->reply_name)
                 write_reply(fake.jobs[index_of(id)]);
         return hr;
 }

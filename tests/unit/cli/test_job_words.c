@@ -154,7 +154,7 @@ static void times_are_told_in_fitting_units(void **state)
         assert_string_equal(format_span(600, text), "10m");
         assert_string_equal(format_span(7200, text), "2h");
         assert_string_equal(format_span(1209600, text), "14d");
-        assert_string_equal(format_took(0, text), "0.0 s");
+        assert_string_equal(format_took(0, text), "under 0.1 s");
         assert_string_equal(format_took(449999, text), "0.4 s");
         assert_string_equal(format_took(9940000, text), "9.9 s");
         assert_string_equal(format_took(9960000, text), "0:10");

@@ -175,6 +175,19 @@ static void scene_uploads(void)
         (void) fake_add_job("f00f0000", "download");
 }
 
+static void scene_nothing_in_it(void)
+{
+        scene_uploads();
+        fake_fail("resume", BG_E_EMPTY,
+                  "cannot resume e0e00000 \"new\": it has nothing to transfer; add a file first");
+}
+
+static void scene_nothing_kept(void)
+{
+        scene_uploads();
+        fake_fail("complete", BG_S_PARTIAL_COMPLETE, "");
+}
+
 /* The same with a reply that no terminal should see. */
 static void scene_binary_reply(void)
 {
@@ -218,6 +231,8 @@ static void set_scene(const char *name)
                 {"binary-reply", scene_binary_reply},
                 {"empty-reply", scene_empty_reply},
                 {"large-reply", scene_large_reply},
+                {"nothing-in-it", scene_nothing_in_it},
+                {"nothing-kept", scene_nothing_kept},
         };
 
         fake_reset();
