@@ -18,19 +18,14 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "daemon/reply_data.h"
+#include "daemon/worker_op.h"
 #include "transfer/worker_msg.h"
 
 #define END_WAIT_MSEC 1000
 #define IDLE_ACCURACY_USEC USEC_PER_SEC
 /* What one worker may say in one turn, so that a mad one cannot keep the broker for itself. */
 #define FILLS_PER_TURN 4
-
-typedef enum OpKind {
-        OP_START,
-        OP_SYNC,
-        OP_PUBLISH,
-        OP_DISCARD,
-} OpKind;
 
 /* One owner's worker: a place where a process may run. While the old process is not known to be
  * dead no new one starts, so that two never write the same files; what is asked meanwhile waits
@@ -54,8 +49,7 @@ typedef struct Op {
         List link;
         Worker *worker;
         uint64_t process; /* the one it was given to */
-        OpKind kind;
-        uint32_t file_index;
+        WorkerOpRules rules;
 } Op;
 
 struct WorkerPool {
@@ -154,28 +148,7 @@ static int on_flush(sd_event_source *source, void *userdata)
 
 static void report_lost(WorkerPool *p, const Op *op)
 {
-        static const TransferEventKind KINDS[] = {
-                [OP_START] = TRANSFER_FAILED,
-                [OP_SYNC] = TRANSFER_SYNCED,
-                [OP_PUBLISH] = TRANSFER_PUBLISHED,
-                [OP_DISCARD] = TRANSFER_DISCARDED,
-        };
-        TransferEvent ev = {
-                .kind = KINDS[op->kind],
-                .op = op->number,
-                .file_index = op->file_index,
-                .size_bytes = BG_SIZE_UNKNOWN,
-                .modified_sec = FILE_NO_TIME,
-                .result = BITS_E_WORKER_LOST,
-                .error =
-                        {
-                                .code = BITS_E_WORKER_LOST,
-                                .context = BG_ERROR_CONTEXT_GENERAL_TRANSPORT,
-                                .file_index = op->kind == OP_START ? (int32_t) op->file_index
-                                                                   : JOB_NO_FILE,
-                                .text = "the process that did the transfer ended",
-                        },
-        };
+        TransferEvent ev = worker_op_lost(&op->rules, op->number);
 
         p->on_event(p->ctx, &ev);
 }
@@ -231,32 +204,6 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents, voi
         return 0;
 }
 
-static bool event_ends(const Op *op, TransferEventKind kind, bool *ret_fits)
-{
-        switch (op->kind) {
-        case OP_START:
-                *ret_fits = kind <= TRANSFER_STOPPED;
-                return kind == TRANSFER_DONE || kind == TRANSFER_FAILED || kind == TRANSFER_STOPPED;
-        case OP_SYNC:
-                return *ret_fits = kind == TRANSFER_SYNCED;
-        case OP_PUBLISH:
-                *ret_fits = kind == TRANSFER_FILE_PUBLISHED || kind == TRANSFER_PUBLISHED;
-                return kind == TRANSFER_PUBLISHED;
-        case OP_DISCARD:
-                return *ret_fits = kind == TRANSFER_DISCARDED;
-        }
-        return *ret_fits = false;
-}
-
-static bool error_is_sound(const TransferEvent *ev)
-{
-        bool failed = ev->kind == TRANSFER_FAILED || FAILED(ev->result);
-
-        if (ev->kind == TRANSFER_FILE_PUBLISHED) /* the error comes with PUBLISHED */
-                return ev->error.code == S_OK;
-        return failed == (ev->error.code != S_OK) && (!failed || ev->error.code == ev->result);
-}
-
 static void schedule_retirement(Worker *w)
 {
         if (!list_is_empty(&w->ops))
@@ -268,15 +215,12 @@ static void schedule_retirement(Worker *w)
 /* An event that its operation cannot have: the worker is broken or not ours any more. */
 static int take_event(Worker *w, const WorkerMsg *m)
 {
-        const TransferEvent *ev = &m->event;
+        const TransferEvent *ev = &m->event.event;
         Op *op = m->kind == WORKER_MSG_EVENT ? hash_get(w->pool->ops, &ev->op) : NULL;
-        bool fits, ends;
+        bool ends;
 
-        if (!op || op->worker != w || op->process != w->process)
-                return -EBADMSG;
-        ends = event_ends(op, ev->kind, &fits);
-        if (!fits || (op->kind == OP_START && ev->file_index != op->file_index) ||
-            !error_is_sound(ev))
+        if (!op || op->worker != w || op->process != w->process ||
+            !worker_op_allows(&op->rules, ev, &ends))
                 return -EBADMSG;
         if (ends) {
                 forget_op(w->pool, op);
@@ -404,14 +348,14 @@ static int get_worker(WorkerPool *p, uint32_t owner_uid, Worker **ret)
         return new_worker(p, owner_uid, ret);
 }
 
-static int new_op(Worker *w, uint64_t number, OpKind kind, uint32_t file_index, Op **ret)
+static int new_op(Worker *w, uint64_t number, const WorkerOpRules *rules, Op **ret)
 {
         _cleanup_free_ Op *op = mem_new(Op);
         int r;
 
         if (!op)
                 return -ENOMEM;
-        *op = (Op){.number = number, .worker = w, .kind = kind, .file_index = file_index};
+        *op = (Op){.number = number, .worker = w, .rules = *rules};
         op->process = w->process;
         list_init(&op->link);
         r = hash_put(w->pool->ops, &op->number, op);
@@ -448,6 +392,11 @@ static int hand_over(Worker *w, size_t out_len)
 static int port_start(void *ctx, uint64_t number, const Job *job, const JobFile *file)
 {
         WorkerPool *p = ctx;
+        WorkerOpRules rules = {
+                .kind = job->type == BG_JOB_TYPE_DOWNLOAD ? WORKER_OP_DOWNLOAD : WORKER_OP_UPLOAD,
+                .file_index = file->index,
+                .has_reply = job->type == BG_JOB_TYPE_UPLOAD_REPLY,
+        };
         size_t out_len;
         Worker *w;
         Op *op;
@@ -455,7 +404,7 @@ static int port_start(void *ctx, uint64_t number, const Job *job, const JobFile 
 
         if (r < 0)
                 return r;
-        r = new_op(w, number, OP_START, file->index, &op);
+        r = new_op(w, number, &rules, &op);
         if (r < 0)
                 return r;
         out_len = w->link.out.len;
@@ -466,23 +415,59 @@ static int port_start(void *ctx, uint64_t number, const Job *job, const JobFile 
         return r;
 }
 
-static void port_stop(void *ctx, uint64_t number)
+/* A word to a transfer that is running. */
+static void tell(WorkerPool *p, uint64_t number, void (*encode)(Buf *b, uint64_t op))
 {
-        WorkerPool *p = ctx;
         Op *op = hash_get(p->ops, &number);
         size_t out_len;
 
-        if (!op || op->kind != OP_START)
+        if (!op || !worker_op_is_transfer(op->rules.kind))
                 return;
         out_len = op->worker->link.out.len;
-        worker_msg_encode_stop(&op->worker->link.out, number);
+        encode(&op->worker->link.out, number);
         if (hand_over(op->worker, out_len) < 0)
                 let_go(op->worker); /* it cannot be told, so it is ended */
 }
 
-static int start_bulk(WorkerPool *p, uint64_t number, OpKind kind, WorkerBulkKind bulk,
+static void port_stop(void *ctx, uint64_t number)
+{
+        tell(ctx, number, worker_msg_encode_stop);
+}
+
+static void port_session_stored(void *ctx, uint64_t number)
+{
+        tell(ctx, number, worker_msg_encode_session_stored);
+}
+
+static int port_farewell(void *ctx, uint64_t number, const Job *job)
+{
+        static const WorkerOpRules RULES = {.kind = WORKER_OP_FAREWELL};
+        WorkerPool *p = ctx;
+        size_t out_len;
+        Worker *w;
+        Op *op;
+        int r;
+
+        if (job->type == BG_JOB_TYPE_DOWNLOAD || job->files_len == 0)
+                return -EINVAL;
+        r = get_worker(p, job->owner_uid, &w);
+        if (r < 0)
+                return r;
+        r = new_op(w, number, &RULES, &op);
+        if (r < 0)
+                return r;
+        out_len = w->link.out.len;
+        worker_msg_encode_farewell(&w->link.out, number, job);
+        r = hand_over(w, out_len);
+        if (r < 0)
+                forget_op(p, op);
+        return r;
+}
+
+static int start_bulk(WorkerPool *p, uint64_t number, WorkerOpKind kind, WorkerBulkKind bulk,
                       const Job *job)
 {
+        const WorkerOpRules rules = {.kind = kind};
         size_t out_len;
         Worker *w;
         Op *op;
@@ -490,7 +475,7 @@ static int start_bulk(WorkerPool *p, uint64_t number, OpKind kind, WorkerBulkKin
 
         if (r < 0)
                 return r;
-        r = new_op(w, number, kind, 0, &op);
+        r = new_op(w, number, &rules, &op);
         if (r < 0)
                 return r;
         out_len = w->link.out.len;
@@ -504,17 +489,22 @@ static int start_bulk(WorkerPool *p, uint64_t number, OpKind kind, WorkerBulkKin
 
 static int port_sync(void *ctx, uint64_t number, const Job *job)
 {
-        return start_bulk(ctx, number, OP_SYNC, WORKER_BULK_SYNC, job);
+        return start_bulk(ctx, number, WORKER_OP_SYNC, WORKER_BULK_SYNC, job);
 }
 
 static int port_publish(void *ctx, uint64_t number, const Job *job)
 {
-        return start_bulk(ctx, number, OP_PUBLISH, WORKER_BULK_PUBLISH, job);
+        return start_bulk(ctx, number, WORKER_OP_PUBLISH, WORKER_BULK_PUBLISH, job);
 }
 
 static int port_discard(void *ctx, uint64_t number, const Job *job)
 {
-        return start_bulk(ctx, number, OP_DISCARD, WORKER_BULK_DISCARD, job);
+        return start_bulk(ctx, number, WORKER_OP_DISCARD, WORKER_BULK_DISCARD, job);
+}
+
+static HRESULT port_read_reply(void *ctx, const Job *job, uint8_t **ret_data, uint64_t *ret_bytes)
+{
+        return reply_data_read(job, ret_data, ret_bytes);
 }
 
 static HRESULT port_check_destination(void *ctx, uint32_t owner_uid, const char *local)
@@ -589,6 +579,9 @@ TransferPort worker_pool_port(WorkerPool *p)
                 .sync = port_sync,
                 .publish = port_publish,
                 .discard = port_discard,
+                .farewell = port_farewell,
+                .session_stored = port_session_stored,
+                .read_reply = port_read_reply,
                 .check_destination = port_check_destination,
                 .ctx = p,
         };

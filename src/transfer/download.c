@@ -23,12 +23,6 @@ typedef struct Download {
         bool whole_only; /* a part was of no use once; no more of them */
 } Download;
 
-static JobError no_memory(void)
-{
-        return transfer_error_make(E_OUTOFMEMORY, BG_ERROR_CONTEXT_GENERAL_TRANSPORT, false,
-                                   "out of memory");
-}
-
 static JobError short_body(void)
 {
         return transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_CONNECTION_ERROR),
@@ -103,7 +97,11 @@ static void on_done(void *ctx, HttpOutcome outcome, const JobError *error);
 static int ask(Download *d, JobError *ret_error)
 {
         const HttpHandler handler = {on_head, on_body, on_done, d};
-        HttpRequest request = {.url = d->target.start.remote, .proxies = &d->proxies};
+        HttpRequest request = {
+                .url = d->target.start.remote,
+                .proxies = &d->proxies,
+                .keep_out = d->target.start.keep_out,
+        };
         Validator v;
         int r;
 
@@ -120,16 +118,7 @@ static int ask(Download *d, JobError *ret_error)
         r = http_op_start(d->host.http, &request, &handler, &d->request);
         if (r == 0)
                 return 0;
-        if (r == -EINVAL)
-                *ret_error = transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_INVALID_URL),
-                                                 BG_ERROR_CONTEXT_REMOTE_FILE, true,
-                                                 "the remote name is no address");
-        else if (r == -EPROTONOSUPPORT)
-                *ret_error = transfer_error_make(
-                        HRESULT_FROM_WIN32(ERROR_WINHTTP_UNRECOGNIZED_SCHEME),
-                        BG_ERROR_CONTEXT_REMOTE_FILE, true, "only http and https are supported");
-        else
-                *ret_error = no_memory();
+        *ret_error = fetch_url_error(r);
         return 1;
 }
 
@@ -208,36 +197,20 @@ static void download_tick(Fetch *f)
 
 static const FetchType DOWNLOAD = {download_free, download_stop, download_tick};
 
-static int init_proxies(Download *d, JobError *ret_error)
-{
-        const WorkerStart *s = &d->target.start;
-        int r = proxy_plan_init(&d->proxies, s->proxy_usage, s->proxy_list, s->proxy_bypass);
-
-        if (r == 0)
-                return 0;
-        if (r == -EINVAL)
-                *ret_error = transfer_error_make(BG_E_INVALID_PROXY_INFO,
-                                                 BG_ERROR_CONTEXT_GENERAL_TRANSPORT, true,
-                                                 "the job's proxy or bypass list is malformed");
-        else
-                *ret_error = no_memory();
-        return 1;
-}
-
 int download_start(const FetchHost *host, WorkerStart *take_start, Fetch **ret, JobError *ret_error)
 {
         _cleanup_(fetch_freep) Fetch *f = NULL;
         Download *d = mem_new(Download);
 
         if (!d) {
-                *ret_error = no_memory();
+                *ret_error = fetch_no_memory();
                 return 1;
         }
         f = &d->fetch;
         f->type = &DOWNLOAD;
         d->host = *host;
         target_init(&d->target, &d->host, take_start, ret_error);
-        if (ret_error->code != S_OK || init_proxies(d, ret_error) != 0 || ask(d, ret_error) != 0)
+        if (ret_error->code != S_OK || fetch_init_proxies(&d->target.start, &d->proxies, ret_error) != 0 || ask(d, ret_error) != 0)
                 return 1;
         *ret = TAKE_PTR(f);
         return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One file on its way into its temporary file: over HTTP (download.c) or from another place of
- * this machine (local_copy.c), behind one small interface. */
+/* One file on its way: into its temporary file, over HTTP (download.c) or from another place of
+ * this machine (local_copy.c), or to a server (upload.c), behind one small interface. */
 #pragma once
 
 #include "transfer/disk.h"
@@ -12,8 +12,8 @@ typedef struct FetchHost {
         sd_event *loop;
         HttpClient *http;
         Disk *disk;
-        /* Sends an event. DONE, FAILED and STOPPED end the fetch: the host frees it before it
-         * returns, so nothing may follow. None of these three comes from inside start. */
+        /* Sends an event. DONE, FAILED, STOPPED and FAREWELL end the fetch: the host frees it
+         * before it returns, so nothing may follow. None of these comes from inside start. */
         void (*emit)(void *ctx, const TransferEvent *ev);
         void *ctx;
 } FetchHost;
@@ -24,6 +24,7 @@ typedef struct FetchType {
         Fetch *(*free)(Fetch *f);
         void (*stop)(Fetch *f); /* answers with STOPPED */
         void (*tick)(Fetch *f); /* four times a second: what is new is reported */
+        void (*session_stored)(Fetch *f); /* uploads; NULL for others */
 } FetchType;
 
 struct Fetch {
@@ -35,3 +36,10 @@ static inline Fetch *fetch_free(Fetch *f)
         return f ? f->type->free(f) : NULL;
 }
 DEFINE_CLEANUP(Fetch *, fetch_free)
+
+/* Errors that every kind of fetch can have. */
+JobError fetch_no_memory(void);
+/* Of http_url_resolve(), for the URL that the job names. */
+JobError fetch_url_error(int r);
+/* The proxies of the job. 0, or 1 with *ret_error. */
+_must_use_ int fetch_init_proxies(const WorkerStart *start, ProxyPlan *ret, JobError *ret_error);

@@ -7,36 +7,17 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/str.h"
-#include "transfer/event_curl.h"
+#include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
-#define HOST_BYTES 256
-#define SCHEME_BYTES 8
-#define SPARE_HANDLES 16
 #define RECEIVE_BUFFER_BYTES (256L * 1024)
-/* An unwanted body is worth reading when that is cheaper than a new connection. */
-#define SKIP_MAX_BYTES (64 * 1024)
-#define SKIP_MAX_USEC (5 * USEC_PER_SEC)
-/* Longer than between two ticks: the loop itself stood still, for a slow disk perhaps, and the
- * silence was ours. */
-#define BLOCKED_USEC (5 * USEC_PER_SEC)
+#define SKIP_MAX_USEC (HTTP_SKIP_MAX_SEC * USEC_PER_SEC)
 #define HEAD_MAX_USEC (300 * USEC_PER_SEC) /* from request to head, however it trickles */
 
-struct HttpClient {
-        sd_event *loop;               /* borrowed */
-        const TransferConfig *config; /* borrowed */
-        EventCurl *curl;
-        List ops;
-        uint64_t tick_usec; /* the last one */
-        CURL *spare[SPARE_HANDLES];
-        size_t spare_len;
-};
-
 struct HttpOp {
+        HttpTicking ticking;
         HttpClient *client;
-        List link;
         CURL *easy;
         EventCurlTransfer transfer;
         HttpRequest request;
@@ -44,11 +25,10 @@ struct HttpOp {
         struct curl_slist *fields;
 
         /* The hop. */
-        char *url;
-        char scheme[SCHEME_BYTES];
-        char host[HOST_BYTES];
+        HttpUrl url;
         uint32_t redirects;
         size_t proxy_nth;
+        const char *proxy; /* borrowed from the plan */
 
         HttpHead head;
         bool head_done;
@@ -61,14 +41,6 @@ struct HttpOp {
         uint64_t active_usec; /* last sign of life */
         char curl_text[CURL_ERROR_SIZE];
 };
-
-static uint64_t now_usec(HttpClient *c)
-{
-        uint64_t now = 0;
-
-        (void) sd_event_now(c->loop, CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-        return now;
-}
 
 static int64_t wall_sec(void)
 {
@@ -91,7 +63,7 @@ static JobError bad_redirect(const char *text)
 static bool judge_head(HttpOp *op)
 {
         op->head_done = true;
-        op->head_usec = now_usec(op->client);
+        op->head_usec = http_client_now_usec(op->client);
         if (op->head.malformed) {
                 op->error = invalid_answer("the server's answer contradicts itself");
                 return false;
@@ -106,7 +78,7 @@ static bool judge_head(HttpOp *op)
         if (op->abandoned || op->error.code != S_OK)
                 return false;
         return op->take == HTTP_TAKE_BODY || op->head.length_bytes == BG_SIZE_UNKNOWN ||
-               op->head.length_bytes <= SKIP_MAX_BYTES;
+               op->head.length_bytes <= HTTP_SKIP_MAX_BYTES;
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *userdata)
@@ -114,7 +86,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
         HttpOp *op = userdata;
         int r;
 
-        op->active_usec = now_usec(op->client);
+        op->active_usec = http_client_now_usec(op->client);
         if (op->head_done) {
                 if (n < 5 || memcmp(data, "HTTP/", 5) != 0)
                         return n; /* a trailer */
@@ -132,14 +104,14 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 {
         HttpOp *op = userdata;
 
-        op->active_usec = now_usec(op->client);
+        op->active_usec = http_client_now_usec(op->client);
         if (!op->head_done) {
                 op->error = invalid_answer("the server sent a body without a head");
                 return 0;
         }
         if (op->take == HTTP_SKIP_BODY) {
                 op->skipped_bytes += n;
-                return op->skipped_bytes > SKIP_MAX_BYTES ? 0 : n;
+                return op->skipped_bytes > HTTP_SKIP_MAX_BYTES ? 0 : n;
         }
         if (op->handler.body(op->handler.ctx, data, n))
                 return n;
@@ -151,27 +123,30 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
 {
         HttpOp *op = userdata;
 
-        op->request_usec = op->active_usec = now_usec(op->client);
-        return CURL_PREREQFUNC_OK;
+        op->request_usec = op->active_usec = http_client_now_usec(op->client);
+        if (!op->request.keep_out || !http_client_keeps_out(peer, op->proxy, op->url.scheme))
+                return CURL_PREREQFUNC_OK;
+        op->error = transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_CANNOT_CONNECT),
+                                        BG_ERROR_CONTEXT_REMOTE_FILE, false,
+                                        "the server points into the local machine or link");
+        return CURL_PREREQFUNC_ABORT;
 }
 
 static void finish(HttpOp *op, HttpOutcome outcome, JobError error)
 {
-        transfer_error_set_host(&error, op->host);
-        list_remove(&op->link);
+        transfer_error_set_host(&error, op->url.host);
+        list_remove(&op->ticking.link);
         op->handler.done(op->handler.ctx, outcome, &error); /* may free `op` */
 }
 
-static int set_hop_options(HttpOp *op, const char *proxy)
+static int set_hop_options(HttpOp *op)
 {
         CURL *e = op->easy;
 
-        /* An explicit proxy is used whatever no_proxy in the environment says. */
-        if (curl_easy_setopt(e, CURLOPT_URL, op->url) ||
-            curl_easy_setopt(e, CURLOPT_PROXY, proxy) ||
-            curl_easy_setopt(e, CURLOPT_NOPROXY, proxy ? "" : NULL) ||
+        if (http_client_set_proxy(e, op->proxy) < 0 ||
+            curl_easy_setopt(e, CURLOPT_URL, op->url.text) ||
             curl_easy_setopt(e, CURLOPT_HTTPHEADER, op->fields) ||
-            curl_easy_setopt(e, CURLOPT_PIPEWAIT, str_equal(op->scheme, "https") ? 1L : 0L) ||
+            curl_easy_setopt(e, CURLOPT_PIPEWAIT, str_equal(op->url.scheme, "https") ? 1L : 0L) ||
             curl_easy_setopt(e, CURLOPT_HEADERDATA, op) ||
             curl_easy_setopt(e, CURLOPT_WRITEDATA, op) ||
             curl_easy_setopt(e, CURLOPT_PREREQDATA, op) ||
@@ -183,10 +158,9 @@ static int set_hop_options(HttpOp *op, const char *proxy)
 /* Sends the request of this hop through the nth proxy. 0, -ENOENT when there is none, -ENOMEM. */
 static int start_hop(HttpOp *op)
 {
-        const char *proxy;
         int r;
 
-        if (!proxy_plan_pick(op->request.proxies, op->scheme, op->host, op->proxy_nth, &proxy))
+        if (!proxy_plan_pick(op->request.proxies, op->url.scheme, op->url.host, op->proxy_nth, &op->proxy))
                 return -ENOENT;
         op->head = (HttpHead){0};
         op->head_done = false;
@@ -194,61 +168,10 @@ static int start_hop(HttpOp *op)
         op->skipped_bytes = 0;
         op->request_usec = op->active_usec = 0;
         op->curl_text[0] = '\0';
-        r = set_hop_options(op, proxy);
+        r = set_hop_options(op);
         if (r < 0)
                 return r;
         return event_curl_add(op->client->curl, op->easy, &op->transfer);
-}
-
-static int copy_url_part(CURLU *u, CURLUPart part, char *dst, size_t dst_bytes)
-{
-        char *text = NULL;
-        int r = 0;
-
-        if (curl_url_get(u, part, &text, 0) != CURLUE_OK)
-                return -EINVAL;
-        if (strlen(text) < dst_bytes)
-                (void) str_copy(dst, dst_bytes, text);
-        else
-                r = -EINVAL;
-        curl_free(text);
-        return r;
-}
-
-/* Makes `target` (which may be relative to the URL of the last hop) the URL of the next one.
- * 0, -EINVAL for no URL, -EPROTONOSUPPORT for a scheme that must not be followed, -ENOMEM. */
-static int set_url(HttpOp *op, const char *target)
-{
-        const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE | CURLU_ALLOW_SPACE;
-        char scheme[SCHEME_BYTES], host[HOST_BYTES], *text = NULL, *copy;
-        CURLU *u = curl_url();
-        int r = 0;
-
-        if (!u)
-                return -ENOMEM;
-        if ((op->url && curl_url_set(u, CURLUPART_URL, op->url, flags) != CURLUE_OK) ||
-            curl_url_set(u, CURLUPART_URL, target, flags) != CURLUE_OK ||
-            copy_url_part(u, CURLUPART_HOST, host, sizeof(host)) < 0)
-                r = -EINVAL;
-        else if (copy_url_part(u, CURLUPART_SCHEME, scheme, sizeof(scheme)) < 0 ||
-                 (!str_equal(scheme, "https") &&
-                  (!str_equal(scheme, "http") || str_equal(op->scheme, "https"))))
-                r = -EPROTONOSUPPORT;
-        else if (curl_url_get(u, CURLUPART_URL, &text, 0) != CURLUE_OK)
-                r = -ENOMEM;
-        curl_url_cleanup(u);
-        if (r < 0)
-                return r;
-
-        copy = mem_strdup(text);
-        curl_free(text);
-        if (!copy)
-                return -ENOMEM;
-        mem_free(op->url);
-        op->url = copy;
-        memcpy(op->scheme, scheme, sizeof(scheme));
-        memcpy(op->host, host, sizeof(host));
-        return 0;
 }
 
 static JobError hop_error(int r)
@@ -266,7 +189,7 @@ static JobError hop_error(int r)
 
 static void follow(HttpOp *op)
 {
-        int r = set_url(op, op->head.location);
+        int r = http_url_resolve(&op->url, op->head.location);
 
         if (r == 0) {
                 op->redirects++;
@@ -280,11 +203,7 @@ static void follow(HttpOp *op)
 /* The next proxy may do better when this one was not even reached. */
 static bool try_next_proxy(HttpOp *op, CURLcode code)
 {
-        if (op->request_usec != 0)
-                return false;
-        if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_PROXY &&
-            code != CURLE_PROXY && code != CURLE_OPERATION_TIMEDOUT && code != CURLE_RECV_ERROR &&
-            code != CURLE_SEND_ERROR)
+        if (op->request_usec != 0 || !http_client_proxy_failed(code))
                 return false;
         op->proxy_nth++;
         return start_hop(op) == 0;
@@ -337,56 +256,23 @@ static int make_fields(HttpOp *op)
         return add_field(&op->fields, text);
 }
 
-typedef struct NumberOption {
-        CURLoption option;
-        long value;
-} NumberOption;
-
-/* What never changes. QUICK_EXIT: ending a request does not wait for a name server that does not
- * answer. */
-static const NumberOption NUMBERS[] = {
-        {CURLOPT_NOSIGNAL, 1},
-        {CURLOPT_QUICK_EXIT, 1},
-        {CURLOPT_HTTPGET, 1},
-        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
-        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-        {CURLOPT_SSL_VERIFYPEER, 1},
-        {CURLOPT_SSL_VERIFYHOST, 2},
-        {CURLOPT_NETRC, CURL_NETRC_IGNORED},
-        {CURLOPT_HTTP_CONTENT_DECODING, 0},
-        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
-        {CURLOPT_TCP_KEEPALIVE, 1},
-        {CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES},
-};
-
-static int set_fixed_options(CURL *e, const TransferConfig *config)
-{
-        const char *agent = config->user_agent ?: "bitsd/" BITSD_VERSION;
-
-        for (size_t i = 0; i < ARRAY_LEN(NUMBERS); i++)
-                if (curl_easy_setopt(e, NUMBERS[i].option, NUMBERS[i].value))
-                        return -ENOMEM;
-        if (curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") ||
-            (config->ca_bundle && curl_easy_setopt(e, CURLOPT_CAINFO, config->ca_bundle)) ||
-            curl_easy_setopt(e, CURLOPT_USERAGENT, agent) ||
-            curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long) config->connect_timeout_sec) ||
-            curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ||
-            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) ||
-            curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request))
-                return -ENOMEM;
-        return 0;
-}
-
-static CURL *new_handle(const TransferConfig *config)
+static CURL *new_handle(const HttpClient *c)
 {
         CURL *e = curl_easy_init();
 
-        if (e && set_fixed_options(e, config) < 0) {
+        if (e && (http_client_set_up(c, e) < 0 || curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) ||
+                  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS) ||
+                  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES) ||
+                  curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ||
+                  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) ||
+                  curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request))) {
                 curl_easy_cleanup(e);
                 return NULL;
         }
         return e;
 }
+
+static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked);
 
 int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *handler,
                   HttpOp **ret)
@@ -397,14 +283,15 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
         if (!op)
                 return -ENOMEM;
         op->client = c;
-        list_init(&op->link);
+        op->ticking.tick = on_tick;
+        list_init(&op->ticking.link);
         op->request = *request;
         op->handler = *handler;
         op->transfer = (EventCurlTransfer){.done = on_done, .ctx = op};
-        op->easy = c->spare_len > 0 ? c->spare[--c->spare_len] : new_handle(c->config);
+        op->easy = c->spare_len > 0 ? c->spare[--c->spare_len] : new_handle(c);
         if (!op->easy)
                 return -ENOMEM;
-        r = set_url(op, request->url);
+        r = http_url_resolve(&op->url, request->url);
         if (r < 0)
                 return r;
         r = make_fields(op);
@@ -413,7 +300,7 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
         r = start_hop(op);
         if (r < 0)
                 return r;
-        list_append(&c->ops, &op->link);
+        list_append(&c->ticking, &op->ticking.link);
         *ret = TAKE_PTR(op);
         return 0;
 }
@@ -422,48 +309,20 @@ HttpOp *http_op_free(HttpOp *op)
 {
         if (!op)
                 return NULL;
-        list_remove(&op->link);
+        list_remove(&op->ticking.link);
         if (op->easy) {
                 event_curl_remove(op->client->curl, op->easy, &op->transfer);
                 /* The handle must not point into the freed operation. */
                 (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
                 (void) curl_easy_setopt(op->easy, CURLOPT_ERRORBUFFER, NULL);
-                if (op->client->spare_len < SPARE_HANDLES)
+                if (op->client->spare_len < HTTP_SPARE_HANDLES)
                         op->client->spare[op->client->spare_len++] = op->easy;
                 else
                         curl_easy_cleanup(op->easy);
         }
         curl_slist_free_all(op->fields);
-        mem_free(op->url);
+        http_url_done(&op->url);
         mem_free(op);
-        return NULL;
-}
-
-int http_client_new(sd_event *loop, const TransferConfig *config, HttpClient **ret)
-{
-        _cleanup_(http_client_freep) HttpClient *c = mem_new(HttpClient);
-        int r;
-
-        if (!c)
-                return -ENOMEM;
-        c->loop = loop;
-        c->config = config;
-        list_init(&c->ops);
-        r = event_curl_new(loop, (long) config->connections_per_host, &c->curl);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(c);
-        return 0;
-}
-
-HttpClient *http_client_free(HttpClient *c)
-{
-        if (!c)
-                return NULL;
-        while (c->spare_len > 0)
-                curl_easy_cleanup(c->spare[--c->spare_len]);
-        event_curl_free(c->curl);
-        mem_free(c);
         return NULL;
 }
 
@@ -478,27 +337,20 @@ static void end_silent(HttpOp *op, const char *text)
                                            BG_ERROR_CONTEXT_REMOTE_FILE, false, text));
 }
 
-void http_client_tick(HttpClient *c)
+static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
 {
-        uint64_t stall_usec = c->config->stall_timeout_sec * USEC_PER_SEC;
-        uint64_t now = now_usec(c);
+        HttpOp *op = list_item(&t->link, HttpOp, ticking.link);
+        uint64_t stall_usec = op->client->config->stall_timeout_sec * USEC_PER_SEC;
 
-        bool was_blocked = now - c->tick_usec >= BLOCKED_USEC;
-
-        c->tick_usec = now;
-        LIST_FOREACH (it, &c->ops) {
-                HttpOp *op = list_item(it, HttpOp, link);
-
-                if (was_blocked)
-                        op->active_usec = now;
-                if (op->request_usec == 0)
-                        continue; /* waits for a connection; curl's own time-out runs */
-                if (now - op->active_usec >= stall_usec)
-                        end_silent(op, "the server has sent nothing for too long");
-                else if (!op->head_done && now - op->request_usec >= HEAD_MAX_USEC)
-                        end_silent(op, "the server's answer did not begin in time");
-                else if (op->head_done && op->take == HTTP_SKIP_BODY &&
-                         now - op->head_usec >= SKIP_MAX_USEC)
-                        end_silent(op, "the server's error text did not end in time");
-        }
+        if (was_blocked)
+                op->active_usec = now;
+        if (op->request_usec == 0)
+                return; /* waits for a connection; curl's own time-out runs */
+        if (now - op->active_usec >= stall_usec)
+                end_silent(op, "the server has sent nothing for too long");
+        else if (!op->head_done && now - op->request_usec >= HEAD_MAX_USEC)
+                end_silent(op, "the server's answer did not begin in time");
+        else if (op->head_done && op->take == HTTP_SKIP_BODY &&
+                 now - op->head_usec >= SKIP_MAX_USEC)
+                end_silent(op, "the server's error text did not end in time");
 }

@@ -8,14 +8,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 
 #include "base/cleanup.h"
+#include "transfer/http_client.h"
 #include "transfer/http_head.h"
 #include "transfer/proxy.h"
-#include "transfer/transfer_config.h"
 
-typedef struct HttpClient HttpClient; /* connections and spare handles, shared by all requests */
 typedef struct HttpOp HttpOp;
 
 typedef enum HttpTake {
@@ -44,13 +42,8 @@ typedef struct HttpRequest { /* all borrowed until the operation ends */
         const ProxyPlan *proxies;
         uint64_t from_byte;   /* 0: the whole file */
         const char *if_range; /* NULL: none */
+        bool keep_out;        /* not to this machine or its link: a stranger chose the URL */
 } HttpRequest;
-
-_must_use_ int http_client_new(sd_event *loop, const TransferConfig *config, HttpClient **ret);
-HttpClient *http_client_free(HttpClient *c); /* NULL allowed; all operations must be gone */
-DEFINE_CLEANUP(HttpClient *, http_client_free)
-/* To be called about every second: ends what has been silent for too long. */
-void http_client_tick(HttpClient *c);
 
 /* 0 or negative errno (then `done` is not called). */
 _must_use_ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *handler,

@@ -140,7 +140,7 @@ static int sync_device_once(Devices *devices, int fd)
 
 static bool wants_sync(const BulkFile *f)
 {
-        return !f->file.synced && f->result == S_OK;
+        return !f->file.synced && !f->file.may_be_made && f->result == S_OK;
 }
 
 /* Contents of all files that may not be on the disk yet. */
@@ -232,11 +232,22 @@ static int rename_to_final(const OpenDir *d, const BulkFile *f)
         return -errno;
 }
 
+/* An answer that says nothing is a file with nothing in it, put there like any other. */
+static int make_empty(const OpenDir *d, const BulkFile *f)
+{
+        int fd = openat(d->fd, f->temp_leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        0600);
+
+        return fd < 0 ? -errno : fd;
+}
+
 static void publish_file(const OpenDir *d, Bulk *b, BulkFile *f)
 {
         _cleanup_close_ int fd = open_whole(d, f);
         int r;
 
+        if (fd == -ENOENT && f->file.may_be_made && !is_published(d, f))
+                fd = make_empty(d, f);
         if (fd < 0) {
                 if (!is_published(d, f))
                         set_error(b, f, transfer_error_local(fd, "temporary file"));

@@ -106,13 +106,10 @@ void target_init(Target *t, const FetchHost *host, WorkerStart *take_start, JobE
 
 void target_done(Target *t)
 {
-        WorkerMsg start = {.kind = WORKER_MSG_START, .start = t->start};
-
         if (t->checkpoint)
                 t->checkpoint->target = NULL;
         local_file_done(&t->file);
-        worker_msg_done(&start);
-        t->start = (WorkerStart){0};
+        worker_start_done(&t->start);
 }
 
 void target_connected(Target *t)

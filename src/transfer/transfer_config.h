@@ -13,6 +13,10 @@ typedef struct TransferConfig {
         uint32_t stall_timeout_sec;    /* no byte for so long: transient failure; 60 */
         uint32_t redirects_max;        /* 10 */
         uint32_t connections_per_host; /* 6 */
+        /* Uploads; 0: what proto/bup_client.h and bup_pace.h say. */
+        uint32_t upload_send_timeout_sec;     /* no byte of a body taken for so long */
+        uint32_t upload_response_timeout_sec; /* no Ack for so long after the last byte */
+        uint32_t upload_fragment_bytes;       /* fragments at most */
         char *user_agent;              /* NULL: "bitsd/<version>" */
         char *ca_bundle;               /* NULL: the system's trust store */
         /* Proxy of BG_JOB_PROXY_USAGE_PRECONFIG, from the configuration file; where not set, the

@@ -14,6 +14,7 @@
 #include "transfer/local_copy.h"
 #include "transfer/publish.h"
 #include "transfer/transfer_error.h"
+#include "transfer/upload.h"
 
 #define TICK_USEC (250 * USEC_PER_MSEC)
 #define TICK_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -105,7 +106,7 @@ static void on_fetch_event(void *ctx, const TransferEvent *ev)
 
         send_event(w, ev);
         if (ev->kind != TRANSFER_DONE && ev->kind != TRANSFER_FAILED &&
-            ev->kind != TRANSFER_STOPPED)
+            ev->kind != TRANSFER_STOPPED && ev->kind != TRANSFER_FAREWELL)
                 return;
         op = hash_get(w->ops, &ev->op);
         if (op)
@@ -162,6 +163,14 @@ static void on_config(Worker *w, WorkerMsg *m)
         w->host = (FetchHost){w->loop, w->http, w->disk, on_fetch_event, w};
 }
 
+static void count_fetch(Worker *w)
+{
+        if (w->fetches++ > 0)
+                return;
+        (void) sd_event_source_set_time_relative(w->tick, TICK_USEC);
+        (void) sd_event_source_set_enabled(w->tick, SD_EVENT_ON);
+}
+
 static void on_start(Worker *w, WorkerMsg *m)
 {
         WorkerStart *s = &m->start;
@@ -177,15 +186,14 @@ static void on_start(Worker *w, WorkerMsg *m)
         WorkerOp *op = new_op(w, s->op);
         int r;
 
-        if (local_copy_handles(s->remote))
+        if (s->type != BG_JOB_TYPE_DOWNLOAD)
+                r = upload_start(&w->host, s, &op->fetch, &failed.error);
+        else if (local_copy_handles(s->remote))
                 r = local_copy_start(&w->host, s, &op->fetch, &failed.error);
         else
                 r = download_start(&w->host, s, &op->fetch, &failed.error);
         if (r == 0) {
-                if (w->fetches++ == 0) {
-                        (void) sd_event_source_set_time_relative(w->tick, TICK_USEC);
-                        (void) sd_event_source_set_enabled(w->tick, SD_EVENT_ON);
-                }
+                count_fetch(w);
                 return;
         }
         failed.result = failed.error.code;
@@ -194,9 +202,35 @@ static void on_start(Worker *w, WorkerMsg *m)
         end_op(w, op);
 }
 
+static void on_farewell(Worker *w, WorkerMsg *m)
+{
+        TransferEvent failed = {
+                .kind = TRANSFER_FAREWELL,
+                .op = m->start.op,
+                .modified_sec = FILE_NO_TIME,
+        };
+        WorkerOp *op = new_op(w, m->start.op);
+
+        if (upload_farewell(&w->host, &m->start, &op->fetch, &failed.error) == 0) {
+                count_fetch(w);
+                return;
+        }
+        failed.result = failed.error.code;
+        send_event(w, &failed);
+        end_op(w, op);
+}
+
+static void on_session_stored(Worker *w, WorkerMsg *m)
+{
+        WorkerOp *op = hash_get(w->ops, &m->number);
+
+        if (op && op->fetch && op->fetch->type->session_stored)
+                op->fetch->type->session_stored(op->fetch);
+}
+
 static void on_stop(Worker *w, WorkerMsg *m)
 {
-        WorkerOp *op = hash_get(w->ops, &m->stop_op);
+        WorkerOp *op = hash_get(w->ops, &m->number);
 
         if (op && op->fetch) /* else it ended meanwhile, and has said so */
                 op->fetch->type->stop(op->fetch);
@@ -280,6 +314,8 @@ static void dispatch(Worker *w, WorkerMsg *m)
                 [WORKER_MSG_CONFIG] = on_config,
                 [WORKER_MSG_START] = on_start,
                 [WORKER_MSG_STOP] = on_stop,
+                [WORKER_MSG_FAREWELL] = on_farewell,
+                [WORKER_MSG_SESSION_STORED] = on_session_stored,
                 [WORKER_MSG_BULK] = on_bulk,
                 [WORKER_MSG_BULK_FILES] = on_bulk_files,
         };

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/pack.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "transfer/worker_pack.h"
 
 /* Longest texts in bytes: a UTF-16 unit takes three bytes of UTF-8 at most. */
 #define URL_MAX_BYTES (LIMIT_URL_UNITS * 3)
@@ -21,42 +21,6 @@ static size_t begin(Buf *b, WorkerMsgKind kind)
         return at;
 }
 
-static void pack_bool(Buf *b, bool v)
-{
-        pack_u8(b, v ? 1 : 0);
-}
-
-static bool unpack_bool(PackReader *r)
-{
-        uint8_t v = unpack_u8(r);
-
-        if (v > 1)
-                r->bad = true;
-        return v == 1;
-}
-
-/* A value of an enumeration with `max` values. */
-static uint32_t unpack_enum(PackReader *r, uint32_t max)
-{
-        uint32_t v = unpack_u32(r);
-
-        if (v >= max) {
-                r->bad = true;
-                return 0;
-        }
-        return v;
-}
-
-/* A text that must be there. */
-static char *unpack_text(PackReader *r, size_t max_bytes)
-{
-        char *s = unpack_str(r, max_bytes);
-
-        if (!s)
-                r->bad = true;
-        return s;
-}
-
 void worker_msg_encode_config(Buf *b, const TransferConfig *c)
 {
         size_t at = begin(b, WORKER_MSG_CONFIG);
@@ -66,6 +30,9 @@ void worker_msg_encode_config(Buf *b, const TransferConfig *c)
         pack_u32(b, c->stall_timeout_sec);
         pack_u32(b, c->redirects_max);
         pack_u32(b, c->connections_per_host);
+        pack_u32(b, c->upload_send_timeout_sec);
+        pack_u32(b, c->upload_response_timeout_sec);
+        pack_u32(b, c->upload_fragment_bytes);
         pack_str(b, c->user_agent);
         pack_str(b, c->ca_bundle);
         pack_str(b, c->http_proxy);
@@ -84,6 +51,9 @@ static void decode_config(PackReader *r, WorkerMsg *m)
         c->stall_timeout_sec = unpack_u32(r);
         c->redirects_max = unpack_u32(r);
         c->connections_per_host = unpack_u32(r);
+        c->upload_send_timeout_sec = unpack_u32(r);
+        c->upload_response_timeout_sec = unpack_u32(r);
+        c->upload_fragment_bytes = unpack_u32(r);
         c->user_agent = unpack_str(r, CONFIG_MAX_BYTES);
         c->ca_bundle = unpack_str(r, CONFIG_MAX_BYTES);
         c->http_proxy = unpack_str(r, CONFIG_MAX_BYTES);
@@ -91,12 +61,8 @@ static void decode_config(PackReader *r, WorkerMsg *m)
         c->no_proxy = unpack_str(r, CONFIG_MAX_BYTES);
 }
 
-void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file)
+static void pack_file(Buf *b, const JobFile *file)
 {
-        size_t at = begin(b, WORKER_MSG_START);
-
-        pack_u64(b, op);
-        pack_guid(b, &job->id);
         pack_u32(b, file->index);
         pack_str(b, file->remote);
         pack_str(b, file->local);
@@ -105,10 +71,60 @@ void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile 
         pack_u64(b, file->synced_bytes);
         pack_str(b, file->etag);
         pack_i64(b, file->modified_sec);
+}
+
+static void pack_reply(Buf *b, const JobFile *reply)
+{
+        pack_str(b, reply->remote);
+        pack_str(b, reply->local);
+        pack_u64(b, reply->size_bytes);
+        pack_u64(b, reply->done_bytes);
+        pack_u64(b, reply->synced_bytes);
+        pack_str(b, reply->etag);
+        pack_i64(b, reply->modified_sec);
+        pack_bool(b, reply->state == FILE_DONE || reply->state == FILE_PUBLISHED);
+}
+
+static void encode_start(Buf *b, WorkerMsgKind kind, uint64_t op, const Job *job,
+                         const JobFile *file)
+{
+        size_t at = begin(b, kind);
+
+        pack_u64(b, op);
+        pack_guid(b, &job->id);
+        pack_u32(b, job->type);
+        pack_file(b, file);
         pack_u32(b, job->props.proxy_usage);
         pack_str(b, job->props.proxy_list);
         pack_str(b, job->props.proxy_bypass);
+        pack_blob(b, job->session, job->session_bytes);
+        pack_bool(b, job->props.reply_optional);
+        pack_bool(b, job->type == BG_JOB_TYPE_UPLOAD_REPLY && job->reply);
+        if (job->type == BG_JOB_TYPE_UPLOAD_REPLY && job->reply)
+                pack_reply(b, job->reply);
         pack_record_end(b, at);
+}
+
+void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file)
+{
+        encode_start(b, WORKER_MSG_START, op, job, file);
+}
+
+void worker_msg_encode_farewell(Buf *b, uint64_t op, const Job *job)
+{
+        encode_start(b, WORKER_MSG_FAREWELL, op, job, job->files[0]);
+}
+
+static void unpack_reply(PackReader *r, WorkerReply *reply)
+{
+        reply->remote = unpack_text(r, WORKER_MSG_REPLY_URL_BYTES);
+        reply->local = unpack_text(r, LIMIT_LOCAL_BYTES);
+        reply->size_bytes = unpack_u64(r);
+        reply->done_bytes = unpack_u64(r);
+        reply->synced_bytes = unpack_u64(r);
+        reply->etag = unpack_str(r, WORKER_MSG_ETAG_BYTES);
+        reply->modified_sec = unpack_i64(r);
+        reply->whole = unpack_bool(r);
 }
 
 static void decode_start(PackReader *r, WorkerMsg *m)
@@ -117,6 +133,7 @@ static void decode_start(PackReader *r, WorkerMsg *m)
 
         s->op = unpack_u64(r);
         s->job = unpack_guid(r);
+        s->type = unpack_enum(r, BG_JOB_TYPE_UPLOAD_REPLY + 1);
         s->file_index = unpack_u32(r);
         s->remote = unpack_text(r, URL_MAX_BYTES);
         s->local = unpack_text(r, LIMIT_LOCAL_BYTES);
@@ -128,19 +145,66 @@ static void decode_start(PackReader *r, WorkerMsg *m)
         s->proxy_usage = unpack_enum(r, BG_JOB_PROXY_USAGE_AUTODETECT + 1);
         s->proxy_list = unpack_str(r, PROXY_MAX_BYTES);
         s->proxy_bypass = unpack_str(r, PROXY_MAX_BYTES);
+        s->session = unpack_bytes(r, JOB_SESSION_BYTES_MAX, &s->session_bytes);
+        s->reply_optional = unpack_bool(r);
+        s->has_reply = unpack_bool(r);
+        if (s->has_reply)
+                unpack_reply(r, &s->reply);
+        /* Only such a job has one, and it cannot do without: where would the answer go? */
+        if (s->has_reply != (s->type == BG_JOB_TYPE_UPLOAD_REPLY) ||
+            (m->kind == WORKER_MSG_FAREWELL && s->type == BG_JOB_TYPE_DOWNLOAD))
+                r->bad = true;
 }
 
-void worker_msg_encode_stop(Buf *b, uint64_t op)
+void worker_start_done(WorkerStart *s)
 {
-        size_t at = begin(b, WORKER_MSG_STOP);
+        mem_free(s->remote);
+        mem_free(s->local);
+        mem_free(s->etag);
+        mem_free(s->proxy_list);
+        mem_free(s->proxy_bypass);
+        mem_free(s->session);
+        mem_free(s->reply.remote);
+        mem_free(s->reply.local);
+        mem_free(s->reply.etag);
+        *s = (WorkerStart){0};
+}
+
+static void encode_number(Buf *b, WorkerMsgKind kind, uint64_t op)
+{
+        size_t at = begin(b, kind);
 
         pack_u64(b, op);
         pack_record_end(b, at);
 }
 
-static void decode_stop(PackReader *r, WorkerMsg *m)
+void worker_msg_encode_stop(Buf *b, uint64_t op)
 {
-        m->stop_op = unpack_u64(r);
+        encode_number(b, WORKER_MSG_STOP, op);
+}
+
+void worker_msg_encode_session_stored(Buf *b, uint64_t op)
+{
+        encode_number(b, WORKER_MSG_SESSION_STORED, op);
+}
+
+static void decode_number(PackReader *r, WorkerMsg *m)
+{
+        m->number = unpack_u64(r);
+}
+
+/* The files that we made, or shall make: not the source of an upload, which is the user's and never
+ * touched, but its reply. */
+static uint32_t own_files_len(const Job *job)
+{
+        if (job->type == BG_JOB_TYPE_DOWNLOAD)
+                return job->files_len;
+        return job->type == BG_JOB_TYPE_UPLOAD_REPLY && job->reply ? 1 : 0;
+}
+
+static JobFile *own_file(const Job *job, uint32_t nth)
+{
+        return job->type == BG_JOB_TYPE_DOWNLOAD ? job->files[nth] : job->reply;
 }
 
 static bool bulk_wants(WorkerBulkKind kind, const JobFile *file)
@@ -150,7 +214,7 @@ static bool bulk_wants(WorkerBulkKind kind, const JobFile *file)
         return file->state == FILE_DONE;
 }
 
-static int encode_bulk_file(Buf *b, const JobFile *file, char **last_dir)
+static int encode_bulk_file(Buf *b, const JobFile *file, bool may_be_made, char **last_dir)
 {
         _cleanup_free_ char *dir = NULL;
         const char *leaf;
@@ -166,6 +230,7 @@ static int encode_bulk_file(Buf *b, const JobFile *file, char **last_dir)
         pack_u64(b, file->size_bytes);
         pack_i64(b, file->modified_sec);
         pack_bool(b, file->synced_bytes >= file->done_bytes && file->done_bytes > 0);
+        pack_bool(b, may_be_made);
         if (!same) {
                 mem_free(*last_dir);
                 *last_dir = TAKE_PTR(dir);
@@ -182,22 +247,24 @@ static int encode_bulk_files(Buf *b, uint64_t op, WorkerBulkKind kind, const Job
         uint32_t n = 0, next = *pos;
 
         pack_u64(b, op);
-        for (; next < job->files_len && n < WORKER_BULK_FILES_MAX; next++) {
+        for (; next < own_files_len(job) && n < WORKER_BULK_FILES_MAX; next++) {
+                JobFile *file = own_file(job, next);
                 int r;
 
                 if (b->len - at > WORKER_MSG_MAX_BYTES / 2) /* long names */
                         break;
 
-                if (!bulk_wants(kind, job->files[next]))
+                if (!bulk_wants(kind, file))
                         continue;
                 pack_bool(b, true);
-                r = encode_bulk_file(b, job->files[next], &last_dir);
+                r = encode_bulk_file(b, file,
+                                     file == job->reply && file->size_bytes == 0, &last_dir);
                 if (r < 0)
                         return r;
                 n++;
         }
         pack_bool(b, false); /* no more files in this message */
-        pack_bool(b, next == job->files_len);
+        pack_bool(b, next == own_files_len(job));
         pack_record_end(b, at);
         *pos = next;
         return 0;
@@ -218,7 +285,7 @@ int worker_msg_encode_bulk(Buf *b, uint64_t op, WorkerBulkKind kind, const Job *
         pack_record_end(b, at);
         do {
                 r = encode_bulk_files(b, op, kind, job, &pos);
-        } while (r == 0 && buf_error(b) == 0 && pos < job->files_len);
+        } while (r == 0 && buf_error(b) == 0 && pos < own_files_len(job));
         if (r == 0)
                 r = buf_error(b);
         if (r < 0) {
@@ -257,85 +324,26 @@ static void decode_bulk_files(PackReader *r, WorkerMsg *m)
                 f->size_bytes = unpack_u64(r);
                 f->modified_sec = unpack_i64(r);
                 f->synced = unpack_bool(r);
+                f->may_be_made = unpack_bool(r);
                 /* The first one must name its directory, and a leaf is never a path. */
-                if ((files->files_len == 1 && !f->dir) || (f->leaf && strchr(f->leaf, '/')))
+                if ((f->may_be_made && f->size_bytes != 0) ||
+                    (files->files_len == 1 && !f->dir) || (f->leaf && strchr(f->leaf, '/')))
                         r->bad = true;
         }
         files->last = unpack_bool(r);
 }
 
-static void encode_error(Buf *b, const JobError *e)
-{
-        pack_u32(b, (uint32_t) e->code);
-        pack_u32(b, e->context);
-        pack_u32(b, (uint32_t) e->file_index);
-        pack_u32(b, (uint32_t) e->http_status);
-        pack_u32(b, (uint32_t) e->curl_code);
-        pack_u32(b, (uint32_t) e->sys_errno);
-        pack_u32(b, e->retry_after_sec);
-        pack_bool(b, e->fatal);
-        pack_bool(b, e->event_driven);
-        pack_str(b, e->host);
-        pack_str(b, e->text);
-}
-
-static void decode_error(PackReader *r, JobError *e)
-{
-        _cleanup_free_ char *host = NULL, *text = NULL;
-
-        e->code = (HRESULT) unpack_u32(r);
-        e->context = unpack_enum(r, BG_ERROR_CONTEXT_SERVER_CERTIFICATE_CALLBACK + 1);
-        e->file_index = (int32_t) unpack_u32(r);
-        e->http_status = (int32_t) unpack_u32(r);
-        e->curl_code = (int32_t) unpack_u32(r);
-        e->sys_errno = (int32_t) unpack_u32(r);
-        e->retry_after_sec = unpack_u32(r);
-        e->fatal = unpack_bool(r);
-        e->event_driven = unpack_bool(r);
-        host = unpack_text(r, JOB_ERROR_HOST_BYTES - 1);
-        text = unpack_text(r, JOB_ERROR_TEXT_BYTES - 1);
-        if (host && text) {
-                (void) str_copy(e->host, sizeof(e->host), host);
-                (void) str_copy(e->text, sizeof(e->text), text);
-        }
-}
-
 void worker_msg_encode_event(Buf *b, const TransferEvent *ev)
 {
         size_t at = begin(b, WORKER_MSG_EVENT);
-        bool with_error = ev->error.code != S_OK;
 
-        pack_u32(b, ev->kind);
-        pack_u64(b, ev->op);
-        pack_u32(b, ev->file_index);
-        pack_u64(b, ev->size_bytes);
-        pack_u64(b, ev->done_bytes);
-        pack_u64(b, ev->synced_bytes);
-        pack_str(b, ev->etag);
-        pack_i64(b, ev->modified_sec);
-        pack_u32(b, (uint32_t) ev->result);
-        pack_bool(b, with_error);
-        if (with_error)
-                encode_error(b, &ev->error);
+        worker_event_pack(b, ev);
         pack_record_end(b, at);
 }
 
 static void decode_event(PackReader *r, WorkerMsg *m)
 {
-        TransferEvent *ev = &m->event;
-
-        ev->kind = unpack_enum(r, TRANSFER_EVENT_MAX);
-        ev->op = unpack_u64(r);
-        ev->file_index = unpack_u32(r);
-        ev->size_bytes = unpack_u64(r);
-        ev->done_bytes = unpack_u64(r);
-        ev->synced_bytes = unpack_u64(r);
-        ev->etag = m->etag = unpack_str(r, WORKER_MSG_ETAG_BYTES);
-        ev->modified_sec = unpack_i64(r);
-        ev->result = (HRESULT) unpack_u32(r);
-        ev->error.file_index = JOB_NO_FILE;
-        if (unpack_bool(r))
-                decode_error(r, &ev->error);
+        worker_event_unpack(r, &m->event);
 }
 
 int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret)
@@ -343,7 +351,9 @@ int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret)
         static void (*const DECODERS[WORKER_MSG_MAX])(PackReader *, WorkerMsg *) = {
                 [WORKER_MSG_CONFIG] = decode_config,
                 [WORKER_MSG_START] = decode_start,
-                [WORKER_MSG_STOP] = decode_stop,
+                [WORKER_MSG_STOP] = decode_number,
+                [WORKER_MSG_FAREWELL] = decode_start,
+                [WORKER_MSG_SESSION_STORED] = decode_number,
                 [WORKER_MSG_BULK] = decode_bulk,
                 [WORKER_MSG_BULK_FILES] = decode_bulk_files,
                 [WORKER_MSG_EVENT] = decode_event,
@@ -373,11 +383,8 @@ void worker_msg_done(WorkerMsg *m)
                 transfer_config_done(&m->config);
                 break;
         case WORKER_MSG_START:
-                mem_free(m->start.remote);
-                mem_free(m->start.local);
-                mem_free(m->start.etag);
-                mem_free(m->start.proxy_list);
-                mem_free(m->start.proxy_bypass);
+        case WORKER_MSG_FAREWELL:
+                worker_start_done(&m->start);
                 break;
         case WORKER_MSG_BULK_FILES:
                 for (uint32_t i = 0; i < m->bulk_files.files_len; i++) {
@@ -387,7 +394,7 @@ void worker_msg_done(WorkerMsg *m)
                 mem_free(m->bulk_files.files);
                 break;
         case WORKER_MSG_EVENT:
-                mem_free(m->etag);
+                worker_event_done(&m->event);
                 break;
         default:
                 break;

@@ -6,7 +6,7 @@
  * total: any bytes give a message or -EBADMSG. Both ends check what they are told as if it came
  * from a stranger: the worker reads the network, so its word is not trusted by the broker.
  *
- *   down  CONFIG START STOP BULK BULK_FILES
+ *   down  CONFIG START STOP FAREWELL SESSION_STORED BULK BULK_FILES
  *   up    EVENT
  *
  * A bulk operation (sync, publish, discard) is one BULK, then BULK_FILES until one is marked
@@ -20,12 +20,14 @@
 #include "base/cleanup.h"
 #include "engine/port/transfer.h"
 #include "transfer/transfer_config.h"
+#include "transfer/worker_event.h"
 
 enum {
         WORKER_SOCKET_FD = 3,
-        WORKER_MSG_VERSION = 1,
+        WORKER_MSG_VERSION = 2,
         WORKER_MSG_MAX_BYTES = 1024 * 1024, /* two proxy lists of 32,000 units and the rest */
         WORKER_MSG_ETAG_BYTES = 1024,
+        WORKER_MSG_REPLY_URL_BYTES = 32 * 1024, /* all that proto/bup_url.h makes */
         WORKER_BULK_FILES_MAX = 256, /* files in one BULK_FILES */
         WORKER_LINK_OUT_MAX_BYTES = 256 * 1024 * 1024,
 };
@@ -35,15 +37,31 @@ typedef enum WorkerMsgKind {
         WORKER_MSG_CONFIG,
         WORKER_MSG_START,
         WORKER_MSG_STOP,
+        WORKER_MSG_FAREWELL,
+        WORKER_MSG_SESSION_STORED,
         WORKER_MSG_BULK,
         WORKER_MSG_BULK_FILES,
         WORKER_MSG_EVENT,
         WORKER_MSG_MAX,
 } WorkerMsgKind;
 
+/* What is known of the reply to an upload. */
+typedef struct WorkerReply {
+        char *remote; /* "" when the server has not said yet */
+        char *local;
+        uint64_t size_bytes;
+        uint64_t done_bytes;
+        uint64_t synced_bytes;
+        char *etag; /* NULL when none */
+        int64_t modified_sec;
+        bool whole; /* nothing of it is left to fetch */
+} WorkerReply;
+
+/* A START, or a FAREWELL: what is to be cancelled. */
 typedef struct WorkerStart {
         uint64_t op;
         GUID job;
+        BG_JOB_TYPE type;
         uint32_t file_index;
         char *remote;
         char *local;
@@ -55,7 +73,18 @@ typedef struct WorkerStart {
         BG_JOB_PROXY_USAGE proxy_usage;
         char *proxy_list;   /* NULL = not set */
         char *proxy_bypass; /* NULL = not set */
+
+        /* Uploads. */
+        uint8_t *session; /* bup_client_state_encode(); NULL when there is none */
+        uint32_t session_bytes;
+        bool reply_optional;
+        bool has_reply; /* BG_JOB_TYPE_UPLOAD_REPLY */
+        WorkerReply reply;
+
+        /* Not part of the message: a worker's own, about a reply. */
+        bool keep_out; /* a stranger chose the URL: not to this machine or its link */
 } WorkerStart;
+void worker_start_done(WorkerStart *s);
 
 typedef enum WorkerBulkKind {
         WORKER_BULK_SYNC,
@@ -76,7 +105,8 @@ typedef struct WorkerBulkFile {
         char *leaf;
         uint64_t size_bytes;
         int64_t modified_sec;
-        bool synced; /* its contents are known to be on disk */
+        bool synced;      /* its contents are known to be on disk */
+        bool may_be_made; /* publish: it is empty, so that it may be made when it is not there */
 } WorkerBulkFile;
 
 typedef struct WorkerBulkFiles {
@@ -91,22 +121,23 @@ typedef struct WorkerMsg {
         union {
                 TransferConfig config;
                 WorkerStart start;
-                uint64_t stop_op;
+                uint64_t number; /* of the operation: STOP, SESSION_STORED */
                 WorkerBulk bulk;
                 WorkerBulkFiles bulk_files;
-                struct {
-                        TransferEvent event; /* event.etag is `etag` */
-                        char *etag;
-                };
+                WorkerEvent event;
         };
 } WorkerMsg;
 
 /* Encoders append to `b`, whose sticky error says whether all fitted. */
 void worker_msg_encode_config(Buf *b, const TransferConfig *config);
 void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file);
+/* `job` is an upload with its file. */
+void worker_msg_encode_farewell(Buf *b, uint64_t op, const Job *job);
 void worker_msg_encode_stop(Buf *b, uint64_t op);
+void worker_msg_encode_session_stored(Buf *b, uint64_t op);
 /* Every message of one bulk operation. Sync and publish name the files in FILE_DONE, discard all
- * that are not published. 0 or negative errno (then nothing was appended). */
+ * that are not published; of an upload that is its reply or nothing, never the source. 0 or
+ * negative errno (then nothing was appended). */
 _must_use_ int worker_msg_encode_bulk(Buf *b, uint64_t op, WorkerBulkKind kind, const Job *job);
 void worker_msg_encode_event(Buf *b, const TransferEvent *ev);
 

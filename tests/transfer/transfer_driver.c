@@ -3,10 +3,15 @@
  * one JSON object a line. A line is a verb and key=value words; values are percent-encoded.
  *
  *   file index= url= local= [state= size= done= synced= etag= modified=]   adds a file to the job
- *   job [id=GUID] [usage= list= bypass=]                                   begins a new job
+ *   job [id=GUID] [usage= list= bypass=]                                   begins a new job;
+ *       [type=1|2 reply= optional=]     an upload; `reply` is where its reply goes
  *   start op= index= | stop op= | sync op= | publish op= | discard op=     the port, on that job
  *   run parallel=                 all files of the job at once, printing only how it ended
  *   check local=                  check_destination
+ *   farewell op=                  the port; the session is that of the events so far
+ *   hold | stored op=             from now on SESSION is not confirmed by itself | session_stored
+ *   forget                        the session, as after BG_E_LOCAL_FILE_CHANGED
+ *   reply                         read_reply
  *   quit                          (or end of input)
  *
  * Options: --worker PATH [--lock-fd N] [--idle-usec N] and the numbers and texts of
@@ -42,6 +47,7 @@ typedef struct Driver {
         uint32_t run_parallel; /* 0 = not running */
         uint32_t run_next, run_done, run_failed;
         uint64_t next_op;
+        bool hold;
 } Driver;
 
 static const char *const KINDS[TRANSFER_EVENT_MAX] = {
@@ -50,6 +56,8 @@ static const char *const KINDS[TRANSFER_EVENT_MAX] = {
         [TRANSFER_FAILED] = "failed",       [TRANSFER_STOPPED] = "stopped",
         [TRANSFER_SYNCED] = "synced",       [TRANSFER_FILE_PUBLISHED] = "file_published",
         [TRANSFER_PUBLISHED] = "published", [TRANSFER_DISCARDED] = "discarded",
+        [TRANSFER_SESSION] = "session",     [TRANSFER_UPLOADED] = "uploaded",
+        [TRANSFER_FAREWELL] = "farewell",   [TRANSFER_REPLY] = "reply",
 };
 
 static void die(const char *what)
@@ -102,6 +110,9 @@ static void print_event(const TransferEvent *ev)
         print_text("etag", ev->etag);
         print_time("modified", ev->modified_sec);
         (void) printf(", \"result\": %u", (unsigned) ev->result);
+        print_text("reply_url", ev->reply_url);
+        (void) printf(", \"session_bytes\": %u, \"durable\": %s", ev->session_bytes,
+                      ev->durable ? "true" : "false");
         if (e->code != S_OK) {
                 (void) printf(", \"code\": %u, \"context\": %d, \"error_file\": %d, \"status\": %d"
                               ", \"curl\": %d, \"errno\": %d, \"retry_after\": %u, \"fatal\": %s",
@@ -117,6 +128,8 @@ static void print_event(const TransferEvent *ev)
 
 static JobFile *find_file(Driver *d, uint32_t index)
 {
+        if (d->job.reply && index == JOB_REPLY_INDEX)
+                return d->job.reply;
         for (uint32_t i = 0; i < d->job.files_len; i++)
                 if (d->job.files[i]->index == index)
                         return d->job.files[i];
@@ -146,7 +159,9 @@ static void note(Driver *d, const TransferEvent *ev)
 {
         JobFile *f = find_file(d, ev->file_index);
 
-        if (ev->kind == TRANSFER_META || ev->kind == TRANSFER_DONE) {
+        if (ev->reply_url && f == d->job.reply && str_replace(&f->remote, ev->reply_url) < 0)
+                die("out of memory");
+        if (ev->kind == TRANSFER_META || ev->kind == TRANSFER_DONE || ev->kind == TRANSFER_REPLY) {
                 if (str_replace(&f->etag, ev->etag) < 0)
                         die("out of memory");
                 f->modified_sec = ev->modified_sec;
@@ -154,9 +169,23 @@ static void note(Driver *d, const TransferEvent *ev)
         }
         f->done_bytes = ev->done_bytes;
         f->synced_bytes = ev->synced_bytes;
-        f->state = ev->kind == TRANSFER_DONE ? FILE_DONE
+        f->state = ev->kind == TRANSFER_DONE || ev->kind == TRANSFER_REPLY ? FILE_DONE
                    : f->done_bytes > 0       ? FILE_PARTIAL
                                              : FILE_PENDING;
+}
+
+static void note_session(Driver *d, const TransferEvent *ev)
+{
+        uint8_t *copy = mem_alloc(ev->session_bytes);
+
+        if (!copy)
+                die("out of memory");
+        memcpy(copy, ev->session, ev->session_bytes);
+        mem_free(d->job.session);
+        d->job.session = copy;
+        d->job.session_bytes = ev->session_bytes;
+        if (ev->durable && !d->hold)
+                d->port.session_stored(d->port.ctx, ev->op);
 }
 
 static void on_event(void *ctx, const TransferEvent *ev)
@@ -167,7 +196,10 @@ static void on_event(void *ctx, const TransferEvent *ev)
                 print_event(ev);
         if (ev->kind == TRANSFER_FILE_PUBLISHED && ev->result == S_OK)
                 find_file(d, ev->file_index)->state = FILE_PUBLISHED;
-        if (ev->kind > TRANSFER_STOPPED || ev->kind == TRANSFER_CONNECTED ||
+        if (ev->kind == TRANSFER_SESSION)
+                note_session(d, ev);
+        if ((ev->kind > TRANSFER_STOPPED && ev->kind != TRANSFER_REPLY) ||
+            ev->kind == TRANSFER_CONNECTED ||
             ev->result == BITS_E_WORKER_LOST)
                 return;
         note(d, ev);
@@ -223,19 +255,42 @@ static uint64_t number_of(const char *line, const char *key, uint64_t otherwise)
         return v;
 }
 
+static void free_file(JobFile *f)
+{
+        mem_free(f->remote);
+        mem_free(f->local);
+        mem_free(f->etag);
+        mem_free(f);
+}
+
 static void free_job(Driver *d)
 {
-        for (uint32_t i = 0; i < d->job.files_len; i++) {
-                mem_free(d->job.files[i]->remote);
-                mem_free(d->job.files[i]->local);
-                mem_free(d->job.files[i]->etag);
-                mem_free(d->job.files[i]);
-        }
+        for (uint32_t i = 0; i < d->job.files_len; i++)
+                free_file(d->job.files[i]);
+        if (d->job.reply)
+                free_file(d->job.reply);
+        mem_free(d->job.session);
         mem_free(d->job.files);
         mem_free(d->job.props.proxy_list);
         mem_free(d->job.props.proxy_bypass);
         d->job = (Job){.owner_uid = geteuid()};
         d->files_cap = 0;
+}
+
+static JobFile *new_reply(const char *line)
+{
+        JobFile *f = mem_new(JobFile);
+
+        if (!f)
+                die("out of memory");
+        *f = (JobFile){
+                .index = JOB_REPLY_INDEX,
+                .remote = mem_strdup(""),
+                .local = value_of(line, "reply"),
+                .size_bytes = BG_SIZE_UNKNOWN,
+                .modified_sec = FILE_NO_TIME,
+        };
+        return f;
 }
 
 static void new_job(Driver *d, const char *line)
@@ -248,6 +303,10 @@ static void new_job(Driver *d, const char *line)
         d->job.props.proxy_usage = (BG_JOB_PROXY_USAGE) number_of(line, "usage", 0);
         d->job.props.proxy_list = value_of(line, "list");
         d->job.props.proxy_bypass = value_of(line, "bypass");
+        d->job.type = (BG_JOB_TYPE) number_of(line, "type", 0);
+        d->job.props.reply_optional = number_of(line, "optional", 0) == 1;
+        if (d->job.type == BG_JOB_TYPE_UPLOAD_REPLY)
+                d->job.reply = new_reply(line);
 }
 
 static void add_file(Driver *d, const char *line)
@@ -282,6 +341,29 @@ static void check(Driver *d, const char *line)
         (void) fflush(stdout);
 }
 
+static void read_reply(Driver *d)
+{
+        uint8_t *data = NULL;
+        uint64_t bytes = 0;
+        HRESULT hr = d->port.read_reply(d->port.ctx, &d->job, &data, &bytes);
+
+        (void) printf("{\"event\": \"reply_data\", \"result\": %u, \"bytes\": %" PRIu64
+                      ", \"data\": \"",
+                      (unsigned) hr, bytes);
+        for (uint64_t i = 0; data && i < bytes; i++)
+                (void) printf("%02x", data[i]);
+        (void) puts("\"}");
+        (void) fflush(stdout);
+        mem_free(data);
+}
+
+static void forget(Driver *d)
+{
+        mem_free(d->job.session);
+        d->job.session = NULL;
+        d->job.session_bytes = 0;
+}
+
 static void do_line(Driver *d, const char *line)
 {
         uint64_t op = number_of(line, "op", 0);
@@ -304,6 +386,16 @@ static void do_line(Driver *d, const char *line)
                 r = d->port.discard(d->port.ctx, op, &d->job);
         else if (str_starts_with(line, "check"))
                 check(d, line);
+        else if (str_starts_with(line, "farewell"))
+                r = d->port.farewell(d->port.ctx, op, &d->job);
+        else if (str_starts_with(line, "hold"))
+                d->hold = true;
+        else if (str_starts_with(line, "stored"))
+                d->port.session_stored(d->port.ctx, op);
+        else if (str_starts_with(line, "forget"))
+                forget(d);
+        else if (str_starts_with(line, "reply"))
+                read_reply(d);
         else if (str_starts_with(line, "quit"))
                 (void) sd_event_exit(d->loop, 0);
         else if (str_starts_with(line, "run")) {
@@ -364,6 +456,9 @@ static void parse_options(int argc, char *argv[], Options *o)
                 {"stall-timeout-sec", required_argument, NULL, 's'},
                 {"redirects-max", required_argument, NULL, 'r'},
                 {"connections-per-host", required_argument, NULL, 'n'},
+                {"upload-send-timeout-sec", required_argument, NULL, 'S'},
+                {"upload-response-timeout-sec", required_argument, NULL, 'R'},
+                {"upload-fragment-bytes", required_argument, NULL, 'F'},
                 {"user-agent", required_argument, NULL, 'u'},
                 {"ca-bundle", required_argument, NULL, 'a'},
                 {"http-proxy", required_argument, NULL, 'p'},
@@ -400,6 +495,15 @@ static void parse_options(int argc, char *argv[], Options *o)
                         break;
                 case 'n':
                         t->connections_per_host = option_number(optarg);
+                        break;
+                case 'S':
+                        t->upload_send_timeout_sec = option_number(optarg);
+                        break;
+                case 'R':
+                        t->upload_response_timeout_sec = option_number(optarg);
+                        break;
+                case 'F':
+                        t->upload_fragment_bytes = option_number(optarg);
                         break;
                 case 'u':
                         t->user_agent = mem_strdup(optarg);

@@ -145,13 +145,13 @@ static HRESULT run_until(Rig *r, TransferEventKind kind)
                 assert_true(worker_link_flush(&r->link) >= 0);
                 (void) !worker_link_fill(&r->link);
                 while (worker_link_next(&r->link, &m) == 1) {
-                        bool wanted = m.event.kind == kind;
+                        bool wanted = m.event.event.kind == kind;
 
                         assert_int_equal(m.kind, WORKER_MSG_EVENT);
-                        result = m.event.result;
-                        r->file.done_bytes = m.event.done_bytes;
-                        if (m.event.kind == TRANSFER_DONE) {
-                                r->file.size_bytes = m.event.size_bytes;
+                        result = m.event.event.result;
+                        r->file.done_bytes = m.event.event.done_bytes;
+                        if (m.event.event.kind == TRANSFER_DONE) {
+                                r->file.size_bytes = m.event.event.size_bytes;
                                 r->file.state = FILE_DONE;
                         }
                         worker_msg_done(&m);

@@ -153,23 +153,23 @@ static void an_event_arrives_as_it_was(void **state)
         worker_msg_encode_event(&b, &ev);
         assert_int_equal(decode(&b, &m), 0);
         assert_int_equal(m.kind, WORKER_MSG_EVENT);
-        assert_string_equal(m.event.etag, "\"e\"");
-        m.event.etag = ev.etag;
-        assert_int_equal(m.event.kind, ev.kind);
-        assert_true(m.event.op == ev.op && m.event.size_bytes == ev.size_bytes &&
-                    m.event.done_bytes == 1 && m.event.synced_bytes == 2);
-        assert_true(m.event.modified_sec == FILE_NO_TIME);
-        assert_int_equal(m.event.result, ev.result);
-        assert_int_equal(m.event.error.code, ev.error.code);
-        assert_int_equal(m.event.error.context, ev.error.context);
-        assert_int_equal(m.event.error.file_index, JOB_NO_FILE);
-        assert_int_equal(m.event.error.http_status, 404);
-        assert_int_equal(m.event.error.curl_code, 22);
-        assert_int_equal(m.event.error.sys_errno, 5);
-        assert_int_equal(m.event.error.retry_after_sec, 6);
-        assert_true(m.event.error.fatal && !m.event.error.event_driven);
-        assert_string_equal(m.event.error.host, "host");
-        assert_string_equal(m.event.error.text, "text");
+        assert_string_equal(m.event.event.etag, "\"e\"");
+        m.event.event.etag = ev.etag;
+        assert_int_equal(m.event.event.kind, ev.kind);
+        assert_true(m.event.event.op == ev.op && m.event.event.size_bytes == ev.size_bytes &&
+                    m.event.event.done_bytes == 1 && m.event.event.synced_bytes == 2);
+        assert_true(m.event.event.modified_sec == FILE_NO_TIME);
+        assert_int_equal(m.event.event.result, ev.result);
+        assert_int_equal(m.event.event.error.code, ev.error.code);
+        assert_int_equal(m.event.event.error.context, ev.error.context);
+        assert_int_equal(m.event.event.error.file_index, JOB_NO_FILE);
+        assert_int_equal(m.event.event.error.http_status, 404);
+        assert_int_equal(m.event.event.error.curl_code, 22);
+        assert_int_equal(m.event.event.error.sys_errno, 5);
+        assert_int_equal(m.event.event.error.retry_after_sec, 6);
+        assert_true(m.event.event.error.fatal && !m.event.event.error.event_driven);
+        assert_string_equal(m.event.event.error.host, "host");
+        assert_string_equal(m.event.event.error.text, "text");
         worker_msg_done(&m);
         buf_done(&b);
 }
@@ -438,7 +438,7 @@ static void a_link_carries_messages_in_pieces(void **state)
                 else
                         assert_int_equal(r, 1);
                 while ((r = worker_link_next(&z, &m)) == 1) {
-                        assert_int_equal(m.stop_op, got++);
+                        assert_int_equal(m.number, got++);
                         worker_msg_done(&m);
                 }
                 assert_int_equal(r, 0);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer/http_url.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+static int copy_url_part(CURLU *u, CURLUPart part, char *dst, size_t dst_bytes)
+{
+        char *text = NULL;
+        int r = 0;
+
+        if (curl_url_get(u, part, &text, 0) != CURLUE_OK)
+                return -EINVAL;
+        if (strlen(text) < dst_bytes)
+                (void) str_copy(dst, dst_bytes, text);
+        else
+                r = -EINVAL;
+        curl_free(text);
+        return r;
+}
+
+int http_url_resolve(HttpUrl *url, const char *target)
+{
+        const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE | CURLU_ALLOW_SPACE;
+        char scheme[HTTP_SCHEME_BYTES], host[HTTP_HOST_BYTES], *text = NULL, *copy;
+        CURLU *u = curl_url();
+        int r = 0;
+
+        if (!u)
+                return -ENOMEM;
+        if ((url->text && curl_url_set(u, CURLUPART_URL, url->text, flags) != CURLUE_OK) ||
+            curl_url_set(u, CURLUPART_URL, target, flags) != CURLUE_OK ||
+            copy_url_part(u, CURLUPART_HOST, host, sizeof(host)) < 0)
+                r = -EINVAL;
+        else if (copy_url_part(u, CURLUPART_SCHEME, scheme, sizeof(scheme)) < 0 ||
+                 (!str_equal(scheme, "https") &&
+                  (!str_equal(scheme, "http") || str_equal(url->scheme, "https"))))
+                r = -EPROTONOSUPPORT;
+        else if (curl_url_get(u, CURLUPART_URL, &text, 0) != CURLUE_OK)
+                r = -ENOMEM;
+        curl_url_cleanup(u);
+        if (r < 0)
+                return r;
+
+        copy = mem_strdup(text);
+        curl_free(text);
+        if (!copy)
+                return -ENOMEM;
+        mem_free(url->text);
+        url->text = copy;
+        memcpy(url->scheme, scheme, sizeof(scheme));
+        memcpy(url->host, host, sizeof(host));
+        return 0;
+}
+
+void http_url_done(HttpUrl *u)
+{
+        mem_free(u->text);
+        *u = (HttpUrl){.text = NULL};
+}
