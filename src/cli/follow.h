@@ -19,6 +19,7 @@ typedef struct FollowJob {
         GUID id;
         bits_job_info *info;  /* as last heard; NULL before the first reading */
         uint64_t start_bytes; /* that were there before */
+        uint64_t moved_mono;  /* when it last changed in any way */
         bool ended;           /* nothing more to wait for; it has been reported */
 } FollowJob;
 

@@ -14,6 +14,10 @@
 #include "must.h"
 #include "select.h"
 
+enum {
+        STALLED_USEC = 3000000,
+};
+
 /* ---- on the way ---- */
 
 static void print_state_change(const Follow *f, const FollowJob *job, const bits_job_info *now)
@@ -33,6 +37,11 @@ static bool is_further(const bits_job_info *old, const bits_job_info *now)
                old->bytes_total != now->bytes_total ||
                old->reply_bytes_transferred != now->reply_bytes_transferred ||
                old->reply_bytes_total != now->reply_bytes_total;
+}
+
+bool follow_is_change(const bits_job_info *old, const bits_job_info *now)
+{
+        return old->state != now->state || is_further(old, now);
 }
 
 void follow_report_change(const Follow *f, const FollowJob *job, const bits_job_info *now)
@@ -63,9 +72,17 @@ static char *retry_note(const bits_job_info *info, uint64_t now_wall_usec)
                                str_format_duration(left, sizeof(left), left_sec)));
 }
 
-/* What the job waits for; NULL while bytes flow. */
-static char *job_note(const Follow *f, const bits_job_info *info)
+/* The rate of a job is that of its last bytes: it says nothing any more when none come. */
+static bool is_stalled(const FollowJob *job, uint64_t mono_usec)
 {
+        return job->info->state == BG_JOB_STATE_TRANSFERRING &&
+               mono_usec > job->moved_mono + STALLED_USEC;
+}
+
+/* What the job waits for; NULL while bytes flow. */
+static char *job_note(const Follow *f, const FollowJob *job, uint64_t mono_usec)
+{
+        const bits_job_info *info = job->info;
         uint64_t now = clock_wall_usec(&CLOCK_SYSTEM);
         _cleanup_free_ char *why = NULL;
         char id[JOB_ID_BYTES];
@@ -78,11 +95,13 @@ static char *job_note(const Follow *f, const bits_job_info *info)
         }
         if (info->state == BG_JOB_STATE_QUEUED || info->state == BG_JOB_STATE_CONNECTING)
                 return must(mem_strdup(job_state_word(info)));
-        return job_upload_note(info);
+        if (job_is_upload(info))
+                return job_upload_note(info, is_stalled(job, mono_usec));
+        return is_stalled(job, mono_usec) ? must(mem_strdup("waiting for data")) : NULL;
 }
 
 /* About the first job that waits for something; NULL when none does. */
-static char *waiting_note(const Follow *f)
+static char *waiting_note(const Follow *f, uint64_t mono_usec)
 {
         if (f->lost_mono != 0)
                 return must(mem_strdup("the service went away; reconnecting"));
@@ -91,7 +110,7 @@ static char *waiting_note(const Follow *f)
 
                 if (!f->jobs[i].info || f->jobs[i].ended)
                         continue;
-                note = job_note(f, f->jobs[i].info);
+                note = job_note(f, &f->jobs[i], mono_usec);
                 if (note)
                         return note;
         }
@@ -115,11 +134,12 @@ void follow_draw(Follow *f, uint64_t mono_usec)
                         view.bytes_total = BG_SIZE_UNKNOWN;
                 else
                         view.bytes_total += info->bytes_total;
-                view.rate_bps += f->jobs[i].ended ? 0 : info->rate_bps;
+                if (!f->jobs[i].ended && !is_stalled(&f->jobs[i], mono_usec))
+                        view.rate_bps += info->rate_bps;
                 view.files += info->files_transferred;
                 view.files_total += info->files_total;
         }
-        view.note = note = waiting_note(f);
+        view.note = note = waiting_note(f, mono_usec);
         progress_draw(&f->progress, &view, mono_usec, false);
 }
 
@@ -159,14 +179,14 @@ static char *saved_object(const bits_job_info *info, const bits_file_list *files
 
 static void print_reply(const Follow *f, const bits_job_info *info)
 {
+        bool empty = info->reply_bytes_total == 0;
         char size[JOB_SIZE_BYTES];
 
         if (info->type != BG_JOB_TYPE_UPLOAD_REPLY || info->state != BG_JOB_STATE_ACKNOWLEDGED)
                 return;
-        out_line(&f->cli->out, "saved %s  %s, the reply", info->reply_name,
-                 info->reply_bytes_total == 0
-                         ? "empty"
-                         : str_format_size(size, sizeof(size), info->reply_bytes_total));
+        (void) str_format_size(size, sizeof(size), info->reply_bytes_total);
+        out_line(&f->cli->out, "saved %s  %s", info->reply_name,
+                 empty ? "empty (the server gave no reply)" : size);
 }
 
 static void print_saved(const Follow *f, const FollowJob *job, const bits_file_list *files)
@@ -239,7 +259,7 @@ static char *go_on_command(const Follow *f, const char *verb, const char *prefix
 /* What to do about a job that is in error. Caller owns it. */
 static char *error_hint(const Follow *f, const bits_job_info *info)
 {
-        _cleanup_free_ char *advice = message_clause(bits_error_hint(info->error_code));
+        _cleanup_free_ char *advice = message_job_advice(info);
         _cleanup_free_ char *again = NULL;
         char prefix[37];
 

@@ -107,7 +107,7 @@ UploadPhase job_upload_phase(const bits_job_info *job)
                                                                      : UPLOAD_CLOSING;
 }
 
-char *job_upload_note(const bits_job_info *job)
+char *job_upload_note(const bits_job_info *job, bool stalled)
 {
         char pair[JOB_SIZE_BYTES];
 
@@ -115,8 +115,7 @@ char *job_upload_note(const bits_job_info *job)
         case UPLOAD_IDLE:
                 break;
         case UPLOAD_SENDING: /* every piece needs an answer, the last one sometimes for long */
-                return job->rate_bps > 0 ? NULL
-                                         : must(mem_strdup("waiting for the server's answer"));
+                return stalled ? must(mem_strdup("waiting for the server's answer")) : NULL;
         case UPLOAD_ASKING:
                 return must(mem_strdup("waiting for the reply"));
         case UPLOAD_REPLY:
@@ -293,7 +292,7 @@ char *job_error_brief(const bits_job_info *job)
                 {E_ACCESSDENIED, "not permitted"},
         };
 
-        if (job->error_http_status > 0)
+        if (job->error_http_status >= 400)
                 return must(mem_printf("HTTP %" PRId32, job->error_http_status));
         for (size_t i = 0; i < ARRAY_LEN(briefs); i++)
                 if (briefs[i].code == job->error_code)

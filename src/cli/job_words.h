@@ -40,8 +40,9 @@ typedef enum UploadPhase {
         UPLOAD_CLOSING, /* all is there but the server's last word */
 } UploadPhase;
 UploadPhase job_upload_phase(const bits_job_info *job);
-/* "fetching the reply 1.2 / 3.4 KiB"; NULL while there is nothing to say. Caller owns it. */
-char *job_upload_note(const bits_job_info *job);
+/* "fetching the reply 1.2 / 3.4 KiB"; NULL while there is nothing to say. `stalled`: no byte moved
+ * for a while. Caller owns it. */
+char *job_upload_note(const bits_job_info *job, bool stalled);
 /* "1.2 / 3.4 KiB", "not begun", "empty": the reply of an upload-reply job. */
 char *format_reply(const bits_job_info *job, char dst[JOB_SIZE_BYTES]);
 

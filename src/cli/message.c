@@ -153,6 +153,8 @@ static char *own_hint(HRESULT hr, const bits_job_info *job)
 {
         char id[JOB_ID_BYTES];
 
+        if (hr == BG_E_INVALID_STATE && job && job->state == BG_JOB_STATE_ERROR)
+                return must(mem_printf("see why: bitsctl show %s", job_short_id(&job->id, id)));
         if (hr == BG_E_EMPTY && job)
                 return must(mem_printf("add one: bitsctl add %s URL%s", job_short_id(&job->id, id),
                                        job_is_upload(job) ? " FILE" : ""));
@@ -173,6 +175,18 @@ char *message_clause(const char *sentence)
         if (len > 0 && clause[len - 1] == '.')
                 clause[len - 1] = '\0';
         return clause;
+}
+
+char *message_job_advice(const bits_job_info *job)
+{
+        bool remote = job->error_context == BG_ERROR_CONTEXT_REMOTE_FILE ||
+                      job->error_context == BG_ERROR_CONTEXT_REMOTE_APPLICATION;
+        HRESULT hr = job->error_code;
+
+        /* a code such as E_ACCESSDENIED speaks of things at the server, its hint of things here */
+        if (remote && job->error_http_status >= 400)
+                hr = (HRESULT) (0x80190000u + (uint32_t) job->error_http_status);
+        return message_clause(bits_error_hint(hr));
 }
 
 void message_cut_hint(char *clause, const char *hint)

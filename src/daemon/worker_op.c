@@ -100,9 +100,9 @@ bool worker_op_allows(const WorkerOpRules *op, const TransferEvent *ev, bool *re
 TransferEvent worker_op_lost(const WorkerOpRules *op, uint64_t number)
 {
         static const TransferEventKind KINDS[WORKER_OP_KIND_MAX] = {
-                [WORKER_OP_DOWNLOAD] = TRANSFER_FAILED,    [WORKER_OP_UPLOAD] = TRANSFER_FAILED,
-                [WORKER_OP_FAREWELL] = TRANSFER_FAREWELL,  [WORKER_OP_SYNC] = TRANSFER_SYNCED,
-                [WORKER_OP_PUBLISH] = TRANSFER_PUBLISHED,  [WORKER_OP_DISCARD] = TRANSFER_DISCARDED,
+                [WORKER_OP_DOWNLOAD] = TRANSFER_FAILED,   [WORKER_OP_UPLOAD] = TRANSFER_FAILED,
+                [WORKER_OP_FAREWELL] = TRANSFER_FAREWELL, [WORKER_OP_SYNC] = TRANSFER_SYNCED,
+                [WORKER_OP_PUBLISH] = TRANSFER_PUBLISHED, [WORKER_OP_DISCARD] = TRANSFER_DISCARDED,
         };
         bool of_file = worker_op_is_transfer(op->kind);
 

@@ -210,7 +210,9 @@ int download_start(const FetchHost *host, WorkerStart *take_start, Fetch **ret, 
         f->type = &DOWNLOAD;
         d->host = *host;
         target_init(&d->target, &d->host, take_start, ret_error);
-        if (ret_error->code != S_OK || fetch_init_proxies(&d->target.start, &d->proxies, ret_error) != 0 || ask(d, ret_error) != 0)
+        if (ret_error->code != S_OK ||
+            fetch_init_proxies(&d->target.start, &d->proxies, ret_error) != 0 ||
+            ask(d, ret_error) != 0)
                 return 1;
         *ret = TAKE_PTR(f);
         return 0;

@@ -22,8 +22,8 @@ typedef struct Fetch Fetch;
 
 typedef struct FetchType {
         Fetch *(*free)(Fetch *f);
-        void (*stop)(Fetch *f); /* answers with STOPPED */
-        void (*tick)(Fetch *f); /* four times a second: what is new is reported */
+        void (*stop)(Fetch *f);           /* answers with STOPPED */
+        void (*tick)(Fetch *f);           /* four times a second: what is new is reported */
         void (*session_stored)(Fetch *f); /* uploads; NULL for others */
 } FetchType;
 

@@ -59,8 +59,8 @@ int http_client_set_proxy(CURL *easy, const char *proxy)
 bool http_client_proxy_failed(CURLcode code)
 {
         return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY ||
-               code == CURLE_PROXY || code == CURLE_OPERATION_TIMEDOUT || code == CURLE_RECV_ERROR ||
-               code == CURLE_SEND_ERROR;
+               code == CURLE_PROXY || code == CURLE_OPERATION_TIMEDOUT ||
+               code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
 }
 
 static bool is_local_4(uint32_t a)

@@ -160,7 +160,8 @@ static int start_hop(HttpOp *op)
 {
         int r;
 
-        if (!proxy_plan_pick(op->request.proxies, op->url.scheme, op->url.host, op->proxy_nth, &op->proxy))
+        if (!proxy_plan_pick(op->request.proxies, op->url.scheme, op->url.host, op->proxy_nth,
+                             &op->proxy))
                 return -ENOENT;
         op->head = (HttpHead){0};
         op->head_done = false;

@@ -34,11 +34,11 @@ struct HttpPost {
 
         /* This attempt to send it; curl may make a second one by itself, on a fresh connection. */
         bool kept_out;
-        uint64_t read_bytes;       /* of the body, handed to curl */
-        uint64_t request_mono;     /* when the request began to go out, 0 = not yet */
-        uint64_t seen_bytes;       /* of the body, known to have left this machine … */
-        uint64_t progress_usec;    /* … since when */
-        bool all_sent;             /* progress_usec is when the last byte left */
+        uint64_t read_bytes;    /* of the body, handed to curl */
+        uint64_t request_mono;  /* when the request began to go out, 0 = not yet */
+        uint64_t seen_bytes;    /* of the body, known to have left this machine … */
+        uint64_t progress_usec; /* … since when */
+        bool all_sent;          /* progress_usec is when the last byte left */
         uint64_t head_usec;
         bool head_done;
         bool head_began;
@@ -133,8 +133,7 @@ static int on_seek(void *userdata, curl_off_t offset, int origin)
 {
         HttpPost *p = userdata;
 
-        if (origin != SEEK_SET || offset < 0 ||
-            (uint64_t) offset > p->packet.request->body_bytes)
+        if (origin != SEEK_SET || offset < 0 || (uint64_t) offset > p->packet.request->body_bytes)
                 return CURL_SEEKFUNC_FAIL;
         p->read_bytes = (uint64_t) offset;
         return CURL_SEEKFUNC_OK;
@@ -144,8 +143,7 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
 {
         HttpPost *p = userdata;
 
-        p->kept_out = p->packet.keep_out &&
-                      http_client_keeps_out(peer, p->proxy, p->url.scheme);
+        p->kept_out = p->packet.keep_out && http_client_keeps_out(peer, p->proxy, p->url.scheme);
         if (p->kept_out)
                 return CURL_PREREQFUNC_ABORT;
         p->answer.peer_is_local = http_client_keeps_out(peer, p->proxy, p->url.scheme);

@@ -31,11 +31,11 @@ typedef struct HttpAnswer {
         bool answered;
         BupAck ack; /* answered */
         BupExchange exchange;
-        BupFailure failure;    /* not answered, and the source is not to blame */
-        bool source_failed;    /* `error` is about the source file */
-        bool source_shrank;    /* … which has fewer bytes than were to be sent */
-        bool peer_is_local;    /* sent, without a proxy, to an address of this machine or link */
-        JobError error;        /* why there is no answer; always with the host */
+        BupFailure failure; /* not answered, and the source is not to blame */
+        bool source_failed; /* `error` is about the source file */
+        bool source_shrank; /* … which has fewer bytes than were to be sent */
+        bool peer_is_local; /* sent, without a proxy, to an address of this machine or link */
+        JobError error;     /* why there is no answer; always with the host */
 } HttpAnswer;
 
 /* `done` is called from the loop, once for each packet, and may send the next one or free the

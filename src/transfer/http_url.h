@@ -10,7 +10,7 @@ enum {
 };
 
 typedef struct HttpUrl {
-        char *text; /* NULL: none yet */
+        char *text;                     /* NULL: none yet */
         char scheme[HTTP_SCHEME_BYTES]; /* "http" or "https" */
         char host[HTTP_HOST_BYTES];
 } HttpUrl;

@@ -54,8 +54,8 @@ static void emit_end(Upload *u, TransferEvent *ev)
 
 static void fail(Upload *u, const JobError *error)
 {
-        TransferEvent ev = upload_report_event(&u->report, u->farewell ? TRANSFER_FAREWELL
-                                                                       : TRANSFER_FAILED);
+        TransferEvent ev =
+                upload_report_event(&u->report, u->farewell ? TRANSFER_FAREWELL : TRANSFER_FAILED);
 
         ev.error = *error;
         ev.error.file_index = u->farewell ? JOB_NO_FILE : 0;
@@ -207,8 +207,8 @@ static void send_packet(Upload *u)
                 .request = &u->todo.request,
                 .source_fd = u->source_fd,
                 .send_timeout_sec = shorter(BUP_SEND_TIMEOUT_SEC, config->upload_send_timeout_sec),
-                .response_timeout_sec = shorter(u->todo.response_timeout_sec,
-                                                config->upload_response_timeout_sec),
+                .response_timeout_sec =
+                        shorter(u->todo.response_timeout_sec, config->upload_response_timeout_sec),
                 .keep_out = u->todo.via_host_id && !u->near,
         };
         JobError error;
@@ -284,8 +284,8 @@ static void advance(Upload *u)
                 succeed(u);
                 break;
         case BUP_DO_STOP: /* only after an outcome that ended all */
-                error = transfer_error_make(E_UNEXPECTED, BG_ERROR_CONTEXT_GENERAL_TRANSPORT,
-                                            false, "the upload stopped by itself");
+                error = transfer_error_make(E_UNEXPECTED, BG_ERROR_CONTEXT_GENERAL_TRANSPORT, false,
+                                            "the upload stopped by itself");
                 fail(u, &error);
                 break;
         }

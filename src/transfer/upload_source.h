@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file that an upload sends: the user's own, opened once with the user's rights, only ever read,
- * and the same from the first byte to the last. */
+/* The file that an upload sends: the user's own, opened once with the user's rights, only ever
+ * read, and the same from the first byte to the last. */
 #pragma once
 
 #include "engine/types.h"

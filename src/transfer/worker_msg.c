@@ -257,8 +257,8 @@ static int encode_bulk_files(Buf *b, uint64_t op, WorkerBulkKind kind, const Job
                 if (!bulk_wants(kind, file))
                         continue;
                 pack_bool(b, true);
-                r = encode_bulk_file(b, file,
-                                     file == job->reply && file->size_bytes == 0, &last_dir);
+                r = encode_bulk_file(b, file, file == job->reply && file->size_bytes == 0,
+                                     &last_dir);
                 if (r < 0)
                         return r;
                 n++;
@@ -326,8 +326,8 @@ static void decode_bulk_files(PackReader *r, WorkerMsg *m)
                 f->synced = unpack_bool(r);
                 f->may_be_made = unpack_bool(r);
                 /* The first one must name its directory, and a leaf is never a path. */
-                if ((f->may_be_made && f->size_bytes != 0) ||
-                    (files->files_len == 1 && !f->dir) || (f->leaf && strchr(f->leaf, '/')))
+                if ((f->may_be_made && f->size_bytes != 0) || (files->files_len == 1 && !f->dir) ||
+                    (f->leaf && strchr(f->leaf, '/')))
                         r->bad = true;
         }
         files->last = unpack_bool(r);
@@ -349,14 +349,10 @@ static void decode_event(PackReader *r, WorkerMsg *m)
 int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret)
 {
         static void (*const DECODERS[WORKER_MSG_MAX])(PackReader *, WorkerMsg *) = {
-                [WORKER_MSG_CONFIG] = decode_config,
-                [WORKER_MSG_START] = decode_start,
-                [WORKER_MSG_STOP] = decode_number,
-                [WORKER_MSG_FAREWELL] = decode_start,
-                [WORKER_MSG_SESSION_STORED] = decode_number,
-                [WORKER_MSG_BULK] = decode_bulk,
-                [WORKER_MSG_BULK_FILES] = decode_bulk_files,
-                [WORKER_MSG_EVENT] = decode_event,
+                [WORKER_MSG_CONFIG] = decode_config,         [WORKER_MSG_START] = decode_start,
+                [WORKER_MSG_STOP] = decode_number,           [WORKER_MSG_FAREWELL] = decode_start,
+                [WORKER_MSG_SESSION_STORED] = decode_number, [WORKER_MSG_BULK] = decode_bulk,
+                [WORKER_MSG_BULK_FILES] = decode_bulk_files, [WORKER_MSG_EVENT] = decode_event,
         };
         WorkerMsg m = {.kind = WORKER_MSG_NONE};
         PackReader r;

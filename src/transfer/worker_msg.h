@@ -28,7 +28,7 @@ enum {
         WORKER_MSG_MAX_BYTES = 1024 * 1024, /* two proxy lists of 32,000 units and the rest */
         WORKER_MSG_ETAG_BYTES = 1024,
         WORKER_MSG_REPLY_URL_BYTES = 32 * 1024, /* all that proto/bup_url.h makes */
-        WORKER_BULK_FILES_MAX = 256, /* files in one BULK_FILES */
+        WORKER_BULK_FILES_MAX = 256,            /* files in one BULK_FILES */
         WORKER_LINK_OUT_MAX_BYTES = 256 * 1024 * 1024,
 };
 

@@ -170,8 +170,8 @@ static void note(Driver *d, const TransferEvent *ev)
         f->done_bytes = ev->done_bytes;
         f->synced_bytes = ev->synced_bytes;
         f->state = ev->kind == TRANSFER_DONE || ev->kind == TRANSFER_REPLY ? FILE_DONE
-                   : f->done_bytes > 0       ? FILE_PARTIAL
-                                             : FILE_PENDING;
+                   : f->done_bytes > 0                                     ? FILE_PARTIAL
+                                                                           : FILE_PENDING;
 }
 
 static void note_session(Driver *d, const TransferEvent *ev)
@@ -199,8 +199,7 @@ static void on_event(void *ctx, const TransferEvent *ev)
         if (ev->kind == TRANSFER_SESSION)
                 note_session(d, ev);
         if ((ev->kind > TRANSFER_STOPPED && ev->kind != TRANSFER_REPLY) ||
-            ev->kind == TRANSFER_CONNECTED ||
-            ev->result == BITS_E_WORKER_LOST)
+            ev->kind == TRANSFER_CONNECTED || ev->result == BITS_E_WORKER_LOST)
                 return;
         note(d, ev);
         if (d->run_parallel == 0)

@@ -204,19 +204,22 @@ static void an_upload_says_what_it_waits_for(void **state)
 {
         static const struct {
                 BG_JOB_TYPE type;
-                uint64_t bytes, rate, reply_bytes, reply_total;
+                uint64_t bytes;
+                bool stalled;
+                uint64_t reply_bytes, reply_total;
                 const char *note;
         } cases[] = {
-                {BG_JOB_TYPE_DOWNLOAD, 1, 0, 0, 0, NULL},
-                {BG_JOB_TYPE_DOWNLOAD, 10, 0, 0, 0, NULL},
-                {BG_JOB_TYPE_UPLOAD, 1, 5, 0, 0, NULL},
-                {BG_JOB_TYPE_UPLOAD, 9, 0, 0, 0, "waiting for the server's answer"},
-                {BG_JOB_TYPE_UPLOAD, 10, 0, 0, 0, "closing"},
-                {BG_JOB_TYPE_UPLOAD_REPLY, 1, 5, 0, BG_SIZE_UNKNOWN, NULL},
-                {BG_JOB_TYPE_UPLOAD_REPLY, 10, 5, 0, BG_SIZE_UNKNOWN, "waiting for the reply"},
-                {BG_JOB_TYPE_UPLOAD_REPLY, 10, 5, 600, 1200, "fetching the reply  0.5 / 1.2 KiB"},
-                {BG_JOB_TYPE_UPLOAD_REPLY, 10, 5, 1200, 1200, "closing"},
-                {BG_JOB_TYPE_UPLOAD_REPLY, 10, 5, 0, 0, "closing"},
+                {BG_JOB_TYPE_DOWNLOAD, 1, true, 0, 0, NULL},
+                {BG_JOB_TYPE_DOWNLOAD, 10, true, 0, 0, NULL},
+                {BG_JOB_TYPE_UPLOAD, 1, false, 0, 0, NULL},
+                {BG_JOB_TYPE_UPLOAD, 9, true, 0, 0, "waiting for the server's answer"},
+                {BG_JOB_TYPE_UPLOAD, 10, true, 0, 0, "closing"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 1, false, 0, BG_SIZE_UNKNOWN, NULL},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 0, BG_SIZE_UNKNOWN, "waiting for the reply"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 600, 1200,
+                 "fetching the reply  0.5 / 1.2 KiB"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 1200, 1200, "closing"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 0, 0, "closing"},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -225,18 +228,18 @@ static void an_upload_says_what_it_waits_for(void **state)
                         .state = BG_JOB_STATE_TRANSFERRING,
                         .bytes_transferred = cases[i].bytes,
                         .bytes_total = 10,
-                        .rate_bps = cases[i].rate,
+
                         .reply_bytes_transferred = cases[i].reply_bytes,
                         .reply_bytes_total = cases[i].reply_total,
                 };
-                _cleanup_free_ char *note = job_upload_note(&job), *idle = NULL;
+                _cleanup_free_ char *note = job_upload_note(&job, cases[i].stalled), *idle = NULL;
 
                 if (cases[i].note)
                         assert_string_equal(note, cases[i].note);
                 else
                         assert_null(note);
                 job.state = BG_JOB_STATE_SUSPENDED;
-                idle = job_upload_note(&job);
+                idle = job_upload_note(&job, cases[i].stalled);
                 assert_null(idle);
         }
 }
