@@ -20,6 +20,8 @@ enum {
         FROM_LINES_MAX = 100000, /* what the service takes at once */
 };
 
+static const char HINT_DIRECTORY[] = "a directory is given with -d";
+
 void file_plan_done(FilePlan *p)
 {
         for (size_t i = 0; i < p->count; i++) {
@@ -64,14 +66,14 @@ static bool resolve_directory(FilePlan *p, char *dir)
 }
 
 /* The absolute form of `path`, whose directory exists. NULL after a message otherwise. */
-static char *resolve(Cli *cli, FilePlan *p, const char *path)
+static char *resolve(Cli *cli, FilePlan *p, const char *doing, const char *path, const char *hint)
 {
         const char *leaf, *real;
         char *dir;
 
         if (path_split(path, &dir, &leaf) < 0) {
-                (void) message_plain(&cli->out, STATUS_FAILED, "a directory is given with -d",
-                                     "cannot save to %s: it names no file", path);
+                (void) message_plain(&cli->out, STATUS_FAILED, hint,
+                                     "cannot %s %s: it names no file", doing, path);
                 return NULL;
         }
         if (!resolve_directory(p, dir)) {
@@ -79,7 +81,7 @@ static char *resolve(Cli *cli, FilePlan *p, const char *path)
 
                 (void) message_plain(&cli->out, STATUS_FAILED,
                                      err == ENOENT ? "make the directory first" : NULL,
-                                     "cannot save to %s: %s", path, strerrordesc_np(err));
+                                     "cannot %s %s: %s", doing, path, strerrordesc_np(err));
                 return NULL;
         }
         real = str_equal(p->last_real, "/") ? "" : p->last_real;
@@ -100,7 +102,7 @@ int file_plan_add(Cli *cli, FilePlan *p, const char *remote, const char *path, c
                 full = must(mem_strdup(path));
         else
                 full = must(mem_printf("%s/%s", dir && *dir ? dir : ".", path));
-        local = resolve(cli, p, full);
+        local = resolve(cli, p, "save to", full, HINT_DIRECTORY);
         if (!local)
                 return STATUS_FAILED;
         if (!utf8_is_valid(remote, strlen(remote)) || !utf8_is_valid(local, strlen(local))) {
@@ -192,14 +194,14 @@ static int check_twins(Cli *cli, const FilePlan *p)
         return STATUS_OK;
 }
 
-static int check_target(Cli *cli, const char *local, bool force)
+static int check_target(Cli *cli, const char *local, bool force, const char *hint)
 {
         struct stat st;
 
         if (lstat(local, &st) < 0)
                 return STATUS_OK; /* not there; what else may be wrong the service tells better */
         if (S_ISDIR(st.st_mode))
-                return message_plain(&cli->out, STATUS_FAILED, "a directory is given with -d",
+                return message_plain(&cli->out, STATUS_FAILED, hint,
                                      "cannot save to %s: it is a directory", local);
         if (force)
                 return STATUS_OK;
@@ -212,6 +214,22 @@ int file_plan_check(Cli *cli, const FilePlan *p, bool force)
         int status = check_twins(cli, p);
 
         for (size_t i = 0; i < p->count && status == STATUS_OK; i++)
-                status = check_target(cli, p->files[i].local, force);
+                status = check_target(cli, p->files[i].local, force, HINT_DIRECTORY);
         return status;
+}
+
+char *file_path_resolve(Cli *cli, const char *doing, const char *path)
+{
+        _cleanup_(file_plan_done) FilePlan plan = {0};
+        _cleanup_free_ char *full = NULL;
+
+        if (path_is_absolute(path))
+                return resolve(cli, &plan, doing, path, NULL);
+        full = must(mem_printf("./%s", path));
+        return resolve(cli, &plan, doing, full, NULL);
+}
+
+int file_target_check(Cli *cli, const char *local, bool force)
+{
+        return check_target(cli, local, force, NULL);
 }

@@ -25,3 +25,8 @@ int file_plan_add(Cli *cli, FilePlan *p, const char *remote, const char *path, c
 int file_plan_add_from(Cli *cli, FilePlan *p, const char *from, const char *dir);
 /* Nothing that exists is replaced (unless `force`), no two files have the same name. */
 int file_plan_check(Cli *cli, const FilePlan *p, bool force);
+
+/* For a single path, with the messages of the plan. The absolute form of one whose directory
+ * exists, "cannot SAVE TO it" and NULL otherwise; and whether something stands there already. */
+char *file_path_resolve(Cli *cli, const char *doing, const char *path);
+int file_target_check(Cli *cli, const char *local, bool force);

@@ -134,6 +134,8 @@ static void hear(Follow *f, FollowJob *job, bits_job_info *info)
                 return;
         }
         follow_report_change(f, job, info);
+        if (!job->info || follow_is_change(job->info, info))
+                job->moved_mono = now_mono();
         bits_job_info_free(job->info);
         job->info = info;
         judge(f, job);

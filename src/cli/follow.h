@@ -19,14 +19,16 @@ typedef struct FollowJob {
         GUID id;
         bits_job_info *info;  /* as last heard; NULL before the first reading */
         uint64_t start_bytes; /* that were there before */
+        uint64_t moved_mono;  /* when it last changed in any way */
         bool ended;           /* nothing more to wait for; it has been reported */
 } FollowJob;
 
 typedef struct Follow {
         Cli *cli;
-        Signals *signals; /* borrowed */
-        bool pauses;      /* Ctrl-C pauses the jobs; otherwise it only ends the looking on */
-        const char *what; /* "get", "wait for": names the undertaking in messages */
+        Signals *signals;  /* borrowed */
+        const char *go_on; /* also to run by hand when the job goes on without us; NULL */
+        bool pauses;       /* Ctrl-C pauses the jobs; otherwise it only ends the looking on */
+        const char *what;  /* "get", "wait for": names the undertaking in messages */
         uint64_t wait_usec;
         FollowJob *jobs;
         size_t count, n_ended;

@@ -14,6 +14,10 @@
 #include "must.h"
 #include "select.h"
 
+enum {
+        STALLED_USEC = 3000000,
+};
+
 /* ---- on the way ---- */
 
 static void print_state_change(const Follow *f, const FollowJob *job, const bits_job_info *now)
@@ -27,6 +31,19 @@ static void print_state_change(const Follow *f, const FollowJob *job, const bits
         out_json_line(&f->cli->out, json);
 }
 
+static bool is_further(const bits_job_info *old, const bits_job_info *now)
+{
+        return old->bytes_transferred != now->bytes_transferred ||
+               old->bytes_total != now->bytes_total ||
+               old->reply_bytes_transferred != now->reply_bytes_transferred ||
+               old->reply_bytes_total != now->reply_bytes_total;
+}
+
+bool follow_is_change(const bits_job_info *old, const bits_job_info *now)
+{
+        return old->state != now->state || is_further(old, now);
+}
+
 void follow_report_change(const Follow *f, const FollowJob *job, const bits_job_info *now)
 {
         const bits_job_info *old = job->info;
@@ -35,8 +52,7 @@ void follow_report_change(const Follow *f, const FollowJob *job, const bits_job_
                 return;
         if (!old || old->state != now->state || old->why != now->why)
                 print_state_change(f, job, now);
-        if (!old || old->bytes_transferred != now->bytes_transferred ||
-            old->bytes_total != now->bytes_total) {
+        if (!old || is_further(old, now)) {
                 _cleanup_(json_freep) Json *json = event_json("progress", &job->id);
 
                 json_add_progress(json, now);
@@ -56,9 +72,17 @@ static char *retry_note(const bits_job_info *info, uint64_t now_wall_usec)
                                str_format_duration(left, sizeof(left), left_sec)));
 }
 
-/* What the job waits for; NULL while bytes flow. */
-static char *job_note(const Follow *f, const bits_job_info *info)
+/* The rate of a job is that of its last bytes: it says nothing any more when none come. */
+static bool is_stalled(const FollowJob *job, uint64_t mono_usec)
 {
+        return job->info->state == BG_JOB_STATE_TRANSFERRING &&
+               mono_usec > job->moved_mono + STALLED_USEC;
+}
+
+/* What the job waits for; NULL while bytes flow. */
+static char *job_note(const Follow *f, const FollowJob *job, uint64_t mono_usec)
+{
+        const bits_job_info *info = job->info;
         uint64_t now = clock_wall_usec(&CLOCK_SYSTEM);
         _cleanup_free_ char *why = NULL;
         char id[JOB_ID_BYTES];
@@ -71,11 +95,13 @@ static char *job_note(const Follow *f, const bits_job_info *info)
         }
         if (info->state == BG_JOB_STATE_QUEUED || info->state == BG_JOB_STATE_CONNECTING)
                 return must(mem_strdup(job_state_word(info)));
-        return NULL;
+        if (job_is_upload(info))
+                return job_upload_note(info, is_stalled(job, mono_usec));
+        return is_stalled(job, mono_usec) ? must(mem_strdup("waiting for data")) : NULL;
 }
 
 /* About the first job that waits for something; NULL when none does. */
-static char *waiting_note(const Follow *f)
+static char *waiting_note(const Follow *f, uint64_t mono_usec)
 {
         if (f->lost_mono != 0)
                 return must(mem_strdup("the service went away; reconnecting"));
@@ -84,7 +110,7 @@ static char *waiting_note(const Follow *f)
 
                 if (!f->jobs[i].info || f->jobs[i].ended)
                         continue;
-                note = job_note(f, f->jobs[i].info);
+                note = job_note(f, &f->jobs[i], mono_usec);
                 if (note)
                         return note;
         }
@@ -108,11 +134,12 @@ void follow_draw(Follow *f, uint64_t mono_usec)
                         view.bytes_total = BG_SIZE_UNKNOWN;
                 else
                         view.bytes_total += info->bytes_total;
-                view.rate_bps += f->jobs[i].ended ? 0 : info->rate_bps;
+                if (!f->jobs[i].ended && !is_stalled(&f->jobs[i], mono_usec))
+                        view.rate_bps += info->rate_bps;
                 view.files += info->files_transferred;
                 view.files_total += info->files_total;
         }
-        view.note = note = waiting_note(f);
+        view.note = note = waiting_note(f, mono_usec);
         progress_draw(&f->progress, &view, mono_usec, false);
 }
 
@@ -150,6 +177,18 @@ static char *saved_object(const bits_job_info *info, const bits_file_list *files
         return must(mem_printf("%zu files in %s", files->count, *dir ? dir : "/"));
 }
 
+static void print_reply(const Follow *f, const bits_job_info *info)
+{
+        bool empty = info->reply_bytes_total == 0;
+        char size[JOB_SIZE_BYTES];
+
+        if (info->type != BG_JOB_TYPE_UPLOAD_REPLY || info->state != BG_JOB_STATE_ACKNOWLEDGED)
+                return;
+        (void) str_format_size(size, sizeof(size), info->reply_bytes_total);
+        out_line(&f->cli->out, "saved %s  %s", info->reply_name,
+                 empty ? "empty (the server gave no reply)" : size);
+}
+
 static void print_saved(const Follow *f, const FollowJob *job, const bits_file_list *files)
 {
         _cleanup_free_ char *object = saved_object(job->info, files);
@@ -158,14 +197,18 @@ static void print_saved(const Follow *f, const FollowJob *job, const bits_file_l
                 job->info->bytes_transferred - MIN(job->start_bytes, job->info->bytes_transferred);
         char size[JOB_SIZE_BYTES], time[JOB_SIZE_BYTES], rate[JOB_SIZE_BYTES];
 
+        const char *verb = job_is_upload(job->info)                        ? "sent"
+                           : job->info->state == BG_JOB_STATE_ACKNOWLEDGED ? "saved"
+                                                                           : "transferred";
+
         if (f->cli->out.verbose && files && files->count > 1)
                 for (size_t i = 0; i < files->count; i++)
                         out_line(&f->cli->out, "saved %s", files->files[i].local);
-        out_line(&f->cli->out, "%s %s  %s in %s (%s)",
-                 job->info->state == BG_JOB_STATE_ACKNOWLEDGED ? "saved" : "transferred", object,
+        out_line(&f->cli->out, "%s %s  %s in %s (%s)", verb, object,
                  str_format_size(size, sizeof(size), job->info->bytes_transferred),
                  format_took(took, time),
                  format_rate((uint64_t) ((double) moved * 1e6 / (double) took), rate));
+        print_reply(f, job->info);
 }
 
 static void print_completed_json(const Follow *f, const FollowJob *job, const bits_file_list *files)
@@ -181,6 +224,12 @@ static void print_completed_json(const Follow *f, const FollowJob *job, const bi
                 json_add_str(one, "local", file->local);
                 json_add_u64(one, "bytes", file->bytes_transferred);
                 json_add_null(one, "sha256");
+        }
+        if (job->info->type == BG_JOB_TYPE_UPLOAD_REPLY) {
+                Json *reply = json_add_object(json, "reply");
+
+                json_add_str(reply, "local", job->info->reply_name);
+                json_add_u64(reply, "bytes", job->info->reply_bytes_transferred);
         }
         out_json_line(&f->cli->out, json);
 }
@@ -200,15 +249,28 @@ static void print_arrived(const Follow *f, const FollowJob *job)
         bits_file_list_free(files);
 }
 
+/* What to run to be where we would have been. Caller owns it. */
+static char *go_on_command(const Follow *f, const char *verb, const char *prefix)
+{
+        return must(f->go_on ? mem_printf("bitsctl %s %s && %s %s", verb, prefix, f->go_on, prefix)
+                             : mem_printf("bitsctl %s %s", verb, prefix));
+}
+
 /* What to do about a job that is in error. Caller owns it. */
 static char *error_hint(const Follow *f, const bits_job_info *info)
 {
-        _cleanup_free_ char *advice = message_clause(bits_error_hint(info->error_code));
+        _cleanup_free_ char *advice = message_job_advice(info);
+        _cleanup_free_ char *again = NULL;
         char prefix[37];
 
         select_short_prefix(f->cli, &info->id, prefix);
-        return must(mem_printf("%s%sbitsctl resume --wait %s; or throw it away: bitsctl cancel %s",
-                               advice, *advice ? ". Then: " : "try again: ", prefix, prefix));
+        again = go_on_command(f, "resume --wait", prefix);
+        if (info->error_code == BG_E_LOCAL_FILE_CHANGED)
+                return must(mem_printf("send it as it is now: %s; or throw it away: bitsctl cancel "
+                                       "%s",
+                                       again, prefix));
+        return must(mem_printf("%s%s%s; or throw it away: bitsctl cancel %s", advice,
+                               *advice ? ". Then: " : "try again: ", again, prefix));
 }
 
 static int report_error(const Follow *f, const FollowJob *job)
@@ -260,16 +322,16 @@ int follow_report_end(Follow *f, const FollowJob *job)
 
 static void report_timeout(const Follow *f, const FollowJob *job)
 {
-        _cleanup_free_ char *hint = NULL, *why = NULL, *brief = NULL;
+        _cleanup_free_ char *hint = NULL, *why = NULL, *brief = NULL, *again = NULL;
         bits_file_list *file = NULL;
         bool paused = job->info && job->info->state == BG_JOB_STATE_SUSPENDED;
         char prefix[37], span[JOB_SIZE_BYTES];
         Message m = {.what = "stopped waiting for", .job = &job->id};
 
         select_short_prefix(f->cli, &job->id, prefix);
-        hint = must(paused ? mem_printf("it is paused; go on: bitsctl resume --wait %s", prefix)
-                           : mem_printf("it goes on in the background; wait on: bitsctl wait %s",
-                                        prefix));
+        again = go_on_command(f, paused ? "resume --wait" : "wait", prefix);
+        hint = must(paused ? mem_printf("it is paused; go on: %s", again)
+                           : mem_printf("it goes on in the background; wait on: %s", again));
         if (job->info) {
                 brief = job_error_brief(job->info);
                 file = read_error_file(f->cli, job->info);
@@ -320,7 +382,9 @@ void follow_report_left(const Follow *f)
 static void print_paused(const Follow *f, const bits_job_info *info)
 {
         int percent = percent_done(info->bytes_transferred, info->bytes_total);
+        const char *bytes_are = job_is_upload(info) ? "sent" : "kept";
         char id[JOB_ID_BYTES], prefix[37], kept[JOB_SIZE_BYTES];
+        _cleanup_free_ char *again = NULL;
 
         if (out_is_json(&f->cli->out)) {
                 _cleanup_(json_freep) Json *json = event_json("paused", &info->id);
@@ -332,12 +396,14 @@ static void print_paused(const Follow *f, const bits_job_info *info)
         select_short_prefix(f->cli, &info->id, prefix);
         (void) job_short_id(&info->id, id);
         if (percent < 0)
-                out_note(&f->cli->out, "paused %s (%s kept)", id,
-                         str_format_size(kept, sizeof(kept), info->bytes_transferred));
+                out_note(&f->cli->out, "paused %s (%s %s)", id,
+                         str_format_size(kept, sizeof(kept), info->bytes_transferred), bytes_are);
         else
-                out_note(&f->cli->out, "paused %s at %d%% (%s kept)", id, percent,
-                         format_size_of(info->bytes_transferred, info->bytes_total, kept));
-        out_note(&f->cli->out, "  go on:      bitsctl resume --wait %s", prefix);
+                out_note(&f->cli->out, "paused %s at %d%% (%s %s)", id, percent,
+                         format_size_of(info->bytes_transferred, info->bytes_total, kept),
+                         bytes_are);
+        again = go_on_command(f, "resume --wait", prefix);
+        out_note(&f->cli->out, "  go on:      %s", again);
         out_note(&f->cli->out, "  throw away: bitsctl cancel %s", prefix);
 }
 
@@ -358,7 +424,7 @@ static int pause_job(Follow *f, FollowJob *job)
             info->state == BG_JOB_STATE_ERROR)
                 status = follow_report_end(f, job);
         else if (info->state == BG_JOB_STATE_TRANSFERRED && info->auto_complete)
-                out_note(&f->cli->out, "too late to pause: all has arrived");
+                out_note(&f->cli->out, "too late to pause: all is done");
         else
                 print_paused(f, info);
         return status;

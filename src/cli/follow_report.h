@@ -4,6 +4,8 @@
 
 #include "follow.h"
 
+/* Whether bytes moved or the state is another. */
+bool follow_is_change(const bits_job_info *old, const bits_job_info *now);
 /* The job goes from job->info (NULL at first) to `now`: a line of JSON, if that was asked for. */
 void follow_report_change(const Follow *f, const FollowJob *job, const bits_job_info *now);
 /* The job needs no more waiting. Gives its status. */

@@ -118,6 +118,21 @@ static void add_settings(Json *to, const bits_job_info *job)
         json_add_str(proxy, "bypass", job->proxy_bypass_list);
 }
 
+static void add_reply(Json *to, const bits_job_info *job)
+{
+        Json *reply;
+
+        if (job->type != BG_JOB_TYPE_UPLOAD_REPLY) {
+                json_add_null(to, "reply");
+                return;
+        }
+        reply = json_add_object(to, "reply");
+        json_add_str(reply, "local", job->reply_name);
+        json_add_u64(reply, "bytes", job->reply_bytes_transferred);
+        json_add_size(reply, "bytes_total", job->reply_bytes_total);
+        json_add_bool(reply, "optional", job->reply_optional);
+}
+
 Json *job_json(const bits_job_info *job, const char *prefix, Owners *owners)
 {
         Json *json = json_object(), *part;
@@ -137,6 +152,7 @@ Json *job_json(const bits_job_info *job, const char *prefix, Owners *owners)
         json_add_size(part, "bytes_total", job->bytes_total);
         json_add_u64(part, "files", job->files_transferred);
         json_add_u64(part, "files_total", job->files_total);
+        add_reply(json, job);
         json_add_u64(json, "rate", job->rate_bps);
         json_add_why(json, "why", job, prefix);
         add_error(json, job);
@@ -149,7 +165,7 @@ Json *job_json(const bits_job_info *job, const char *prefix, Owners *owners)
         return json;
 }
 
-Json *file_json(const bits_file_info *file)
+Json *file_json(const bits_file_info *file, BG_JOB_TYPE type)
 {
         Json *json = json_object();
 
@@ -158,7 +174,7 @@ Json *file_json(const bits_file_info *file)
         json_add_str(json, "local", file->local);
         json_add_u64(json, "bytes", file->bytes_transferred);
         json_add_size(json, "bytes_total", file->bytes_total);
-        json_add_str(json, "state", file_state_word(file));
+        json_add_str(json, "state", file_state_word(file, type));
         return json;
 }
 
@@ -169,6 +185,10 @@ void json_add_progress(Json *to, const bits_job_info *job)
         json_add_u64(to, "rate", job->rate_bps);
         json_add_u64(to, "files", job->files_transferred);
         json_add_u64(to, "files_total", job->files_total);
+        if (job->type != BG_JOB_TYPE_UPLOAD_REPLY)
+                return;
+        json_add_u64(to, "reply_bytes", job->reply_bytes_transferred);
+        json_add_size(to, "reply_bytes_total", job->reply_bytes_total);
 }
 
 Json *event_json(const char *event, const GUID *job)

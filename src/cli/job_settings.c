@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job_settings.h"
 
-#include "message.h"
+#include <stdio.h>
 
-static const uint64_t SETTING_BITS =
-        OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DESCRIPTION) | OPT_BIT(OPT_PRIORITY) |
-        OPT_BIT(OPT_RETRY_DELAY) | OPT_BIT(OPT_GIVE_UP_AFTER) | OPT_BIT(OPT_PROXY) |
-        OPT_BIT(OPT_NO_PROXY) | OPT_BIT(OPT_FILES_IN_FLIGHT) | OPT_BIT(OPT_AUTO_COMPLETE);
+#include "base/alloc.h"
+#include "base/str.h"
+
+#include "message.h"
+#include "upload_plan.h"
+
+#define REPLY_BITS (OPT_BIT(OPT_REPLY) | OPT_BIT(OPT_REPLY_OPTIONAL))
+
+static const uint64_t SETTING_BITS = OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DESCRIPTION) |
+                                     OPT_BIT(OPT_PRIORITY) | OPT_BIT(OPT_RETRY_DELAY) |
+                                     OPT_BIT(OPT_GIVE_UP_AFTER) | OPT_BIT(OPT_PROXY) |
+                                     OPT_BIT(OPT_NO_PROXY) | OPT_BIT(OPT_FILES_IN_FLIGHT) |
+                                     OPT_BIT(OPT_AUTO_COMPLETE) | REPLY_BITS;
+
+int job_settings_check_reply(const Cli *cli)
+{
+        const char *reply = cli->opt->reply;
+
+        if (!reply || !str_equal(reply, "-"))
+                return STATUS_OK;
+        return message_usage(&cli->out, "print it when it is there: bitsctl reply JOB",
+                             "a reply is saved in a file");
+}
 
 int job_settings_check(const Cli *cli, bool has_job)
 {
@@ -42,6 +61,53 @@ static HRESULT set_proxy(Cli *cli, const bits_job_info *job)
                                   o->no_proxy);
 }
 
+/* "" leaves the name to the service. Gives the status; after a failure it was told. */
+static int set_reply(Cli *cli, const bits_job_info *job)
+{
+        const Options *o = cli->opt;
+        bool force = options_has(o, OPT_FORCE);
+        _cleanup_free_ char *path = NULL;
+        HRESULT hr;
+
+        if (*o->reply) {
+                path = reply_path_resolve(cli, o->reply, force);
+                if (!path)
+                        return STATUS_FAILED;
+        }
+        hr = bits_job_set_reply_name(cli->client, &job->id, path);
+        if (FAILED(hr))
+                return message_call_failed(&cli->out, hr, "cannot set reply of", job);
+        return STATUS_OK;
+}
+
+/* What only upload-reply jobs have. */
+static int apply_reply(Cli *cli, const bits_job_info *job)
+{
+        Message m = {
+                .what = "cannot set the reply of",
+                .job = &job->id,
+                .job_name = job->name,
+                .why = "only jobs of the type upload-reply have one",
+                .code = E_NOTIMPL,
+        };
+        int status = STATUS_OK;
+        HRESULT hr;
+
+        if (job->type != BG_JOB_TYPE_UPLOAD_REPLY) {
+                message_print(&cli->out, &m);
+                return STATUS_FAILED;
+        }
+        if (options_has(cli->opt, OPT_REPLY))
+                status = set_reply(cli, job);
+        if (!options_has(cli->opt, OPT_REPLY_OPTIONAL))
+                return status;
+        hr = bits_job_set_reply_optional(cli->client, &job->id, cli->opt->reply_optional);
+        if (SUCCEEDED(hr))
+                return status;
+        return status_worse(
+                status, message_call_failed(&cli->out, hr, "cannot set reply-optional of", job));
+}
+
 static HRESULT set_one(Cli *cli, const bits_job_info *job, OptId id)
 {
         const Options *o = cli->opt;
@@ -72,13 +138,14 @@ static HRESULT set_one(Cli *cli, const bits_job_info *job, OptId id)
 
 int job_settings_apply(Cli *cli, const bits_job_info *job)
 {
+        uint64_t wanted = cli->opt->given & SETTING_BITS & ~REPLY_BITS;
         int status = STATUS_OK;
 
         for (int id = 0; id < OPT_COUNT; id++) {
                 char what[64];
                 HRESULT hr;
 
-                if (!(cli->opt->given & SETTING_BITS & OPT_BIT(id)))
+                if (!(wanted & OPT_BIT(id)))
                         continue;
                 hr = set_one(cli, job, (OptId) id);
                 if (SUCCEEDED(hr))
@@ -88,4 +155,9 @@ int job_settings_apply(Cli *cli, const bits_job_info *job)
                 status = status_worse(status, message_call_failed(&cli->out, hr, what, job));
         }
         return status;
+}
+
+int job_settings_apply_reply(Cli *cli, const bits_job_info *job)
+{
+        return cli->opt->given & REPLY_BITS ? apply_reply(cli, job) : STATUS_OK;
 }

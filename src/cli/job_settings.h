@@ -13,3 +13,6 @@ int job_settings_check(const Cli *cli, bool has_job);
 size_t job_settings_count(const Options *o);
 /* Applies what was given to the job; every refusal has its message. Gives the worst status. */
 int job_settings_apply(Cli *cli, const bits_job_info *job);
+/* The same of --reply and --reply-optional, for create and set; put has its own way. */
+int job_settings_check_reply(const Cli *cli);
+int job_settings_apply_reply(Cli *cli, const bits_job_info *job);

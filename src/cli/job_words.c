@@ -88,10 +88,59 @@ const char *job_proxy_name(BG_JOB_PROXY_USAGE usage)
         return word_at(words, ARRAY_LEN(words), usage);
 }
 
-const char *file_state_word(const bits_file_info *file)
+bool job_is_upload(const bits_job_info *job)
+{
+        return job->type == BG_JOB_TYPE_UPLOAD || job->type == BG_JOB_TYPE_UPLOAD_REPLY;
+}
+
+UploadPhase job_upload_phase(const bits_job_info *job)
+{
+        if (!job_is_upload(job) || job->state != BG_JOB_STATE_TRANSFERRING)
+                return UPLOAD_IDLE;
+        if (job->bytes_total == BG_SIZE_UNKNOWN || job->bytes_transferred < job->bytes_total)
+                return UPLOAD_SENDING;
+        if (job->type == BG_JOB_TYPE_UPLOAD)
+                return UPLOAD_CLOSING;
+        if (job->reply_bytes_total == BG_SIZE_UNKNOWN)
+                return UPLOAD_ASKING;
+        return job->reply_bytes_transferred < job->reply_bytes_total ? UPLOAD_REPLY
+                                                                     : UPLOAD_CLOSING;
+}
+
+char *job_upload_note(const bits_job_info *job, bool stalled)
+{
+        char pair[JOB_SIZE_BYTES];
+
+        switch (job_upload_phase(job)) {
+        case UPLOAD_IDLE:
+                break;
+        case UPLOAD_SENDING: /* every piece needs an answer, the last one sometimes for long */
+                return stalled ? must(mem_strdup("waiting for the server's answer")) : NULL;
+        case UPLOAD_ASKING:
+                return must(mem_strdup("waiting for the reply"));
+        case UPLOAD_REPLY:
+                return must(mem_printf("fetching the reply  %s",
+                                       format_size_pair(job->reply_bytes_transferred,
+                                                        job->reply_bytes_total, pair)));
+        case UPLOAD_CLOSING:
+                return must(mem_strdup("closing"));
+        }
+        return NULL;
+}
+
+char *format_reply(const bits_job_info *job, char dst[JOB_SIZE_BYTES])
+{
+        if (job->reply_bytes_total == BG_SIZE_UNKNOWN)
+                return str_copy(dst, JOB_SIZE_BYTES, "not begun");
+        if (job->reply_bytes_total == 0)
+                return str_copy(dst, JOB_SIZE_BYTES, "empty");
+        return format_size_pair(job->reply_bytes_transferred, job->reply_bytes_total, dst);
+}
+
+const char *file_state_word(const bits_file_info *file, BG_JOB_TYPE type)
 {
         if (file->completed)
-                return "saved";
+                return type == BG_JOB_TYPE_DOWNLOAD ? "saved" : "sent";
         if (file->bytes_total != BG_SIZE_UNKNOWN && file->bytes_total > 0 &&
             file->bytes_transferred == file->bytes_total)
                 return "done";
@@ -121,6 +170,11 @@ static char *format_sizes(uint64_t bytes, uint64_t total, const char *between,
         unit = strchr(all, ' ');
         if (!unit || unit[1] == 'B') {
                 (void) snprintf(dst, JOB_SIZE_BYTES, "%" PRIu64 " %s %s", bytes, between, all);
+                return dst;
+        }
+        if (bytes == total) { /* the same number, however it was rounded */
+                (void) snprintf(dst, JOB_SIZE_BYTES, "%.*s %s %s", (int) (unit - all), all, between,
+                                all);
                 return dst;
         }
         shift = 10 * (unsigned) (strchr(units, unit[1]) - units + 1);
@@ -199,7 +253,9 @@ char *format_took(uint64_t usec, char dst[JOB_SIZE_BYTES])
 {
         uint64_t tenths = (usec + 50000) / 100000;
 
-        if (tenths < 100)
+        if (tenths == 0)
+                (void) str_copy(dst, JOB_SIZE_BYTES, "under 0.1 s");
+        else if (tenths < 100)
                 (void) snprintf(dst, JOB_SIZE_BYTES, "%" PRIu64 ".%" PRIu64 " s", tenths / 10,
                                 tenths % 10);
         else
@@ -226,12 +282,17 @@ char *job_error_brief(const bits_job_info *job)
                 {HRESULT_FROM_WIN32(ERROR_WINHTTP_SECURE_CERT_REVOKED), "certificate revoked"},
                 {BG_E_NO_PROGRESS, "no progress"},
                 {BG_E_REMOTE_FILE_CHANGED, "remote file changed"},
+                {BG_E_LOCAL_FILE_CHANGED, "local file changed"},
+                {BG_E_SESSION_NOT_FOUND, "the server forgot the upload"},
+                {BG_E_TOO_LARGE, "too large for the server"},
+                {BG_E_CLIENT_SERVER_PROTOCOL_MISMATCH, "the server takes no uploads"},
+                {HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND), "no such file"},
                 {HRESULT_FROM_WIN32(ERROR_DISK_FULL), "disk full"},
                 {HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND), "directory is gone"},
                 {E_ACCESSDENIED, "not permitted"},
         };
 
-        if (job->error_http_status > 0)
+        if (job->error_http_status >= 400)
                 return must(mem_printf("HTTP %" PRId32, job->error_http_status));
         for (size_t i = 0; i < ARRAY_LEN(briefs); i++)
                 if (briefs[i].code == job->error_code)

@@ -27,7 +27,24 @@ const char *job_type_name(BG_JOB_TYPE type);          /* "download", "upload", "
 const char *job_priority_word(BG_JOB_PRIORITY prio);  /* "fg", "high", "norm", "low" */
 const char *job_priority_name(BG_JOB_PRIORITY prio);  /* "foreground", "high", "normal", "low" */
 const char *job_proxy_name(BG_JOB_PROXY_USAGE usage); /* "system", "none", "override", "detect" */
-const char *file_state_word(const bits_file_info *file); /* "saved", "done", "partial", "pending" */
+/* "saved" or "sent", "done", "partial", "pending". */
+const char *file_state_word(const bits_file_info *file, BG_JOB_TYPE type);
+bool job_is_upload(const bits_job_info *job);
+
+/* How far an upload has come. */
+typedef enum UploadPhase {
+        UPLOAD_IDLE,    /* it does not run, or is no upload */
+        UPLOAD_SENDING, /* bytes are on their way, or the server thinks about them */
+        UPLOAD_ASKING,  /* all is sent, the reply has not begun */
+        UPLOAD_REPLY,   /* the reply comes */
+        UPLOAD_CLOSING, /* all is there but the server's last word */
+} UploadPhase;
+UploadPhase job_upload_phase(const bits_job_info *job);
+/* "fetching the reply 1.2 / 3.4 KiB"; NULL while there is nothing to say. `stalled`: no byte moved
+ * for a while. Caller owns it. */
+char *job_upload_note(const bits_job_info *job, bool stalled);
+/* "1.2 / 3.4 KiB", "not begun", "empty": the reply of an upload-reply job. */
+char *format_reply(const bits_job_info *job, char dst[JOB_SIZE_BYTES]);
 
 /* Whole percent, never 100 before the last byte; -1 when the size is unknown. */
 int percent_done(uint64_t bytes, uint64_t total);

@@ -148,19 +148,21 @@ void message_print(const Out *out, const Message *m)
                 out_complain(out, "  %s", m->hint);
 }
 
-/* What bitsctl knows better to do than the library. */
-static const char *own_hint(HRESULT hr)
+/* What bitsctl knows better to do than the library; NULL when it does not. Caller owns it. */
+static char *own_hint(HRESULT hr, const bits_job_info *job)
 {
-        switch (status_of(hr)) {
-        case STATUS_NO_JOB:
-                return "see your jobs: bitsctl list";
-        case STATUS_LIMIT:
-                if (hr == BG_E_TOO_MANY_JOBS_PER_USER || hr == BG_E_TOO_MANY_JOBS_PER_MACHINE)
-                        return "end those that are done: bitsctl complete --all";
-                return NULL;
-        default:
-                return NULL;
-        }
+        char id[JOB_ID_BYTES];
+
+        if (hr == BG_E_INVALID_STATE && job && job->state == BG_JOB_STATE_ERROR)
+                return must(mem_printf("see why: bitsctl show %s", job_short_id(&job->id, id)));
+        if (hr == BG_E_EMPTY && job)
+                return must(mem_printf("add one: bitsctl add %s URL%s", job_short_id(&job->id, id),
+                                       job_is_upload(job) ? " FILE" : ""));
+        if (hr == BG_E_TOO_MANY_JOBS_PER_USER || hr == BG_E_TOO_MANY_JOBS_PER_MACHINE)
+                return must(mem_strdup("end those that are done: bitsctl complete --all"));
+        if (status_of(hr) == STATUS_NO_JOB)
+                return must(mem_strdup("see your jobs: bitsctl list"));
+        return NULL;
 }
 
 char *message_clause(const char *sentence)
@@ -173,6 +175,30 @@ char *message_clause(const char *sentence)
         if (len > 0 && clause[len - 1] == '.')
                 clause[len - 1] = '\0';
         return clause;
+}
+
+char *message_job_advice(const bits_job_info *job)
+{
+        bool remote = job->error_context == BG_ERROR_CONTEXT_REMOTE_FILE ||
+                      job->error_context == BG_ERROR_CONTEXT_REMOTE_APPLICATION;
+        HRESULT hr = job->error_code;
+
+        /* a code such as E_ACCESSDENIED speaks of things at the server, its hint of things here */
+        if (remote && job->error_http_status >= 400)
+                hr = (HRESULT) (0x80190000u + (uint32_t) job->error_http_status);
+        return message_clause(bits_error_hint(hr));
+}
+
+void message_cut_hint(char *clause, const char *hint)
+{
+        size_t len = strlen(clause), hint_len = strlen(hint);
+        char *at;
+
+        if (hint_len == 0 || len < hint_len + 2)
+                return;
+        at = clause + len - hint_len;
+        if (str_equal_nocase(at, hint) && at[-2] == ';' && at[-1] == ' ')
+                at[-2] = '\0';
 }
 
 /* What the service said may begin with what could not be done to which job: that part is said in
@@ -195,7 +221,7 @@ int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits
 {
         _cleanup_free_ char *said = must(mem_strdup(bits_last_message())), *hint = NULL;
         _cleanup_free_ char *text = message_clause(bits_error_text(hr));
-        const char *own = own_hint(hr);
+        _cleanup_free_ char *advice = message_clause(bits_error_hint(hr));
         Message m = {
                 .what = what,
                 .job = job ? &job->id : NULL,
@@ -204,7 +230,9 @@ int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits
                 .code = hr,
         };
 
-        m.hint = hint = own ? must(mem_strdup(own)) : message_clause(bits_error_hint(hr));
+        message_cut_hint(said, advice);
+        hint = own_hint(hr, job);
+        m.hint = hint ? hint : advice;
         message_print(out, &m);
         return status_of(hr);
 }
@@ -241,10 +269,12 @@ int message_end_result(const Out *out, HRESULT hr, const bits_job_info *job)
         if (hr == S_OK)
                 return STATUS_OK;
         if (hr == BG_S_PARTIAL_COMPLETE) {
-                m.what = "completed only a part of";
-                m.why = why =
-                        must(mem_printf("%" PRIu32 " of %" PRIu32 " files kept, the others dropped",
-                                        job->files_transferred, job->files_total));
+                m.what = job->files_total > 0 ? "completed only a part of" : "completed";
+                why = job->files_total > 0 ? mem_printf("%" PRIu32 " of %" PRIu32
+                                                        " files kept, the others dropped",
+                                                        job->files_transferred, job->files_total)
+                                           : mem_strdup("it had no files");
+                m.why = must(why);
         } else {
                 m.what = FAILED(hr) ? "cannot complete" : "completed";
                 m.why = bits_error_text(hr);

@@ -42,6 +42,10 @@ void message_print(const Out *out, const Message *m);
 /* A sentence of the library as part of one of ours: "There is no such job." becomes "there is no
  * such job". Caller owns it. */
 char *message_clause(const char *sentence);
+/* The same without what `hint`, a clause too, says again at its end. In place. */
+void message_cut_hint(char *clause, const char *hint);
+/* What may help with the error a job is in: a clause, "" when nothing fits. Caller owns it. */
+char *message_job_advice(const bits_job_info *job);
 /* A call of the library failed: the rest is asked from the library. Must follow the call directly.
  * Gives the exit status. */
 int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits_job_info *job);

@@ -123,6 +123,14 @@ static void read_json(Options *o, const char *value, UsageError *error)
         o->json = form != OUT_TEXT;
 }
 
+/* Without a value: yes. */
+static void read_bool(OptId id, const char *value, bool *ret, UsageError *error)
+{
+        *ret = true;
+        if (value && parse_bool(value, ret) < 0)
+                value_error(error, id, value, "yes or no");
+}
+
 static void read_proxy(Options *o, const char *value)
 {
         o->proxy = NULL;
@@ -147,6 +155,7 @@ static const struct {
         {OPT_OUTPUT, offsetof(Options, output)},
         {OPT_DIRECTORY, offsetof(Options, directory)},
         {OPT_FROM, offsetof(Options, from)},
+        {OPT_REPLY, offsetof(Options, reply)},
         {OPT_NAME, offsetof(Options, name)},
         {OPT_DESCRIPTION, offsetof(Options, description)},
         {OPT_NO_PROXY, offsetof(Options, no_proxy)},
@@ -208,9 +217,10 @@ void option_set_value(Options *o, OptId id, const char *value, UsageError *error
                         value_error(error, id, value, "a number");
                 break;
         case OPT_AUTO_COMPLETE:
-                o->auto_complete = true;
-                if (value && parse_bool(value, &o->auto_complete) < 0)
-                        value_error(error, id, value, "yes or no");
+                read_bool(id, value, &o->auto_complete, error);
+                break;
+        case OPT_REPLY_OPTIONAL:
+                read_bool(id, value, &o->reply_optional, error);
                 break;
         default: /* a flag: that it was given says it all */
                 break;

@@ -38,6 +38,9 @@ typedef enum OptId {
         OPT_DETACH,
         OPT_WAIT,
         OPT_TYPE,
+        OPT_REPLY,
+        OPT_REPLY_OPTIONAL,
+        OPT_HEX,
         OPT_NAME,
         OPT_DESCRIPTION,
         OPT_PRIORITY,
@@ -101,6 +104,8 @@ typedef struct Options { /* strings are borrowed from argv */
         const char *from;
         uint64_t wait_sec; /* UINT64_MAX = without end */
         BG_JOB_TYPE type;
+        const char *reply;
+        bool reply_optional;
         const char *name;
         const char *description;
         BG_JOB_PRIORITY priority;

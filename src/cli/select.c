@@ -98,7 +98,7 @@ static void append_candidate(Buf *line, const bits_job_info *job, size_t shown)
 static int complain_ambiguous(Cli *cli, const Selection *s, const char *word, size_t n)
 {
         _cleanup_free_ char *text = NULL;
-        size_t shown = 0;
+        size_t shown = 0, digits;
         Buf line;
 
         buf_init(&line, 1 << 16);
@@ -109,7 +109,10 @@ static int complain_ambiguous(Cli *cli, const Selection *s, const char *word, si
         if (n > shown)
                 (void) buf_printf(&line, " and %zu more", n - shown);
         text = must_take_str(&line);
-        return message_plain(&cli->out, STATUS_NO_JOB, "use more digits of the id", "%s", text);
+        return message_plain(&cli->out, STATUS_NO_JOB,
+                             word_is_id_prefix(word, &digits) ? "use more digits of the id"
+                                                              : "say which by its id",
+                             "%s", text);
 }
 
 static int complain_short(Cli *cli, const bits_job_info *job, const char *word)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/utf.h"
@@ -13,6 +14,7 @@
 
 enum {
         FILE_NAME_BYTES_MAX = 255,
+        URL_BYTES_MAX = 1 << 20, /* more than a command line can hold */
 };
 
 /* The path of the address: where it begins and how long it is. Query and fragment are not part of
@@ -92,6 +94,46 @@ char *url_file_name(const char *url)
                 return NULL;
         make_safe(name);
         return TAKE_PTR(name);
+}
+
+bool url_is_http(const char *url)
+{
+        size_t scheme = str_starts_with_nocase(url, "https://")  ? 8
+                        : str_starts_with_nocase(url, "http://") ? 7
+                                                                 : 0;
+
+        return scheme > 0 && url[scheme] != '\0' && !strchr("/?#:", url[scheme]);
+}
+
+/* ASCII alone, whatever the locale calls a letter. */
+static bool is_plain_in_url(char c)
+{
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               strchr("-._~", c) != NULL;
+}
+
+static void append_encoded(Buf *to, const char *s)
+{
+        for (; *s; s++)
+                if (is_plain_in_url(*s))
+                        (void) buf_append(to, s, 1); /* errors stick to the buffer */
+                else
+                        (void) buf_printf(to, "%%%02X", (unsigned char) *s);
+}
+
+char *url_with_file_name(const char *url, const char *leaf)
+{
+        const char *host = strstr(url, "://"), *path;
+        Buf whole;
+
+        host = host ? host + 3 : url;
+        path = strchr(host, '/');
+        if (strchr(url, '?') || (path && !str_ends_with(url, "/")))
+                return must(mem_strdup(url));
+        buf_init(&whole, URL_BYTES_MAX);
+        (void) buf_printf(&whole, "%s%s", url, path ? "" : "/"); /* errors stick to the buffer */
+        append_encoded(&whole, leaf);
+        return must_take_str(&whole);
 }
 
 static bool is_file_behind(const char *s)

@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* More files for a job. */
-#include <inttypes.h>
+#include "base/str.h"
 
 #include "file_plan.h"
 #include "job_json.h"
 #include "job_words.h"
 #include "message.h"
 #include "select.h"
+#include "upload_plan.h"
 #include "verbs.h"
 
-static int make_plan(Cli *cli, FilePlan *plan)
+static int check_usage(const Cli *cli)
 {
         const Options *o = cli->opt;
-        int status;
 
         if ((o->from != NULL) == (o->n_args > 1))
                 return message_usage(&cli->out, "usage: bitsctl add JOB URL [FILE]",
                                      "add needs an address, or --from=FILE");
-        if (o->from)
-                status = file_plan_add_from(cli, plan, o->from, o->directory);
-        else
-                status = file_plan_add(cli, plan, o->args[1], o->n_args > 2 ? o->args[2] : NULL,
-                                       o->directory);
-        if (status == STATUS_OK)
-                status = file_plan_check(cli, plan, options_has(o, OPT_FORCE));
-        return status;
+        return STATUS_OK;
 }
 
 static void tell(Cli *cli, const bits_job_info *job, size_t count)
@@ -42,12 +35,54 @@ static void tell(Cli *cli, const bits_job_info *job, size_t count)
                          job->name, count, count == 1 ? "" : "s");
 }
 
+static int add_files(Cli *cli, const bits_job_info *job, const bits_file_spec *files, size_t count)
+{
+        HRESULT hr = S_OK;
+
+        if (count > 0)
+                hr = bits_job_add_files(cli->client, &job->id, files, count);
+        if (FAILED(hr))
+                return message_call_failed(
+                        &cli->out, hr,
+                        job_is_upload(job) ? "cannot add the file to" : "cannot add files to", job);
+        tell(cli, job, count);
+        return STATUS_OK;
+}
+
+static int add_downloads(Cli *cli, const bits_job_info *job)
+{
+        _cleanup_(file_plan_done) FilePlan plan = {0};
+        const Options *o = cli->opt;
+        int status;
+
+        if (o->from)
+                status = file_plan_add_from(cli, &plan, o->from, o->directory);
+        else
+                status = file_plan_add(cli, &plan, o->args[1], o->n_args > 2 ? o->args[2] : NULL,
+                                       o->directory);
+        if (status == STATUS_OK)
+                status = file_plan_check(cli, &plan, options_has(o, OPT_FORCE));
+        return status == STATUS_OK ? add_files(cli, job, plan.files, plan.count) : status;
+}
+
+/* The file is there already, and it is one. */
+static int add_upload(Cli *cli, const bits_job_info *job)
+{
+        _cleanup_(upload_plan_done) UploadPlan plan = {0};
+        const Options *o = cli->opt;
+        int status;
+
+        if (o->from || o->directory || o->n_args != 3)
+                return message_usage(&cli->out, "usage: bitsctl add JOB URL FILE",
+                                     "an upload is one address and one file");
+        status = upload_plan_make(cli, &plan, o->args[2], o->args[1]);
+        return status == STATUS_OK ? add_files(cli, job, &plan.file, 1) : status;
+}
+
 int verb_add(Cli *cli)
 {
         _cleanup_(selection_done) Selection s = {0};
-        _cleanup_(file_plan_done) FilePlan plan = {0};
-        int status = make_plan(cli, &plan);
-        HRESULT hr;
+        int status = check_usage(cli);
 
         if (status == STATUS_OK)
                 status = cli_connect(cli);
@@ -55,11 +90,6 @@ int verb_add(Cli *cli)
                 status = select_one(cli, cli->opt->args[0], &s);
         if (status != STATUS_OK)
                 return status;
-        if (plan.count > 0) {
-                hr = bits_job_add_files(cli->client, &s.jobs[0]->id, plan.files, plan.count);
-                if (FAILED(hr))
-                        return message_call_failed(&cli->out, hr, "cannot add files to", s.jobs[0]);
-        }
-        tell(cli, s.jobs[0], plan.count);
-        return STATUS_OK;
+        return job_is_upload(s.jobs[0]) ? add_upload(cli, s.jobs[0])
+                                        : add_downloads(cli, s.jobs[0]);
 }

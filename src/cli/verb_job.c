@@ -82,7 +82,8 @@ static int act_on(Results *r, const Action *action, const bits_job_info *job)
         hr = action->call(cli->client, &job->id);
         if (FAILED(hr))
                 return message_call_failed(&cli->out, hr, action->failing, job);
-        results_add(r, job, action->done);
+        if (r->json || hr != BG_S_PARTIAL_COMPLETE) /* of which the message tells all */
+                results_add(r, job, action->done);
         return message_end_result(&cli->out, hr, job);
 }
 
@@ -205,7 +206,7 @@ static bool confirm_cancel(Cli *cli, size_t count, int *ret_status)
 
         if (options_has(cli->opt, OPT_DRY_RUN) || count == 0)
                 return true;
-        question = must(mem_printf("cancel %zu job%s and drop what %s downloaded?", count,
+        question = must(mem_printf("cancel %zu job%s and drop what %s transferred?", count,
                                    count == 1 ? "" : "s", count == 1 ? "it has" : "they have"));
         return cli_confirm(cli, question, ret_status);
 }
@@ -222,6 +223,8 @@ int verb_cancel(Cli *cli)
                 return status;
         status = all ? pick_all(cli, false, &s)
                      : select_jobs(cli, cli->opt->args, cli->opt->n_args, &s);
+        if (all && s.count == 0)
+                out_note(&cli->out, "no job to cancel");
         if ((all || options_has(cli->opt, OPT_ALL_USERS)) &&
             !confirm_cancel(cli, s.count, &refused))
                 return status_worse(status, refused);
@@ -230,10 +233,24 @@ int verb_cancel(Cli *cli)
 
 /* ---- create, set ---- */
 
+static int check_create(const Cli *cli)
+{
+        const Options *o = cli->opt;
+        int status = job_settings_check(cli, false);
+
+        if (status == STATUS_OK)
+                status = job_settings_check_reply(cli);
+        if (status == STATUS_OK && o->type != BG_JOB_TYPE_UPLOAD_REPLY &&
+            (options_has(o, OPT_REPLY) || options_has(o, OPT_REPLY_OPTIONAL)))
+                return message_usage(&cli->out, NULL, "a reply needs --type=upload-reply");
+        return status;
+}
+
 int verb_create(Cli *cli)
 {
-        bits_job_info job = {.name = (char *) cli->opt->args[0]}; /* read only */
-        int status = job_settings_check(cli, false);
+        bits_job_info job = {.name = (char *) cli->opt->args[0], /* read only */
+                             .type = cli->opt->type};
+        int status = check_create(cli);
         Results results;
         char id[37];
         HRESULT hr;
@@ -242,10 +259,12 @@ int verb_create(Cli *cli)
                 status = cli_connect(cli);
         if (status != STATUS_OK)
                 return status;
-        hr = bits_job_create(cli->client, job.name, cli->opt->type, &job.id);
+        hr = bits_job_create(cli->client, job.name, job.type, &job.id);
         if (FAILED(hr))
                 return message_call_failed(&cli->out, hr, "cannot create the job", NULL);
         status = job_settings_apply(cli, &job);
+        if (status == STATUS_OK)
+                status = job_settings_apply_reply(cli, &job);
         if (status != STATUS_OK) {
                 (void) bits_job_cancel(cli->client, &job.id); /* the first failure was told */
                 return status;
@@ -270,6 +289,7 @@ static int set_job(Results *r, const bits_job_info *job)
                 return STATUS_OK;
         }
         status = job_settings_apply(r->cli, job);
+        status = status_worse(status, job_settings_apply_reply(r->cli, job));
         if (status == STATUS_OK)
                 results_add(r, job, "changed");
         return status;
@@ -281,6 +301,8 @@ int verb_set(Cli *cli)
         int status = job_settings_check(cli, true);
         Results results;
 
+        if (status == STATUS_OK)
+                status = job_settings_check_reply(cli);
         if (status != STATUS_OK)
                 return status;
         if (job_settings_count(cli->opt) == 0)
@@ -290,6 +312,9 @@ int verb_set(Cli *cli)
         if (status != STATUS_OK)
                 return status;
         status = select_jobs(cli, cli->opt->args, cli->opt->n_args, &s);
+        if (cli->opt->reply && *cli->opt->reply && s.count > 1)
+                return message_usage(&cli->out, "set it for one after the other",
+                                     "several jobs cannot save their replies in one file");
         results_init(&results, cli);
         for (size_t i = 0; i < s.count; i++)
                 status = status_worse(status, set_job(&results, s.jobs[i]));

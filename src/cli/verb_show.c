@@ -91,22 +91,38 @@ static void page_progress(Table *page, const bits_job_info *job)
         page_line(page, "progress", must_take_str(&line));
 }
 
+static void page_reply(Table *page, const bits_job_info *job)
+{
+        const char *where = job->reply_name ? job->reply_name : "a file that is yet to be named";
+        char progress[JOB_SIZE_BYTES];
+
+        if (job->type != BG_JOB_TYPE_UPLOAD_REPLY)
+                return;
+        page_line(page, "reply",
+                  mem_printf("%s, into %s%s", format_reply(job, progress), where,
+                             job->reply_optional && job->reply_bytes_total == BG_SIZE_UNKNOWN
+                                     ? ", which may be missing"
+                                     : ""));
+}
+
 static void page_settings(Table *page, const bits_job_info *job)
 {
         bool list = job->proxy_list && *job->proxy_list;
         bool bypass = job->proxy_bypass_list && *job->proxy_bypass_list;
         char *in_flight;
 
+        page_line(page, "at end",
+                  mem_strdup(job->auto_complete ? "completes itself" : "waits to be completed"));
         page_line(page, "network",
                   mem_printf("proxy: %s%s%s%s%s", job_proxy_name(job->proxy_usage), list ? " " : "",
                              list ? job->proxy_list : "", bypass ? ", not for " : "",
                              bypass ? job->proxy_bypass_list : ""));
+        if (job_is_upload(job))
+                return; /* it has one file */
         in_flight = must(job->files_in_flight > 0
                                  ? mem_printf("%" PRIu32 " at once", job->files_in_flight)
                                  : mem_strdup("as many at once as the service likes"));
         page_line(page, "files", in_flight);
-        page_line(page, "at end",
-                  mem_strdup(job->auto_complete ? "completes itself" : "waits to be completed"));
 }
 
 static void page_notify(Table *page, const bits_job_info *job)
@@ -140,7 +156,7 @@ static void page_times(Table *page, const bits_job_info *job)
                   mem_printf("%s, changed %s", format_local_time(job->creation_time, created),
                              format_local_time(job->modification_time, changed)));
         if (job->transfer_completion_time)
-                page_line(page, "arrived",
+                page_line(page, job_is_upload(job) ? "sent" : "arrived",
                           mem_strdup(format_local_time(job->transfer_completion_time, done)));
 }
 
@@ -180,6 +196,7 @@ static void print_page(Cli *cli, const bits_job_info *job, const char *prefix, O
         page_error(cli, page, job);
         page_retry(page, job);
         page_progress(page, job);
+        page_reply(page, job);
         page_settings(page, job);
         page_notify(page, job);
         page_times(page, job);
@@ -267,9 +284,19 @@ int verb_show(Cli *cli)
 
 /* ---- files ---- */
 
-static void print_file_table(Cli *cli, const bits_file_list *list)
+/* In the direction in which the bytes go. */
+static char *file_ends(const Out *out, BG_JOB_TYPE type, const char *remote, const char *local)
 {
-        const char *title = cli->out.utf8 ? "REMOTE → LOCAL" : "REMOTE -> LOCAL";
+        const char *arrow = out->utf8 ? "→" : "->";
+
+        if (type == BG_JOB_TYPE_DOWNLOAD)
+                return must(mem_printf("%s %s %s", remote, arrow, local));
+        return must(mem_printf("%s %s %s", local, arrow, remote));
+}
+
+static void print_file_table(Cli *cli, BG_JOB_TYPE type, const bits_file_list *list)
+{
+        _cleanup_free_ char *title = file_ends(&cli->out, type, "REMOTE", "LOCAL");
         const TableColumn columns[] = {
                 {.title = "#", .right = true},
                 {.title = "DONE"},
@@ -288,11 +315,9 @@ static void print_file_table(Cli *cli, const bits_file_list *list)
                 table_cell(table, file->bytes_total == BG_SIZE_UNKNOWN
                                           ? "-"
                                           : str_format_size(size, sizeof(size), file->bytes_total));
-                table_take_cell(table, must(mem_strdup(file_state_word(file))),
+                table_take_cell(table, must(mem_strdup(file_state_word(file, type))),
                                 file->completed ? CELL_GOOD : CELL_PLAIN);
-                table_take_cell(table,
-                                must(mem_printf("%s %s %s", file->remote,
-                                                cli->out.utf8 ? "→" : "->", file->local)),
+                table_take_cell(table, file_ends(&cli->out, type, file->remote, file->local),
                                 CELL_PLAIN);
         }
         if (list->count > 0)
@@ -309,7 +334,7 @@ static void print_file_json(Cli *cli, const bits_job_info *job, const bits_file_
         json_add_guid(json, "job", &job->id);
         files = json_add_array(json, "files");
         for (size_t i = 0; i < list->count; i++)
-                json_add_take(files, NULL, file_json(&list->files[i]));
+                json_add_take(files, NULL, file_json(&list->files[i], job->type));
         out_json(&cli->out, json);
 }
 
@@ -333,7 +358,7 @@ int verb_files(Cli *cli)
                 for (size_t i = 0; i < list->count; i++)
                         out_line(&cli->out, "%s", list->files[i].local);
         else
-                print_file_table(cli, list);
+                print_file_table(cli, s.jobs[0]->type, list);
         bits_file_list_free(list);
         return STATUS_OK;
 }

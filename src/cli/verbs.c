@@ -9,7 +9,8 @@
 
 #define SETTINGS                                                                                   \
         (BIT(OPT_DESCRIPTION) | BIT(OPT_PRIORITY) | BIT(OPT_RETRY_DELAY) |                         \
-         BIT(OPT_GIVE_UP_AFTER) | BIT(OPT_PROXY) | BIT(OPT_NO_PROXY) | BIT(OPT_FILES_IN_FLIGHT))
+         BIT(OPT_GIVE_UP_AFTER) | BIT(OPT_PROXY) | BIT(OPT_NO_PROXY))
+#define REPLY (BIT(OPT_REPLY) | BIT(OPT_REPLY_OPTIONAL))
 
 static const char *const GET_NOTES[] = {
         "Downloads in the background and waits for the end. Nothing appears under a final name",
@@ -19,6 +20,28 @@ static const char *const GET_NOTES[] = {
         "  bitsctl get https://dl.example/debian-12.iso -d ~/iso",
         "  bitsctl get --detach -q --priority low https://dl.example/maps.tar",
         "  bitsctl get -j https://dl.example/a.bin -o a.bin",
+        NULL,
+};
+
+static const char *const PUT_NOTES[] = {
+        "Uploads in the background to a server that speaks the BITS upload protocol, and waits",
+        "for the end. An address that ends in a slash is completed with the name of the file.",
+        "With --reply the server's answer is saved too; --reply=- prints it. Ctrl-C pauses the",
+        "job; a hang-up leaves it running.",
+        "",
+        "  bitsctl put backup.tar https://intake.example/up/",
+        "  bitsctl put report.cbor https://intake.example/up/report --reply answer.json",
+        "  bitsctl put query.json https://intake.example/ask --reply - | jq .",
+        NULL,
+};
+
+static const char *const REPLY_NOTES[] = {
+        "Prints what the server answered to an upload of the type upload-reply, as soon as the",
+        "job is transferred and for a while after it is complete. A reply over 1 MiB is handed",
+        "out when the job is complete. A terminal is given text only.",
+        "",
+        "  bitsctl reply 8be0 | jq .",
+        "  bitsctl reply 8be0 --hex | head",
         NULL,
 };
 
@@ -50,11 +73,15 @@ static const char *const CREATE_NOTES[] = {
         "  bitsctl add nightly https://m.example/a.deb /srv/a.deb",
         "  bitsctl resume nightly --wait=2h",
         "  bitsctl complete nightly",
+        "",
+        "  bitsctl create report --type upload-reply --reply answer.json",
+        "  bitsctl add report https://intake.example/up/report report.cbor",
         NULL,
 };
 
 static const char *const ADD_NOTES[] = {
         "Without FILE the name is that of the address, in the present directory or in DIR.",
+        "An upload takes one URL and the FILE to send.",
         "",
         "  bitsctl add nightly https://m.example/a.deb /srv/a.deb",
         "  bitsctl add nightly --from list.txt",
@@ -64,17 +91,19 @@ static const char *const ADD_NOTES[] = {
 static const char *const SET_NOTES[] = {
         "  bitsctl set nightly --priority high --retry-delay 60 --give-up-after 2d",
         "  bitsctl set nightly --proxy http://gw:3128 --no-proxy '*.corp'",
+        "  bitsctl set report --reply answer.json",
         NULL,
 };
 
 static const char *const COMPLETE_NOTES[] = {
-        "Makes the finished files visible and ends the job; unfinished files are dropped.",
+        "Makes the finished files visible and ends the job; unfinished files are dropped. Uploads",
+        "must be transferred first.",
         NULL,
 };
 
 static const char *const CANCEL_NOTES[] = {
         "Ends the job and removes everything it has downloaded; files that stood there before",
-        "are not touched.",
+        "are not touched. Of an upload the server drops its part, unless it is all there.",
         NULL,
 };
 
@@ -88,19 +117,26 @@ static const Verb VERBS[] = {
         {"get", NULL, "one-shot", "URL… [-o FILE | -d DIR | URL=FILE…]",
          "download now, wait, complete",
          SETTINGS | BIT(OPT_OUTPUT) | BIT(OPT_DIRECTORY) | BIT(OPT_FROM) | BIT(OPT_FORCE) |
-                 BIT(OPT_DETACH) | BIT(OPT_WAIT) | BIT(OPT_NAME),
+                 BIT(OPT_DETACH) | BIT(OPT_WAIT) | BIT(OPT_NAME) | BIT(OPT_FILES_IN_FLIGHT),
          0, VERB_ARGS_ANY, verb_get, GET_NOTES},
+        {"put", NULL, "one-shot", "FILE URL", "upload now, wait, complete",
+         SETTINGS | REPLY | BIT(OPT_FORCE) | BIT(OPT_DETACH) | BIT(OPT_WAIT) | BIT(OPT_NAME), 2, 2,
+         verb_put, PUT_NOTES},
         {"list", "ls", "look", "[PATTERN…]", "table of jobs (the default)", 0, 0, VERB_ARGS_ANY,
          verb_list, LIST_NOTES},
         {"show", "info", "look", "JOB…", "everything about a job", BIT(OPT_FIELDS), 1,
          VERB_ARGS_ANY, verb_show, SHOW_NOTES},
         {"files", NULL, "look", "JOB", "files of a job", 0, 1, 1, verb_files, JOB_NOTES},
+        {"reply", NULL, "look", "JOB", "the server's answer to an upload",
+         BIT(OPT_OUTPUT) | BIT(OPT_FORCE) | BIT(OPT_HEX), 1, 1, verb_reply, REPLY_NOTES},
         {"watch", NULL, "look", "[JOB…]", "events, one line each, until Ctrl-C", 0, 0,
          VERB_ARGS_ANY, verb_watch, JOB_NOTES},
         {"status", NULL, "look", "", "the service: version, limits, network, counts", 0, 0, 0,
          verb_status, NULL},
         {"create", NULL, "build", "NAME", "new suspended job",
-         SETTINGS | BIT(OPT_TYPE) | BIT(OPT_AUTO_COMPLETE), 1, 1, verb_create, CREATE_NOTES},
+         SETTINGS | REPLY | BIT(OPT_FORCE) | BIT(OPT_FILES_IN_FLIGHT) | BIT(OPT_TYPE) |
+                 BIT(OPT_AUTO_COMPLETE),
+         1, 1, verb_create, CREATE_NOTES},
         {"add", NULL, "build", "JOB [URL [FILE]]", "more files for a job",
          BIT(OPT_FROM) | BIT(OPT_DIRECTORY) | BIT(OPT_FORCE), 1, 3, verb_add, ADD_NOTES},
         {"resume", "start", "run", "JOB…", "let a job run", BIT(OPT_WAIT), 1, VERB_ARGS_ANY,
@@ -116,8 +152,9 @@ static const Verb VERBS[] = {
         {"wait", NULL, "run", "JOB…", "block until jobs are done", BIT(OPT_WAIT), 1, VERB_ARGS_ANY,
          verb_wait, WAIT_NOTES},
         {"set", NULL, "change", "JOB… OPTION…", "name, priority, retry, proxy, …",
-         SETTINGS | BIT(OPT_NAME) | BIT(OPT_AUTO_COMPLETE) | BIT(OPT_DRY_RUN), 1, VERB_ARGS_ANY,
-         verb_set, SET_NOTES},
+         SETTINGS | REPLY | BIT(OPT_FORCE) | BIT(OPT_FILES_IN_FLIGHT) | BIT(OPT_NAME) |
+                 BIT(OPT_AUTO_COMPLETE) | BIT(OPT_DRY_RUN),
+         1, VERB_ARGS_ANY, verb_set, SET_NOTES},
         {"help", NULL, "help", "[VERB]", "this text, or that of a verb", 0, 0, 1, verb_help, NULL},
         {"version", NULL, "help", "", "versions of program and library", 0, 0, 0, verb_version,
          NULL},
@@ -127,8 +164,7 @@ static const Verb VERBS[] = {
 };
 
 static const char *const LATER[] = {
-        "put",   "reply",  "top",    "log",        "cred", "notify",
-        "chown", "export", "import", "completion", NULL,
+        "top", "log", "cred", "notify", "chown", "export", "import", "completion", NULL,
 };
 
 const Verb *verbs_table(void)

@@ -43,6 +43,8 @@ int verb_pause(Cli *cli);
 int verb_complete(Cli *cli);
 int verb_cancel(Cli *cli);
 int verb_get(Cli *cli);
+int verb_put(Cli *cli);
+int verb_reply(Cli *cli);
 int verb_wait(Cli *cli);
 int verb_watch(Cli *cli);
 int verb_help(Cli *cli);

@@ -75,9 +75,9 @@ static BupOutcome refused(BupClient *c, const BupAck *ack, uint64_t now_usec)
         if (ack->status >= 200 && ack->status <= 299 && !ack->is_ack)
                 return bad_response(c, ack, now_usec, "the answer is not of a BITS server");
         if (error_is_fatal(c, ack) || bup_status_is_fatal(ack->status))
-                return stop(c, ack, BUP_FATAL, error, "refused");
+                return stop(c, ack, BUP_FATAL, error, "the server refuses the upload");
         bup_client_host_failed(c, now_usec);
-        return stop(c, ack, BUP_TRANSIENT, error, "refused for now");
+        return stop(c, ack, BUP_TRANSIENT, error, "the server refuses the upload for now");
 }
 
 /* Only where nothing but the address of the same upload changes. */
@@ -207,7 +207,7 @@ static BupOutcome delivered(BupClient *c, const BupAck *ack)
                 return go_on(ack, true);
         }
         if (ack->reply_url[0] == '\0')
-                return reply_missing(c, ack, "the last Ack has no reply URL");
+                return reply_missing(c, ack, "the server gave no reply");
         verdict = bup_url_resolve(bup_client_target(c), ack->reply_url, &c->url, &same_origin);
         if (verdict != BUP_URL_OK && verdict != BUP_URL_NO_MEMORY)
                 return reply_missing(c, ack, bup_url_verdict_text(verdict));

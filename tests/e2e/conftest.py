@@ -21,6 +21,8 @@ import urllib.parse
 
 import pytest
 
+from uploads import Intake
+
 BUILD = pathlib.Path(os.environ.get("BITSD_BUILD", "build")).resolve()
 PATIENCE = 30  # seconds until a test gives up waiting for something that should happen at once
 
@@ -273,3 +275,12 @@ def ctl(tmp_path):
     c = Ctl(tmp_path)
     yield c
     c.close()
+
+
+@pytest.fixture
+def intake(tmp_path):
+    place = tmp_path / "intake"
+    place.mkdir()
+    server = Intake(place)
+    yield server
+    server.close()

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ static struct {
         size_t n_steps, next_step;
         bool gave_event;
         uint32_t next_id;
+        const char *reply;
+        size_t reply_bytes;
 } fake;
 
 struct bits_client {
@@ -68,6 +71,8 @@ void fake_reset(void)
         fake.fail_function = NULL;
         fake.gave_event = false;
         fake.last_message = "";
+        fake.reply = NULL;
+        fake.reply_bytes = 0;
         fake.next_id = 0xa0000001;
         buf_done(&fake.calls);
         buf_init(&fake.calls, 1 << 20);
@@ -238,6 +243,7 @@ static void free_texts(bits_job_info *info)
         mem_free(info->proxy_bypass_list);
         mem_free(info->behind);
         mem_free(info->error_text);
+        mem_free(info->reply_name);
 }
 
 void bits_job_info_free(bits_job_info *info)
@@ -256,7 +262,10 @@ static void copy_job(const bits_job_info *from, bits_job_info *to)
         to->proxy_bypass_list = mem_strdup(from->proxy_bypass_list);
         to->behind = mem_strdup(from->behind);
         to->error_text = mem_strdup(from->error_text);
+        to->reply_name = mem_strdup(from->reply_name);
 }
+
+static void write_reply(const bits_job_info *job);
 
 static bool is_live(const bits_job_info *job)
 {
@@ -282,6 +291,8 @@ HRESULT bits_job_create(bits_client *client, const char *name, BG_JOB_TYPE type,
         (void) snprintf(id8, sizeof(id8), "%08" PRIx32, fake.next_id++);
         *ret_id = fake_add_job(id8, name)->id;
         fake_job(name)->type = type;
+        if (type == BG_JOB_TYPE_UPLOAD_REPLY)
+                fake_job(name)->reply_bytes_total = BG_SIZE_UNKNOWN;
         (void) buf_printf(&fake.calls, "create %s %s\n", id8, name);
         return S_OK;
 }
@@ -341,7 +352,11 @@ HRESULT bits_job_cancel(bits_client *client, const GUID *id)
 
 HRESULT bits_job_complete(bits_client *client, const GUID *id)
 {
-        return change_state("complete", id, BG_JOB_STATE_ACKNOWLEDGED);
+        HRESULT hr = change_state("complete", id, BG_JOB_STATE_ACKNOWLEDGED);
+
+        if (SUCCEEDED(hr) && fake.reply && fake.jobs[index_of(id)]->reply_name)
+                write_reply(fake.jobs[index_of(id)]);
+        return hr;
 }
 
 HRESULT bits_job_set_name(bits_client *client, const GUID *id, const char *name)
@@ -390,6 +405,61 @@ HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *id, uint32
         return begin_change("set_files_in_flight", id, "%" PRIu32, n);
 }
 
+/* ---- replies ---- */
+
+void fake_set_reply(const char *data, size_t bytes)
+{
+        fake.reply = data;
+        fake.reply_bytes = bytes;
+}
+
+HRESULT bits_job_set_reply_name(bits_client *client, const GUID *id, const char *path)
+{
+        HRESULT hr = begin_change("set_reply_name", id, "%s", path ? path : "-");
+
+        if (SUCCEEDED(hr))
+                fake_set_text(&fake.jobs[index_of(id)]->reply_name, path);
+        return hr;
+}
+
+HRESULT bits_job_set_reply_optional(bits_client *client, const GUID *id, int on)
+{
+        return begin_change("set_reply_optional", id, "%d", on);
+}
+
+HRESULT bits_job_reply_data(bits_client *client, const GUID *id, uint8_t **ret_data,
+                            uint64_t *ret_bytes)
+{
+        HRESULT hr = begin("job_reply_data");
+        const bits_job_info *job;
+
+        if (FAILED(hr))
+                return hr;
+        if (index_of(id) == SIZE_MAX)
+                return BG_E_NOT_FOUND;
+        job = fake.jobs[index_of(id)];
+        if (job->state != BG_JOB_STATE_TRANSFERRED && job->state != BG_JOB_STATE_ACKNOWLEDGED)
+                return BG_E_INVALID_STATE;
+        *ret_data = NULL;
+        *ret_bytes = fake.reply_bytes;
+        if (fake.reply_bytes > FAKE_REPLY_BYTES_MAX)
+                return BG_E_TOO_LARGE;
+        if (fake.reply_bytes > 0) {
+                *ret_data = malloc(fake.reply_bytes);
+                (void) memcpy(*ret_data, fake.reply, fake.reply_bytes);
+        }
+        return S_OK;
+}
+
+/* As the service does it: the reply is a file once the job is complete. */
+static void write_reply(const bits_job_info *job)
+{
+        FILE *f = fopen(job->reply_name, "w");
+
+        if (!f || fwrite(fake.reply, 1, fake.reply_bytes, f) != fake.reply_bytes || fclose(f) != 0)
+                _exit(99);
+}
+
 /* ---- files ---- */
 
 HRESULT bits_job_add_files(bits_client *client, const GUID *id, const bits_file_spec *files,
@@ -397,6 +467,8 @@ HRESULT bits_job_add_files(bits_client *client, const GUID *id, const bits_file_
 {
         HRESULT hr = begin_change("add_files", id, "%zu", count);
 
+        if (SUCCEEDED(hr) && fake.jobs[index_of(id)]->type != BG_JOB_TYPE_DOWNLOAD)
+                (void) buf_printf(&fake.calls, "  %s %s\n", files[0].local, files[0].remote);
         for (size_t i = 0; SUCCEEDED(hr) && i < count; i++)
                 fake_add_file(fake.jobs[index_of(id)], files[i].remote, files[i].local, 0,
                               BG_SIZE_UNKNOWN, false);

@@ -12,6 +12,7 @@ enum {
         FAKE_JOBS_MAX = 64,
         FAKE_FILES_MAX = 64,
         FAKE_EVENTS_MAX = 64,
+        FAKE_REPLY_BYTES_MAX = 1 << 20,
 };
 
 /* Empties everything. */
@@ -23,6 +24,10 @@ size_t fake_job_count(void);
 void fake_add_file(bits_job_info *job, const char *remote, const char *local, uint64_t bytes,
                    uint64_t bytes_total, bool completed);
 void fake_set_text(char **field, const char *text);
+
+/* What the server answers to every upload-reply job; borrowed. Complete writes it to the reply's
+ * file. */
+void fake_set_reply(const char *data, size_t bytes);
 
 /* The next call of the function (its name without "bits_") fails so. */
 void fake_fail(const char *function, HRESULT hr, const char *message);

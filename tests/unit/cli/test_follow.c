@@ -105,6 +105,8 @@ static bits_event_kind ends_in_part(bits_job_info **ret_job)
 {
         (void) ends(ret_job);
         (*ret_job)->end_result = BG_S_PARTIAL_COMPLETE;
+        (*ret_job)->files_total = 2;
+        (*ret_job)->files_transferred = 1;
         return BITS_EVENT_CHANGED;
 }
 
@@ -344,7 +346,9 @@ static void wait_knows_partial_ends(void **state)
 {
         (void) fake_add_job("3f2a91c4", "j");
         fake_add_step(ends_in_part);
-        expect("wait j", STATUS_PARTIAL, "", "completed only a part of 3f2a91c4 \"j\"");
+        expect("wait j", STATUS_PARTIAL, "",
+               "completed only a part of 3f2a91c4 \"j\": 1 of 2 files kept, the others "
+               "dropped\n");
 }
 
 static void wait_says_that_a_job_is_paused(void **state)

@@ -154,7 +154,7 @@ static void times_are_told_in_fitting_units(void **state)
         assert_string_equal(format_span(600, text), "10m");
         assert_string_equal(format_span(7200, text), "2h");
         assert_string_equal(format_span(1209600, text), "14d");
-        assert_string_equal(format_took(0, text), "0.0 s");
+        assert_string_equal(format_took(0, text), "under 0.1 s");
         assert_string_equal(format_took(449999, text), "0.4 s");
         assert_string_equal(format_took(9940000, text), "9.9 s");
         assert_string_equal(format_took(9960000, text), "0:10");
@@ -200,6 +200,63 @@ static void prefixes_count_digits_not_dashes(void **state)
         assert_string_equal(job_prefix(&id, 99, text), "3f2a91c4-7c1d-4f0e-9f5a-2f1b3a7d9c10");
 }
 
+static void an_upload_says_what_it_waits_for(void **state)
+{
+        static const struct {
+                BG_JOB_TYPE type;
+                uint64_t bytes;
+                bool stalled;
+                uint64_t reply_bytes, reply_total;
+                const char *note;
+        } cases[] = {
+                {BG_JOB_TYPE_DOWNLOAD, 1, true, 0, 0, NULL},
+                {BG_JOB_TYPE_DOWNLOAD, 10, true, 0, 0, NULL},
+                {BG_JOB_TYPE_UPLOAD, 1, false, 0, 0, NULL},
+                {BG_JOB_TYPE_UPLOAD, 9, true, 0, 0, "waiting for the server's answer"},
+                {BG_JOB_TYPE_UPLOAD, 10, true, 0, 0, "closing"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 1, false, 0, BG_SIZE_UNKNOWN, NULL},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 0, BG_SIZE_UNKNOWN, "waiting for the reply"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 600, 1200,
+                 "fetching the reply  0.5 / 1.2 KiB"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 1200, 1200, "closing"},
+                {BG_JOB_TYPE_UPLOAD_REPLY, 10, false, 0, 0, "closing"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                bits_job_info job = {
+                        .type = cases[i].type,
+                        .state = BG_JOB_STATE_TRANSFERRING,
+                        .bytes_transferred = cases[i].bytes,
+                        .bytes_total = 10,
+
+                        .reply_bytes_transferred = cases[i].reply_bytes,
+                        .reply_bytes_total = cases[i].reply_total,
+                };
+                _cleanup_free_ char *note = job_upload_note(&job, cases[i].stalled), *idle = NULL;
+
+                if (cases[i].note)
+                        assert_string_equal(note, cases[i].note);
+                else
+                        assert_null(note);
+                job.state = BG_JOB_STATE_SUSPENDED;
+                idle = job_upload_note(&job, cases[i].stalled);
+                assert_null(idle);
+        }
+}
+
+static void files_are_saved_or_sent(void **state)
+{
+        bits_file_info file = {.bytes_transferred = 10, .bytes_total = 10, .completed = 1};
+
+        assert_string_equal(file_state_word(&file, BG_JOB_TYPE_DOWNLOAD), "saved");
+        assert_string_equal(file_state_word(&file, BG_JOB_TYPE_UPLOAD), "sent");
+        assert_string_equal(file_state_word(&file, BG_JOB_TYPE_UPLOAD_REPLY), "sent");
+        file.completed = 0;
+        assert_string_equal(file_state_word(&file, BG_JOB_TYPE_UPLOAD), "done");
+        file.bytes_transferred = 1;
+        assert_string_equal(file_state_word(&file, BG_JOB_TYPE_UPLOAD), "partial");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -213,6 +270,8 @@ int main(void)
                 cmocka_unit_test(times_are_told_in_fitting_units),
                 cmocka_unit_test(the_time_left_is_known_only_while_bytes_flow),
                 cmocka_unit_test(prefixes_count_digits_not_dashes),
+                cmocka_unit_test(an_upload_says_what_it_waits_for),
+                cmocka_unit_test(files_are_saved_or_sent),
         };
 
         (void) setlocale(LC_CTYPE, "C.UTF-8");

@@ -134,6 +134,81 @@ static void scene_partial(void)
         fake_fail("complete", BG_S_PARTIAL_COMPLETE, "");
 }
 
+/* Uploads in every phase. */
+static void scene_uploads(void)
+{
+        bits_job_info *job = fake_add_job("8be01d77", "report.cbor");
+
+        job->type = BG_JOB_TYPE_UPLOAD_REPLY;
+        job->state = BG_JOB_STATE_TRANSFERRING;
+        set_bytes(job, 19293798, 19293798, 0);
+        job->files_transferred = 1;
+        job->reply_bytes_total = 1234;
+        job->reply_bytes_transferred = 617;
+        fake_set_text(&job->reply_name, "/home/ann/answer.json");
+        fake_add_file(job, "https://intake.example/up/report", "/home/ann/report.cbor", 19293798,
+                      19293798, true);
+
+        job = fake_add_job("c1170f0e", "backup-2211");
+        job->type = BG_JOB_TYPE_UPLOAD;
+        job->state = BG_JOB_STATE_TRANSFERRING;
+        set_bytes(job, GIB, 2 * GIB, 43200000);
+        fake_add_file(job, "https://b.example/1", "/srv/1", GIB, 2 * GIB, false);
+
+        job = fake_add_job("d00d0000", "asked");
+        job->type = BG_JOB_TYPE_UPLOAD_REPLY;
+        job->state = BG_JOB_STATE_TRANSFERRED;
+        job->why = BITS_WHY_NEEDS_COMPLETE;
+        set_bytes(job, 10, 10, 0);
+        job->files_transferred = 1;
+        job->reply_bytes_total = job->reply_bytes_transferred = 21;
+        job->reply_optional = 1;
+        job->transfer_completion_time = 134391343600000000;
+        fake_set_text(&job->reply_name, "/tmp/q.reply-0a1b2c3d");
+        fake_add_file(job, "https://ask.example/q", "/tmp/q", 10, 10, true);
+        fake_set_reply("{\"accepted\":true}\n\303\274\n", 21);
+
+        job = fake_add_job("e0e00000", "new");
+        job->type = BG_JOB_TYPE_UPLOAD_REPLY;
+        job->why = BITS_WHY_EMPTY;
+        job->reply_bytes_total = BG_SIZE_UNKNOWN;
+        (void) fake_add_job("f00f0000", "download");
+}
+
+static void scene_nothing_in_it(void)
+{
+        scene_uploads();
+        fake_fail("resume", BG_E_EMPTY,
+                  "cannot resume e0e00000 \"new\": it has nothing to transfer; add a file first");
+}
+
+static void scene_nothing_kept(void)
+{
+        scene_uploads();
+        fake_fail("complete", BG_S_PARTIAL_COMPLETE, "");
+}
+
+/* The same with a reply that no terminal should see. */
+static void scene_binary_reply(void)
+{
+        scene_uploads();
+        fake_set_reply("\033]0;owned\007\0\377"
+                       "0123456789",
+                       22);
+}
+
+static void scene_empty_reply(void)
+{
+        scene_uploads();
+        fake_set_reply("", 0);
+}
+
+static void scene_large_reply(void)
+{
+        scene_uploads();
+        fake_set_reply("", 3 << 20);
+}
+
 static void scene_job_limit(void)
 {
         fake_fail("job_create", BG_E_TOO_MANY_JOBS_PER_USER, "");
@@ -145,10 +220,19 @@ static void set_scene(const char *name)
                 const char *name;
                 void (*set)(void);
         } scenes[] = {
-                {"queue", scene_queue},         {"empty", scene_empty},
-                {"alike", scene_alike},         {"no-service", scene_no_service},
-                {"denied", scene_denied},       {"partial", scene_partial},
+                {"queue", scene_queue},
+                {"empty", scene_empty},
+                {"alike", scene_alike},
+                {"no-service", scene_no_service},
+                {"denied", scene_denied},
+                {"partial", scene_partial},
                 {"job-limit", scene_job_limit},
+                {"uploads", scene_uploads},
+                {"binary-reply", scene_binary_reply},
+                {"empty-reply", scene_empty_reply},
+                {"large-reply", scene_large_reply},
+                {"nothing-in-it", scene_nothing_in_it},
+                {"nothing-kept", scene_nothing_kept},
         };
 
         fake_reset();

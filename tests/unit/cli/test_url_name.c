@@ -118,6 +118,40 @@ static void a_file_is_split_off_only_where_that_is_plain(void **state)
         }
 }
 
+static void uploads_go_to_http_alone(void **state)
+{
+        static const char *const good[] = {"http://h", "HTTPS://h/x", "http://[::1]:80/"};
+        static const char *const bad[] = {
+                "",          "http:",    "http://", "http:///x", "https://:80/", "http://?x",
+                "http://#x", "ftp://h/", "h/x",     "/etc",      "httpx://h/",   "file:///etc"};
+
+        for (size_t i = 0; i < ARRAY_LEN(good); i++)
+                assert_true(url_is_http(good[i]));
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+                assert_false(url_is_http(bad[i]));
+}
+
+static void a_directory_is_completed_with_the_name_of_the_file(void **state)
+{
+        static const struct {
+                const char *url, *leaf, *whole;
+        } cases[] = {
+                {"http://h/up/", "a.bin", "http://h/up/a.bin"},
+                {"http://h", "a.bin", "http://h/a.bin"},
+                {"http://h/", "a.bin", "http://h/a.bin"},
+                {"http://h/up", "a.bin", "http://h/up"},
+                {"http://h/up/?x", "a.bin", "http://h/up/?x"},
+                {"http://h?x=/", "a.bin", "http://h?x=/"},
+                {"http://h/", "a b%#?\303\274~-._", "http://h/a%20b%25%23%3F%C3%BC~-._"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                _cleanup_free_ char *whole = url_with_file_name(cases[i].url, cases[i].leaf);
+
+                assert_string_equal(whole, cases[i].whole);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -125,6 +159,8 @@ int main(void)
                 cmocka_unit_test(addresses_without_a_name_give_none),
                 cmocka_unit_test(a_name_has_at_most_255_bytes),
                 cmocka_unit_test(a_file_is_split_off_only_where_that_is_plain),
+                cmocka_unit_test(uploads_go_to_http_alone),
+                cmocka_unit_test(a_directory_is_completed_with_the_name_of_the_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
