@@ -75,6 +75,7 @@ class Server:
             line = self.process.stdout.readline()
             if not line:
                 self.process.wait(START_SEC)
+                self.process.stdout.close()
                 raise AssertionError(f"bitssrv did not start:\n{self.log.read_text()}")
             match = re.fullmatch(r"listening on (\S+) (\w+)\n", line)
             assert match, line
@@ -100,6 +101,9 @@ class Server:
 
     def stop(self, how=signal.SIGTERM):
         if not self.process:
+            return
+        if self.process.stdout.closed:
+            self.process = None  # it never started, and the test has heard of it
             return
         self.process.send_signal(how)
         try:

@@ -189,4 +189,3 @@ def test_half_received_files_cannot_be_fetched(server):
 def test_a_session_directory_that_would_be_served_is_refused(server):
     with pytest.raises(AssertionError, match="is served"):
         server.start(config=f"{SITES}SessionDirectory = ROOT/sessions\n")
-    server.process = None
