@@ -276,6 +276,7 @@ static bool set_options(BackendCall *call, const BackendRequest *request, const 
 
         return !curl_easy_setopt(e, CURLOPT_URL, url) &&
                (!*socket || !curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, socket)) &&
+               (!*request->ca_file || !curl_easy_setopt(e, CURLOPT_CAINFO, request->ca_file)) &&
                !curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") &&
                !curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) &&
                !curl_easy_setopt(e, CURLOPT_NOPROXY, "*") &&

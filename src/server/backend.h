@@ -22,7 +22,8 @@ typedef struct Backend Backend;
 /* All borrowed for the call of backend_start() only; descriptors are duplicated. */
 typedef struct BackendRequest {
         const char *url;
-        const char *origin; /* for a relative one */
+        const char *origin;  /* for a relative one */
+        const char *ca_file; /* certificates that https is checked with; "" = the system's */
         BupNotification type;
         const char *original_url;
         const char *session_id;

@@ -16,7 +16,7 @@ static const char *path_of(const char *url)
 
         if (*url == '/' || !p)
                 return url;
-        return p + 3 + strcspn(p + 3, "/");
+        return p + 3 + strcspn(p + 3, "/?");
 }
 
 static bool is_absolute(const char *url)
@@ -44,7 +44,9 @@ static void resolve(const char *configured, const char *path, const char *origin
         while (directory_bytes > 0 && path[directory_bytes - 1] != '/')
                 directory_bytes--;
         (void) buf_append_str(url, origin);
-        if (*configured != '/')
+        if (directory_bytes == 0 && *configured != '/')
+                (void) buf_append_str(url, "/");
+        else if (*configured != '/')
                 (void) buf_append(url, path, directory_bytes);
         (void) buf_append_str(url, configured);
 }

@@ -113,8 +113,12 @@ int config_add_site(Config *c, const char *prefix, Site **ret)
 int config_add_root(Config *c, const char *directory, Site **ret_site)
 {
         Site *site;
-        int r = config_add_site(c, "/", &site);
+        int r;
 
+        for (size_t i = 0; i < c->n_sites; i++)
+                if (str_equal(c->sites[i].prefix, "/"))
+                        return -EEXIST;
+        r = config_add_site(c, "/", &site);
         if (r < 0)
                 return r;
         site->uploads = true;

@@ -56,7 +56,7 @@ DEFINE_CLEANUP(Config *, config_unref)
 /* Reads a file on top of the defaults. Negative errno with the reason in `why`. */
 _must_use_ int config_read(Config *c, const char *path, Buf *why);
 _must_use_ int config_add_listener(Config *c, const char *address, bool tls);
-/* Adds "/" for --root: uploads are on. */
+/* Adds "/" for --root: uploads are on. -EEXIST: the file has it as well. */
 _must_use_ int config_add_root(Config *c, const char *directory, Site **ret_site);
 /* All is said: opens the directories of all sites. */
 _must_use_ int config_open(Config *c, Buf *why);

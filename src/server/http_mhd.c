@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libmicrohttpd behind http_front.h; the only file that knows it. Its epoll descriptor sits in our
+/* libmicrohttpd behind http_front.h; nobody else knows it. Its epoll descriptor sits in our
  * loop, and it is run again as long as it says that it has work (its time-out is 0): without that
  * a large body trickles. */
 #include <errno.h>
@@ -12,8 +12,10 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "server/eof_watch.h"
 #include "server/framing.h"
 #include "server/http_front.h"
+#include "server/http_mhd_response.h"
 #include "server/http_pace.h"
 #include "server/line_end.h"
 #include "server/linger.h"
@@ -37,6 +39,7 @@ typedef struct Connection {
         void *closed_ctx;
         Exchange *exchange; /* NULL between requests */
         HttpPace pace;      /* and its place in the list of connections */
+        EofMark eof;
 } Connection;
 
 struct HttpFront {
@@ -45,6 +48,7 @@ struct HttpFront {
         HttpHandler handler;
         HttpPacer pacer;
         Linger *linger;
+        EofWatch eofs;
         sd_event_source *io;
         sd_event_source *again; /* the library has work that no descriptor announces */
         size_t n;
@@ -117,8 +121,10 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
         x->target = mem_strdup(uri);
         if (!x->target)
                 return exchange_free(x);
-        if (c->front->reads_line_ends && str_starts_with(version, "HTTP/"))
+        if (str_starts_with(version, "HTTP/"))
                 note_line_end(x, version + strlen(version));
+        else /* a NUL inside the target, or no version at all */
+                x->shown.head.odd_lines = c->front->reads_line_ends;
         c->exchange = x;
         return x;
 }
@@ -149,6 +155,8 @@ static void begin(Exchange *x, const char *method, const char *version)
         x->shown.head.target = x->target;
         x->shown.head.fields = x->fields;
         (void) MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, take_field, x);
+        if (x->head_end && line_end_closes_no_head(x->head_end))
+                x->shown.head.odd_lines = true;
         x->phase = EXCHANGE_HEAD;
         http_pace_enter(&x->connection->pace, HTTP_PACE_EXEMPT);
 }
@@ -284,6 +292,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
         *socket_context = NULL;
         if (!c)
                 return;
+        eof_watch_remove(&f->eofs, c->fd, &c->eof);
         list_remove(&c->pace.link);
         f->n--;
         if (c->closed)
@@ -321,6 +330,29 @@ static bool has_work(HttpFront *f)
                (MHD_get_timeout(f->daemon, &timeout_msec) == MHD_YES && timeout_msec == 0);
 }
 
+/* Hangs up, also on a connection that the library is not looking at. */
+static void hang_up(Connection *c)
+{
+        (void) shutdown(c->fd, SHUT_RDWR);
+        if (c->exchange)
+                http_exchange_abort(&c->exchange->shown);
+}
+
+/* Those that have nothing to wait for. */
+static void hang_up_on_ended(HttpFront *f)
+{
+        LIST_FOREACH (it, &f->eofs.ended) {
+                Connection *c = list_item(it, Connection, eof.link);
+                const Exchange *x = c->exchange;
+                bool wants_bytes = !x || x->phase == EXCHANGE_NEW || x->phase == EXCHANGE_BODY;
+
+                if (!wants_bytes || !eof_is_reached(c->fd))
+                        continue;
+                list_remove(it);
+                hang_up(c);
+        }
+}
+
 static void run(HttpFront *f)
 {
         bool more = true;
@@ -329,6 +361,10 @@ static void run(HttpFront *f)
                 f->kicked = false;
                 (void) MHD_run(f->daemon);
                 more = has_work(f);
+                if (!more) {
+                        hang_up_on_ended(f);
+                        more = f->kicked;
+                }
         }
         (void) sd_event_source_set_enabled(f->again, more ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
@@ -344,14 +380,6 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return on_again(source, userdata);
 }
 
-/* Hangs up, also on a connection that the library is not looking at. */
-static void hang_up(Connection *c)
-{
-        (void) shutdown(c->fd, SHUT_RDWR);
-        if (c->exchange)
-                http_exchange_abort(&c->exchange->shown);
-}
-
 static void on_overstayed(void *ctx, HttpPace *pace)
 {
         Connection *c = list_item(pace, Connection, pace);
@@ -360,7 +388,7 @@ static void on_overstayed(void *ctx, HttpPace *pace)
         hang_up(c);
 }
 
-/* The library's own time-outs, of clients that do not read their answer. */
+/* Also for the library's own time-outs, of clients that do not read their answer. */
 static void on_looked(void *ctx)
 {
         run(ctx);
@@ -415,12 +443,15 @@ int http_front_new(sd_event *loop, const HttpFrontLimits *limits, const HttpFron
 
         if (!f)
                 return -ENOMEM;
+        f->eofs.epoll_fd = -1;
         f->loop = loop;
         f->handler = *handler;
         f->pacer = (HttpPacer){
                 .limits = *limits, .overstayed = on_overstayed, .looked = on_looked, .ctx = f};
         f->reads_line_ends = line_end_is_readable(MHD_get_version());
         r = http_pacer_init(&f->pacer, loop);
+        if (r >= 0)
+                r = eof_watch_init(&f->eofs, loop, on_looked, f);
         if (r < 0)
                 return r;
         r = linger_new(loop, &f->linger);
@@ -452,6 +483,7 @@ HttpFront *http_front_free(HttpFront *f)
         sd_event_source_disable_unref(f->again);
         http_pacer_done(&f->pacer);
         linger_free(f->linger);
+        eof_watch_done(&f->eofs);
         mem_free(f);
         return NULL;
 }
@@ -466,12 +498,15 @@ int http_front_take(HttpFront *f, int fd, const struct sockaddr *address, sockle
                 return -ENOMEM;
         }
         *c = (Connection){.front = f, .fd = fd, .peer = *peer, .closed = closed, .closed_ctx = ctx};
+        if (eof_watch_add(&f->eofs, fd, &c->eof) < 0)
+                log_debug("%s: ends of connections are noticed late", peer->address);
         http_pacer_add(&f->pacer, &c->pace);
         f->n++;
         f->arriving = c;
         if (MHD_add_connection(f->daemon, fd, address, address_bytes) != MHD_YES && f->arriving) {
                 /* Not taken; the library has closed the descriptor. */
                 f->arriving = NULL;
+                list_remove(&c->eof.link);
                 list_remove(&c->pace.link);
                 f->n--;
                 mem_free(c);
@@ -538,34 +573,6 @@ void http_exchange_abort(HttpExchange *exchange)
         wake(x);
 }
 
-static struct MHD_Response *response_from(HttpAnswer *a)
-{
-        const char *p = (const char *) a->fields.data, *end = p + a->fields.len;
-        struct MHD_Response *response;
-
-        if (buf_error(&a->fields) || buf_error(&a->text))
-                return NULL;
-        if (a->fd >= 0)
-                response = MHD_create_response_from_fd_at_offset64(a->length_bytes, a->fd,
-                                                                   a->offset_bytes);
-        else
-                response = MHD_create_response_from_buffer(a->text.len, a->text.data,
-                                                           MHD_RESPMEM_MUST_COPY);
-        if (!response)
-                return NULL;
-        a->fd = -1; /* the library's now */
-        while (p < end) {
-                const char *value = p + strlen(p) + 1;
-
-                if (MHD_add_response_header(response, p, value) != MHD_YES) {
-                        MHD_destroy_response(response);
-                        return NULL;
-                }
-                p = value + strlen(value) + 1;
-        }
-        return response;
-}
-
 void http_exchange_answer(HttpExchange *exchange, HttpAnswer *a)
 {
         Exchange *x = exchange_of(exchange);
@@ -573,7 +580,7 @@ void http_exchange_answer(HttpExchange *exchange, HttpAnswer *a)
         if (a->close || x->connection->front->draining)
                 (void) http_answer_add(a, "Connection", "close");
         if (!x->response && !x->aborted) {
-                x->response = response_from(a);
+                x->response = http_mhd_response(a);
                 x->status = a->status;
                 if (!x->response)
                         http_exchange_abort(exchange);

@@ -21,8 +21,16 @@ static inline bool line_end_is_odd(const char *end)
         return end[0] != '\0' || end[1] != '\0' || end[2] == ' ' || end[2] == '\t';
 }
 
-/* `last`: where the last value of the head ends; then come CR LF CR LF and the body. Anything
- * shorter is a bare LF. A body that lies elsewhere says nothing. */
+/* `last`: where the last value of the whole head ends. Four NULs follow, of CR LF CR LF; where
+ * there are fewer, something else has ended the head for the library, like a bare LF or a line
+ * that begins with a colon. */
+static inline bool line_end_closes_no_head(const char *last)
+{
+        return last[0] != '\0' || last[1] != '\0' || last[2] != '\0' || last[3] != '\0';
+}
+
+/* The same, told by where the body begins: behind a bare LF there may be a NUL by chance. A body
+ * that lies elsewhere says nothing. */
 static inline bool line_end_cuts_short(const char *last, const char *body)
 {
         return body == last + 2 || body == last + 3;

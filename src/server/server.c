@@ -58,6 +58,7 @@ static int apply(Server *s, Config *config)
 {
         _cleanup_(access_log_freep) AccessLog *log = NULL;
         _cleanup_(buf_done) Buf why;
+        size_t n_listeners = s->n_listeners;
         int r = access_log_open(config->access_log, &log);
 
         buf_init(&why, WHY_MAX_BYTES);
@@ -68,12 +69,15 @@ static int apply(Server *s, Config *config)
         r = session_table_open(s->sessions, config, &why);
         if (r < 0)
                 return complain("sessions", &why, r);
-        r = fronts_configure(s->fronts, config, &why);
-        if (r < 0)
-                return complain("HTTP", &why, r);
         r = server_listen(s, config);
         if (r < 0)
                 return r;
+        r = fronts_configure(s->fronts, config, &why);
+        if (r < 0) {
+                server_listen_undo(s, n_listeners);
+                return complain("HTTP", &why, r);
+        }
+        server_listen_no_more(s, config);
         access_log_free(s->access_log);
         s->access_log = TAKE_PTR(log);
         config_unref(s->config);

@@ -78,6 +78,8 @@ static int load(const Options *o, Buf *why, Config **ret)
                 r = add_root(c, o);
         if (r == 0)
                 r = config_open(c, why);
+        if (r == -EEXIST && why->len == 0)
+                (void) buf_append_str(why, "both --root and [site /] serve /");
         if (r < 0) {
                 if (why->len == 0)
                         (void) buf_append_str(why, strerror(-r));

@@ -54,6 +54,14 @@ static bool is_wished(const Listener *l, const Wish *wishes, size_t n)
         return false;
 }
 
+static bool any_is_wished(const Server *s, const Wish *wishes, size_t n)
+{
+        for (size_t i = 0; i < s->n_listeners; i++)
+                if (is_wished(s->listeners[i], wishes, n))
+                        return true;
+        return false;
+}
+
 static int open_one(Server *s, const Wish *wish)
 {
         _cleanup_(buf_done) Buf why;
@@ -77,14 +85,31 @@ static int open_one(Server *s, const Wish *wish)
 int server_listen(Server *s, const Config *config)
 {
         Wish wishes[CONFIG_LISTENERS_MAX + 1];
+        size_t n = list_wishes(config, wishes), n_before = s->n_listeners;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = is_open(s, &wishes[i]) ? 0 : open_one(s, &wishes[i]);
+        if (r == 0 && !any_is_wished(s, wishes, n)) {
+                log_error("nowhere to listen: give --listen HOST:PORT");
+                r = -EINVAL;
+        }
+        if (r < 0)
+                server_listen_undo(s, n_before);
+        return r;
+}
+
+void server_listen_undo(Server *s, size_t n)
+{
+        while (s->n_listeners > n)
+                listener_free(s->listeners[--s->n_listeners]);
+}
+
+void server_listen_no_more(Server *s, const Config *config)
+{
+        Wish wishes[CONFIG_LISTENERS_MAX + 1];
         size_t n = list_wishes(config, wishes), kept = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                int r = is_open(s, &wishes[i]) ? 0 : open_one(s, &wishes[i]);
-
-                if (r < 0)
-                        return r;
-        }
         for (size_t i = 0; i < s->n_listeners; i++) {
                 if (is_wished(s->listeners[i], wishes, n))
                         s->listeners[kept++] = s->listeners[i];
@@ -92,11 +117,6 @@ int server_listen(Server *s, const Config *config)
                         listener_free(s->listeners[i]);
         }
         s->n_listeners = kept;
-        if (kept == 0) {
-                log_error("nowhere to listen: give --listen HOST:PORT");
-                return -EINVAL;
-        }
-        return 0;
 }
 
 static ListenerUse use_of(const char *name)

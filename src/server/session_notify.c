@@ -150,6 +150,7 @@ static int call_application(Session *s)
         request = (BackendRequest){
                 .url = s->site->notification_url,
                 .origin = *s->config->public_url ? s->config->public_url : s->world->local_origin,
+                .ca_file = s->site->notification_ca_file,
                 .type = s->site->notification,
                 .original_url = s->label.url,
                 .session_id = s->server.session.id,

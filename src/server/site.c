@@ -40,12 +40,14 @@ int site_init(Site *s, const char *prefix)
         s->directory = mem_strdup("");
         s->session_directory = mem_strdup("");
         s->notification_url = mem_strdup("");
+        s->notification_ca_file = mem_strdup("");
         s->host_id = mem_strdup("");
         s->application_group = mem_strdup("");
         s->auth_file = mem_strdup("");
         s->auth_realm = mem_strdup("uploads");
         if (s->prefix && s->directory && s->session_directory && s->notification_url &&
-            s->host_id && s->application_group && s->auth_file && s->auth_realm)
+            s->notification_ca_file && s->host_id && s->application_group && s->auth_file &&
+            s->auth_realm)
                 return 0;
         site_done(s);
         return -ENOMEM;
@@ -58,6 +60,7 @@ void site_done(Site *s)
         mem_free(s->directory);
         mem_free(s->session_directory);
         mem_free(s->notification_url);
+        mem_free(s->notification_ca_file);
         mem_free(s->host_id);
         mem_free(s->application_group);
         mem_free(s->auth_file);

@@ -43,7 +43,8 @@ typedef struct Site {
         BupNotification notification;
         char *notification_url; /* "" = none */
         uint32_t notification_timeout_sec;
-        char *host_id; /* "" = none */
+        char *notification_ca_file; /* PEM; "" = the certificates of the system */
+        char *host_id;              /* "" = none */
         uint32_t fallback_sec;
         bool cleanup_default;
         uint32_t cleanup_count;

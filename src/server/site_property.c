@@ -57,6 +57,7 @@ static const Property PROPERTIES[] = {
         {"MaximumFragmentSize", PROPERTY_SIZE, PLACE(max_fragment_bytes), 1, INT64_MAX},
         {"MaximumReplySize", PROPERTY_SIZE, PLACE(max_reply_bytes), 0, INT64_MAX},
         {"NotificationTimeout", PROPERTY_U32_SEC, PLACE(notification_timeout_sec), 1, 86400},
+        {"NotificationCAFile", PROPERTY_TEXT, PLACE(notification_ca_file), .max = PATH_TEXT},
         {"FileMode", PROPERTY_MODE, PLACE(file_mode), 0, 0666},
         {"ApplicationGroup", PROPERTY_TEXT, PLACE(application_group), .max = 255},
         {"AuthUserFile", PROPERTY_TEXT, PLACE(auth_file), .max = PATH_TEXT},
@@ -102,7 +103,8 @@ static int set_size(const Property *p, void *place, const char *text)
         int r;
 
         if (*text) {
-                r = check_number(p, parse_size(text, &value), value);
+                r = parse_size(text, &value);
+                r = check_number(p, r, value);
                 if (r < 0)
                         return r;
         }
