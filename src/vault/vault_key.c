@@ -57,7 +57,6 @@ static bool is_text(const Secret *content)
 int vault_key_parse(const Secret *content, VaultKey *ret)
 {
         _cleanup_(secret_freep) Secret *bytes = NULL;
-        size_t n = 0;
         int r = secret_new(VAULT_KEY_BYTES, &bytes);
 
         if (r < 0)
@@ -66,8 +65,7 @@ int vault_key_parse(const Secret *content, VaultKey *ret)
                 memcpy(secret_data(bytes), secret_bytes_of(content), VAULT_KEY_BYTES);
         else if (!is_text(content) ||
                  sodium_hex2bin(secret_data(bytes), VAULT_KEY_BYTES, secret_text(content),
-                                VAULT_KEY_TEXT_BYTES - 1, NULL, &n, NULL) < 0 ||
-                 n != VAULT_KEY_BYTES)
+                                VAULT_KEY_TEXT_BYTES - 1, NULL, NULL, NULL) < 0)
                 return -EBADMSG;
         if (sodium_is_zero(secret_bytes_of(bytes), VAULT_KEY_BYTES))
                 return -EBADMSG;

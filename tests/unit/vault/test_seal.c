@@ -274,6 +274,31 @@ static void with_another_key_it_is_refused(void **state)
         vault_key_done(&other);
 }
 
+/* The outcome of opening a blob of any version and content, rightly made with the key. */
+static int open_made(const VaultKey *key, uint8_t version, const uint8_t head[7], uint32_t bytes)
+{
+        uint8_t *content = mem_zalloc(bytes), *sealed = mem_zalloc(bytes + 57), bound[41];
+        int r;
+
+        assert_true(content && sealed);
+        memcpy(content, head, 7);
+        sealed[0] = version;
+        memcpy(sealed + 1, key->id, 16);
+        memset(bound, 0, sizeof(bound));
+        memcpy(bound, sealed, 17);
+        guid_to_bytes(&RIG_SLOT.job, bound + 17);
+        bound[33] = (uint8_t) RIG_SLOT.target;
+        bound[37] = (uint8_t) RIG_SLOT.scheme;
+        assert_int_equal(crypto_aead_xchacha20poly1305_ietf_encrypt(
+                                 sealed + 41, NULL, content, bytes, bound, sizeof(bound), NULL,
+                                 sealed + 17, secret_bytes_of(key->bytes)),
+                         0);
+        r = try_open(key, &RIG_SLOT, sealed, bytes + 57);
+        mem_free(content);
+        mem_free(sealed);
+        return r;
+}
+
 /* Whoever has the key can write any content: even that must not be read beyond its end. */
 static void content_that_contradicts_itself_is_refused(void **state)
 {
@@ -293,25 +318,23 @@ static void content_that_contradicts_itself_is_refused(void **state)
                 {{0, 0, 0, 1, 0, 0, 0}, -EBADMSG},
                 {{2, 0, 0, 0, 0, 0, 0}, -EBADMSG},
         };
-        const VaultKey *key = *state;
+        for (size_t i = 0; i < ARRAY_LEN(contents); i++)
+                assert_int_equal(open_made(*state, 1, contents[i].head, 64), contents[i].result);
+}
 
-        for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
-                uint8_t content[64] = {0}, sealed[VAULT_SEALED_BYTES_MIN] = {1}, bound[41] = {1};
+/* A later version may mean something else by the same bytes. */
+static void other_versions_and_forms_are_refused_even_with_the_right_tag(void **state)
+{
+        static const uint8_t head[7] = {1};
 
-                memcpy(content, contents[i].head, 7);
-                memcpy(sealed + 1, key->id, 16);
-                memcpy(bound + 1, key->id, 16);
-                guid_to_bytes(&RIG_SLOT.job, bound + 17);
-                bound[33] = (uint8_t) RIG_SLOT.target;
-                bound[37] = (uint8_t) RIG_SLOT.scheme;
-                assert_int_equal(crypto_aead_xchacha20poly1305_ietf_encrypt(
-                                         sealed + 41, NULL, content, sizeof(content), bound,
-                                         sizeof(bound), NULL, sealed + 17,
-                                         secret_bytes_of(key->bytes)),
-                                 0);
-                assert_int_equal(try_open(key, &RIG_SLOT, sealed, sizeof(sealed)),
-                                 contents[i].result);
-        }
+        assert_int_equal(open_made(*state, 1, head, 64), 0);
+        assert_int_equal(open_made(*state, 1, head, 128), 0);
+        assert_int_equal(open_made(*state, 0, head, 64), -EBADMSG);
+        assert_int_equal(open_made(*state, 2, head, 64), -EBADMSG);
+        assert_int_equal(open_made(*state, 1, head, 65), -EBADMSG);
+        assert_int_equal(open_made(*state, 1, head, 127), -EBADMSG);
+        assert_int_equal(open_made(*state, 1, head, 197568), 0);
+        assert_int_equal(open_made(*state, 1, head, 197568 + 64), -EBADMSG);
 }
 
 int main(void)
@@ -329,6 +352,7 @@ int main(void)
                 key_test(for_another_slot_it_is_refused),
                 key_test(with_another_key_it_is_refused),
                 key_test(content_that_contradicts_itself_is_refused),
+                key_test(other_versions_and_forms_are_refused_even_with_the_right_tag),
         };
 
         return cmocka_run_group_tests_name("seal", tests, NULL, NULL);

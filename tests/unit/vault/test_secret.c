@@ -193,7 +193,7 @@ static void writing_behind_it_ends_the_process(void **state)
 static void use_without_the_right_to_lock(void)
 {
         const struct rlimit none = {0, 0};
-        char page[4096];
+        static char page[4096] _unused_;
         Secret *s;
 
         if (setrlimit(RLIMIT_MEMLOCK, &none) < 0 || (geteuid() == 0 && setuid(NOBODY) < 0))
