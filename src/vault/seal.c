@@ -108,18 +108,14 @@ static int content_make(const char *user, const char *password, Secret **ret)
         return 0;
 }
 
-int seal_make(const VaultKey *key, const VaultSlot *slot, const char *user, const char *password,
-              uint8_t **ret, uint32_t *ret_bytes)
+/* *ret and *ret_bytes as with seal_make(). */
+static int content_seal(const VaultKey *key, const VaultSlot *slot, const Secret *content,
+                        uint8_t **ret, uint32_t *ret_bytes)
 {
-        _cleanup_(secret_freep) Secret *content = NULL;
         _cleanup_free_ uint8_t *sealed = NULL;
         uint8_t bound[BOUND_BYTES], *nonce;
-        size_t bytes;
-        int r = content_make(user, password, &content);
+        size_t bytes = HEAD_BYTES + secret_len_bytes(content) + TAG_BYTES;
 
-        if (r < 0)
-                return r;
-        bytes = HEAD_BYTES + secret_len_bytes(content) + TAG_BYTES;
         sealed = mem_alloc(bytes);
         if (!sealed)
                 return -ENOMEM;
@@ -137,6 +133,15 @@ int seal_make(const VaultKey *key, const VaultSlot *slot, const char *user, cons
         return 0;
 }
 
+int seal_make(const VaultKey *key, const VaultSlot *slot, const char *user, const char *password,
+              uint8_t **ret, uint32_t *ret_bytes)
+{
+        _cleanup_(secret_freep) Secret *content = NULL;
+        int r = content_make(user, password, &content);
+
+        return r < 0 ? r : content_seal(key, slot, content, ret, ret_bytes);
+}
+
 const uint8_t *seal_key_id(const uint8_t *sealed, uint32_t sealed_bytes)
 {
         if (!sealed || sealed_bytes < VAULT_SEALED_BYTES_MIN ||
@@ -144,6 +149,28 @@ const uint8_t *seal_key_id(const uint8_t *sealed, uint32_t sealed_bytes)
             (sealed_bytes - HEAD_BYTES - TAG_BYTES) % PAD_BYTES != 0)
                 return NULL;
         return sealed + 1;
+}
+
+static int content_open(const VaultKey *key, const VaultSlot *slot, const uint8_t *sealed,
+                        uint32_t sealed_bytes, Secret **ret)
+{
+        _cleanup_(secret_freep) Secret *content = NULL;
+        uint8_t bound[BOUND_BYTES];
+        int r;
+
+        if (!seal_key_id(sealed, sealed_bytes))
+                return -EBADMSG;
+        r = secret_new(sealed_bytes - HEAD_BYTES - TAG_BYTES, &content);
+        if (r < 0)
+                return r;
+        fill_bound(bound, sealed, slot);
+        if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+                    secret_data(content), NULL, NULL, sealed + HEAD_BYTES,
+                    sealed_bytes - HEAD_BYTES, bound, sizeof(bound),
+                    sealed + 1 + VAULT_KEY_ID_BYTES, secret_bytes_of(key->bytes)) < 0)
+                return -EBADMSG;
+        *ret = TAKE_PTR(content);
+        return 0;
 }
 
 /* Whoever has the key made the content, so only our own mistakes are looked for here. */
@@ -179,19 +206,16 @@ int seal_open(const VaultKey *key, const VaultSlot *slot, const uint8_t *sealed,
               uint32_t sealed_bytes, Credential *ret)
 {
         _cleanup_(secret_freep) Secret *content = NULL;
-        uint8_t bound[BOUND_BYTES];
-        int r;
+        int r = content_open(key, slot, sealed, sealed_bytes, &content);
 
-        if (!seal_key_id(sealed, sealed_bytes))
-                return -EBADMSG;
-        r = secret_new(sealed_bytes - HEAD_BYTES - TAG_BYTES, &content);
-        if (r < 0)
-                return r;
-        fill_bound(bound, sealed, slot);
-        if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-                    secret_data(content), NULL, NULL, sealed + HEAD_BYTES,
-                    sealed_bytes - HEAD_BYTES, bound, sizeof(bound),
-                    sealed + 1 + VAULT_KEY_ID_BYTES, secret_bytes_of(key->bytes)) < 0)
-                return -EBADMSG;
-        return content_read(content, ret);
+        return r < 0 ? r : content_read(content, ret);
+}
+
+int seal_again(const VaultKey *old_key, const VaultKey *new_key, const VaultSlot *slot,
+               const uint8_t *sealed, uint32_t sealed_bytes, uint8_t **ret, uint32_t *ret_bytes)
+{
+        _cleanup_(secret_freep) Secret *content = NULL;
+        int r = content_open(old_key, slot, sealed, sealed_bytes, &content);
+
+        return r < 0 ? r : content_seal(new_key, slot, content, ret, ret_bytes);
 }

@@ -16,3 +16,7 @@ const uint8_t *seal_key_id(const uint8_t *sealed, uint32_t sealed_bytes);
 /* 0, -EBADMSG, or -ENOMEM, -EIO. The key must be that of seal_key_id(). */
 _must_use_ int seal_open(const VaultKey *key, const VaultSlot *slot, const uint8_t *sealed,
                          uint32_t sealed_bytes, Credential *ret);
+/* The same content from one key to the other; returns as both above. */
+_must_use_ int seal_again(const VaultKey *old_key, const VaultKey *new_key, const VaultSlot *slot,
+                          const uint8_t *sealed, uint32_t sealed_bytes, uint8_t **ret,
+                          uint32_t *ret_bytes);

@@ -209,22 +209,25 @@ static int reseal(Vault *v, const VaultSlot *slot, const uint8_t *sealed, uint32
                   uint8_t **ret, uint32_t *ret_bytes)
 {
         _cleanup_(key_ring_done) KeyRing ring = {0};
-        _cleanup_(credential_done) Credential c = {0};
+        _cleanup_free_ uint8_t *resealed = NULL;
         const VaultKey *key;
+        uint32_t bytes = 0;
         int r = load(v, &ring);
 
         if (r == 0)
                 r = find_key(v, &ring, sealed, sealed_bytes, &key);
         if (r == 0)
-                r = seal_open(key, slot, sealed, sealed_bytes, &c);
-        if (r == 0)
                 r = sync_key(v, &ring);
+        /* Also when the key is the present one: damage is to be said. */
+        if (r == 0)
+                r = seal_again(key, &ring.keys[0], slot, sealed, sealed_bytes, &resealed, &bytes);
         if (r != 0)
                 return r;
         if (key == &ring.keys[0])
                 return VAULT_UNCHANGED;
-        return seal_make(&ring.keys[0], slot, c.user ? secret_text(c.user) : NULL,
-                         c.password ? secret_text(c.password) : NULL, ret, ret_bytes);
+        *ret = TAKE_PTR(resealed);
+        *ret_bytes = bytes;
+        return 0;
 }
 
 static int port_reseal(void *ctx, const VaultSlot *slot, const uint8_t *sealed,

@@ -9,7 +9,10 @@
  *
  * A change of the key, which a crash may interrupt anywhere:
  *
- *   rekey_begin → reseal every blob of every job, ended ones too → one durable commit → rekey_end
+ *   rekey_begin → reseal every blob of every job, ended ones too → durable commit → rekey_end
+ *
+ * Both keys open until the end, so there may be several commits, and turns of the loop between
+ * them; the last one has to be durable. What is sealed meanwhile takes the new key.
  *
  * rekey_pending() after a start says that this was interrupted: then it is done again from the
  * beginning, which finds the new key already made. Blobs whose key is lost or that are damaged
