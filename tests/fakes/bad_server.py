@@ -21,7 +21,7 @@ content(seed, size). What the query may say:
                    no_validators_206=1: a 206 carries neither ETag nor Last-Modified
   length           length=yes|none|chunked|chunked-cut|lies-long|lies-short|conflict|garbage|
                    both (chunked and a wrong number)|unsaid (no field, kept open)
-  the connection   cut=N: closed after N bytes of body; reset=accept|request|head|body: a TCP
+  the connection   cut=N: closed after N bytes of body; reset=request|head|body: a TCP
                    reset there (body: after N=cut bytes)
   pace             stall=N: silent for ever after N bytes (stall=head: before the head);
                    drip=BYTES,SECONDS; rate=BYTES a second; gate=NAME: the body waits after its
