@@ -40,10 +40,11 @@ bench:
 
 install:
 	@tools/install-deps build
-	@[ -f build-install/build.ninja ] || meson setup build-install $(RELEASE) --prefix=$(PREFIX) >/dev/null
-	@meson configure build-install -Dprefix=$(PREFIX) >/dev/null
+	@meson setup build-install $(RELEASE) --prefix=$(PREFIX) \
+		$$([ ! -f build-install/build.ninja ] || echo --reconfigure) >/dev/null
 	@ninja -C build-install --quiet
-	DESTDIR=$(DESTDIR) meson install -C build-install --quiet
+	@DESTDIR=$(DESTDIR) meson install -C build-install --no-rebuild --quiet
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || /sbin/ldconfig
 
 format:
 	@tools/check-format --fix

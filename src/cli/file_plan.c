@@ -160,16 +160,17 @@ static int read_lines(Cli *cli, FilePlan *p, FILE *f, const char *from, const ch
 
 int file_plan_add_from(Cli *cli, FilePlan *p, const char *from, const char *dir)
 {
-        bool is_stdin = str_equal(from, "-");
-        FILE *f = is_stdin ? stdin : fopen(from, "re");
+        FILE *f;
         int status;
 
+        if (str_equal(from, "-"))
+                return read_lines(cli, p, stdin, from, dir);
+        f = fopen(from, "re");
         if (!f)
                 return message_plain(&cli->out, STATUS_FAILED, NULL, "cannot read %s: %s", from,
                                      strerrordesc_np(errno));
         status = read_lines(cli, p, f, from, dir);
-        if (!is_stdin)
-                (void) fclose(f); /* it was only read */
+        (void) fclose(f); /* it was only read */
         return status;
 }
 

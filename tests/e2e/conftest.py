@@ -13,6 +13,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
@@ -21,8 +22,11 @@ import urllib.parse
 
 import pytest
 
-from uploads import Intake
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fakes"))
+from bad_server import BadServer, content as bad_content  # noqa: E402, F401
+from uploads import Intake  # noqa: E402
 
+SANITIZED = os.environ.get("BITSD_SANITIZED") == "1"
 BUILD = pathlib.Path(os.environ.get("BITSD_BUILD", "build")).resolve()
 PATIENCE = 30  # seconds until a test gives up waiting for something that should happen at once
 
@@ -246,6 +250,13 @@ def web():
     server = Web()
     yield server
     server.close()
+
+
+@pytest.fixture
+def bad():
+    """The server of tests/fakes, which does what its URLs say."""
+    with BadServer() as server:
+        yield server
 
 
 NOBODY = 65534

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP server that does what real ones get wrong, by raw sockets, told by the query of the URL.
 
-As a program:  bad_server.py [--port 0] [--tls MODE] [--cert-dir DIR]
+As a program:  bad_server.py [--host 127.0.0.1] [--port 0] [--tls MODE] [--cert-dir DIR]
 prints the port as its first line (with --tls also the path of the CA certificate as the second)
 and serves until it is killed or, when that is a pipe, its standard input ends. MODE is one of good, untrusted, expired,
 wrong-name; certificates are made with openssl in DIR (a temporary directory by default).
@@ -21,7 +21,7 @@ content(seed, size). What the query may say:
                    no_validators_206=1: a 206 carries neither ETag nor Last-Modified
   length           length=yes|none|chunked|chunked-cut|lies-long|lies-short|conflict|garbage|
                    both (chunked and a wrong number)|unsaid (no field, kept open)
-  the connection   cut=N: closed after N bytes of body; reset=accept|request|head|body: a TCP
+  the connection   cut=N: closed after N bytes of body; reset=request|head|body: a TCP
                    reset there (body: after N=cut bytes)
   pace             stall=N: silent for ever after N bytes (stall=head: before the head);
                    drip=BYTES,SECONDS; rate=BYTES a second; gate=NAME: the body waits after its
@@ -375,8 +375,8 @@ class Answer:
 
 
 class BadServer:
-    def __init__(self, port=0, tls=None, cert_dir=None, connect_status=200):
-        self.tls, self.connect_status = tls, connect_status
+    def __init__(self, port=0, tls=None, cert_dir=None, connect_status=200, host="127.0.0.1"):
+        self.tls, self.connect_status, self.host = tls, connect_status, host
         self.lock = threading.Lock()
         self.requests, self.counts, self.gates = [], {}, {}
         self.swallowed = 0  # bytes of endless bodies that were sent
@@ -386,7 +386,7 @@ class BadServer:
         if tls:
             self.own_dir = None if cert_dir else tempfile.mkdtemp(prefix="bad_server-")
             self.context, self.ca_path = make_context(tls, pathlib.Path(cert_dir or self.own_dir))
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
+        self.listener = socket.create_server((host, port), backlog=256)
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):
@@ -407,7 +407,7 @@ class BadServer:
 
     def url(self, path, **query):
         text = "?" + urllib.parse.urlencode(query) if query else ""
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}{path}{text}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}{path}{text}"
 
     content = staticmethod(content)
 
@@ -519,12 +519,13 @@ def make_context(mode, directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tls", choices=["good", "untrusted", "expired", "wrong-name"])
     parser.add_argument("--cert-dir")
     parser.add_argument("--connect-status", type=int, default=200)
     args = parser.parse_args()
-    with BadServer(args.port, args.tls, args.cert_dir, args.connect_status) as server:
+    with BadServer(args.port, args.tls, args.cert_dir, args.connect_status, args.host) as server:
         print(server.port, flush=True)
         if args.tls:
             print(server.ca_path, flush=True)

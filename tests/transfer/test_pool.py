@@ -226,8 +226,14 @@ def test_a_worker_that_is_not_there_is_an_error_of_the_call(drivers, server, out
 
 
 def test_a_worker_that_talks_nonsense_is_ended(drivers, server, out, tmp_path):
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    nonsense = random.Random(seed).randbytes(100000)
+    if int.from_bytes(nonsense[:4], "little") <= 1 << 20:  # might be a message that is not whole yet
+        nonsense = b"\xff" + nonsense[:2] + b"\xff" + nonsense
+    (tmp_path / "nonsense").write_bytes(nonsense)
     liar = tmp_path / "liar"
-    liar.write_text("#!/bin/sh\nhead -c 100000 /dev/urandom >&3\nexec sleep 60\n")
+    liar.write_text(f"#!/bin/sh\ncat '{tmp_path}/nonsense' >&3\nexec sleep 60\n")
     liar.chmod(0o755)
     driver = drivers("--worker", liar)
     driver.job()

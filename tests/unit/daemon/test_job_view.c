@@ -15,6 +15,7 @@
 #include "daemon/job_view.h"
 #include "fake_rig.h"
 #include "ipc/record.h"
+#include "../../fakes/skip_test.h"
 
 #define MANY_JOBS 10000
 #define LIST_CPU_USEC_MAX (15 * USEC_PER_MSEC)
@@ -256,7 +257,7 @@ static uint64_t cpu_usec(void)
 static void ten_thousand_jobs_are_packed_in_fifteen_milliseconds(void **state)
 {
 #ifdef __SANITIZE_ADDRESS__
-        skip();
+        SKIP_TEST("a sanitizer is too slow for it");
 #endif
         Fixture *f = *state;
         static JobArray a;

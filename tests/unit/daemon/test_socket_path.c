@@ -18,6 +18,7 @@
 #include "daemon/socket_path.h"
 
 #include "own_dir.h"
+#include "../../fakes/skip_test.h"
 
 static char *inside(void **state, const char *leaf)
 {
@@ -187,7 +188,7 @@ static void directories_of_others_are_refused(void **state)
         _cleanup_free_ char *path = inside(state, "s");
 
         if (geteuid() != 0)
-                skip();
+                SKIP_TEST("needs root");
         assert_int_equal(chown(*state, 12345, 12345), 0);
         assert_int_equal(prepare(path, false), -EPERM);
         assert_int_equal(prepare(path, true), -EPERM);
