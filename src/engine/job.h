@@ -82,7 +82,7 @@ typedef struct JobRun {
         uint32_t dirty_len, dirty_cap;
         bool dirty_all; /* no memory for the list: look at all files */
         bool status_dirty;
-        bool harden; /* a whole file starts anew: stored durably before anything overwrites it */
+        bool harden; /* a durable commit has to come before files are touched */
 
         List ops; /* running transfers and the sync */
         uint32_t ops_len;

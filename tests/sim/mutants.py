@@ -138,8 +138,8 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                       : 0;",
      "        return file->synced_bytes;"),
     ("added files of a running job are soft", "manager_api.c",
-     "        bool durable = runs_by_itself(job->status.state);",
-     "        bool durable = runs_by_itself(job->status.state) && false;"),
+     "job->run->harden || runs_by_itself(job->status.state);",
+     "job->run->harden;"),
     ("a setter that was refused is applied", "manager_props.c",
      "        r = manager_save(m, e->job, &view, false);\n"
      "        if (r < 0)\n"
@@ -225,6 +225,17 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                list_append(&q->farewells",
      "        if (false) {\n"
      "                list_append(&q->farewells"),
+    ("a refused commit is left in the file", "manager_store.c",
+     "        m->overreached = true;\n"
+     "        m->checkpoint_at = manager_now(m);\n",
+     ""),
+    ("a refused commit is taken back by the checkpoint only", "manager_store.c",
+     "        m->overreached = true;\n"
+     "        m->checkpoint_at = manager_now(m);\n",
+     "        m->checkpoint_at = manager_now(m);\n"),
+    ("what a start finds is not brought to disk", "manager_load.c",
+     "        harden_queue(m);\n",
+     ""),
 ]
 
 
