@@ -68,12 +68,13 @@ static void fail(Upload *u, const JobError *error)
         emit_end(u, &ev);
 }
 
-/* The reply of a job whose server gave none, or gave an empty one without a URL. */
+/* The reply of a job whose server gave none. One that was fetched and is lost is another matter: an
+ * empty file in its place would be a lie. */
 static void report_no_reply(Upload *u)
 {
         TransferEvent ev = upload_report_event(&u->report, TRANSFER_REPLY);
 
-        if (u->start.reply.whole || u->report.replied)
+        if (u->start.reply.whole || u->report.replied || u->client.state.reply_url[0] != '\0')
                 return;
         u->report.replied = true;
         ev.file_index = JOB_REPLY_INDEX;
@@ -361,6 +362,17 @@ static bool known_session(const WorkerStart *s, BupClientState *ret)
                ret->wants_reply == s->has_reply;
 }
 
+/* The session says that the reply was fetched, but the job does not have it (any more): as long as
+ * the server may know the session, it is fetched once more. */
+static void take_up_reply(const WorkerStart *start, BupClientState *state)
+{
+        if (state->reply_done && state->phase == BUP_PHASE_CLOSE && state->all_acked &&
+            state->reply_url[0] != '\0' && !start->reply.whole) {
+                state->reply_done = false;
+                state->phase = BUP_PHASE_REPLY;
+        }
+}
+
 /* A file that the server has whole is not needed any more; it may even be gone. */
 static void open_source(Upload *u, bool known, BupClientState *state, JobError *ret_error)
 {
@@ -451,6 +463,8 @@ int upload_start(const FetchHost *host, WorkerStart *take_start, Fetch **ret, Jo
         }
         f = &u->fetch;
         known = known_session(&u->start, &state);
+        if (known)
+                take_up_reply(&u->start, &state);
         open_source(u, known, &state, ret_error);
         if (ret_error->code != S_OK || set_going(u, &state, ret_error) != 0)
                 return 1;

@@ -309,6 +309,38 @@ def test_a_reply_may_be_interrupted(bits_server, bits_driver, source, out, how):
     assert (out / "answer").read_bytes() == content("a", 3000000)
 
 
+def lose_reply_at_close(driver, server, source, out):
+    url = server.url("/up", do="close:1:wait:x", reply="/r?size=7000")
+    op = begin(driver, url, source(10), UPLOAD_REPLY, reply=out / "answer")
+    wait_for_packet(server, "close:1")
+    return op
+
+
+def test_a_reply_that_was_lost_is_fetched_again(bits_server, bits_driver, source, out):
+    op = lose_reply_at_close(bits_driver, bits_server, source, out)
+    bits_driver.tell("stop", op=op)
+    bits_driver.wait("stopped", op=op)
+    bits_server.open("x")
+    bits_driver.bulk("discard")
+    bits_driver.tell("lose")
+    assert not temporaries(out)
+    result = again(bits_driver)
+    assert result.event == "done" and len(bits_server.requests) == 2
+    assert [e["size"] for e in result.events if e["event"] == "reply"] == [7000]
+    assert bits_server.types().count("fragment") == 1
+    bits_driver.bulk("publish")
+    assert (out / "answer").read_bytes() == content("a", 7000)
+
+
+def test_a_reply_that_was_lost_is_never_said_to_be_empty(bits_server, bits_driver, source, out):
+    op = lose_reply_at_close(bits_driver, bits_server, source, out)
+    bits_server.open("x")
+    assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "done"
+    bits_driver.tell("lose")
+    result = again(bits_driver)  # closed: nobody has it any more
+    assert result.event == "done" and "reply" not in result.kinds
+
+
 def test_a_directory_in_the_way_of_the_reply(bits_server, bits_driver, source, out):
     (out / "answer").mkdir()
     assert reply_upload(bits_driver, bits_server, source(10), out).event == "done"
