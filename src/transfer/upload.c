@@ -32,6 +32,7 @@ typedef struct Upload {
         sd_event_source *turn; /* the first step, since no end may come from inside start */
         BupDo todo;            /* what is being done */
         bool saving;           /* … once the broker has stored the session */
+        bool new_session;      /* … which has to be stored before much is sent in it */
         bool sending;
         bool near; /* the destination is this machine or its link, so that others may be, too */
 } Upload;
@@ -161,6 +162,15 @@ static void source_failed(Upload *u, const HttpAnswer *a)
         fail(u, &error);
 }
 
+/* A daemon that dies may lose what was not stored, and with the session all that was sent in it. A
+ * single fragment is not worth the wait. */
+static bool is_worth_saving(const BupClient *c)
+{
+        uint64_t size = c->state.source.size_bytes;
+
+        return size > 0 && size > bup_pace_next(&c->pace, size);
+}
+
 static void on_answer(void *ctx, const HttpAnswer *a)
 {
         Upload *u = ctx;
@@ -189,7 +199,9 @@ static void on_answer(void *ctx, const HttpAnswer *a)
         }
         if (!source_holds(u))
                 return;
-        if (!u->farewell)
+        if (u->todo.request.type == BUP_CREATE_SESSION && u->client.state.session_id[0] != '\0')
+                u->new_session = is_worth_saving(&u->client);
+        if (!u->farewell && !u->new_session)
                 upload_report_session(&u->report, !out.save && !out.restarted);
         report_phase(u);
         advance(u);
@@ -266,8 +278,9 @@ static void advance(Upload *u)
         JobError error = fetch_no_memory();
         int r = bup_client_next(&u->client, wall_usec(), &u->todo);
 
-        if (r == 0 && u->todo.save && !u->farewell)
+        if (r == 0 && (u->todo.save || u->new_session) && !u->farewell)
                 u->saving = upload_report_save(&u->report, &r);
+        u->new_session = false;
         if (r < 0) {
                 fail(u, &error);
                 return;
@@ -391,16 +404,6 @@ static void open_source(Upload *u, bool known, BupClientState *state, JobError *
                 *ret_error = upload_source_changed();
 }
 
-static bool is_near(const char *url)
-{
-        HttpUrl u = {.text = NULL};
-        bool near = http_url_resolve(&u, url) == 0 &&
-                    (str_equal_nocase(u.host, "localhost") || http_address_is_local(u.host));
-
-        http_url_done(&u);
-        return near;
-}
-
 static void init_client(Upload *u, const BupClientState *state)
 {
         uint32_t fragment_bytes = u->host.http->config->upload_fragment_bytes;
@@ -418,7 +421,7 @@ static void init_client(Upload *u, const BupClientState *state)
         if (u->farewell)
                 bup_client_cancel(&u->client);
         upload_report_init(&u->report, &u->host, &u->start, &u->client.state);
-        u->near = is_near(u->start.remote);
+        u->near = http_url_is_local(u->start.remote);
 }
 
 static Upload *new_upload(const FetchHost *host, WorkerStart *take_start)

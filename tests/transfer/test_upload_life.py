@@ -2,6 +2,7 @@
 """What an upload keeps: over changes of its source, stops, deaths of the worker, and of its reply."""
 import os
 import pathlib
+import queue
 import signal
 import threading
 
@@ -138,19 +139,53 @@ def test_a_stop_keeps_the_session(bits_server, bits_driver, source, rule):
     assert creates == (2 if rule == "create:1" else 1)
 
 
-def test_close_is_not_sent_before_the_session_is_stored(bits_server, bits_driver, source):
+def durable_session(driver, op):
+    seen = driver.wait("session", op=op)
+    while not seen[-1]["durable"]:
+        seen += driver.wait("session", op=op)
+    return seen
+
+
+def says_nothing(driver):
+    with pytest.raises(queue.Empty):
+        driver.event(timeout=0.5)
+    return True
+
+
+def test_what_has_to_be_remembered_is_stored_first(bits_server, bits_driver, source):
+    """A session before much is sent in it, and that a Close was sent before it is."""
     bits_driver.tell("hold")
     op = begin(bits_driver, bits_server.url("/a"), source())
-    seen = bits_driver.wait("session", op=op)
-    while not seen[-1]["durable"]:
-        seen += bits_driver.wait("session", op=op)
-    assert "uploaded" in [e["event"] for e in seen]
-    with pytest.raises(Exception):
-        bits_driver.event(timeout=0.5)
-    assert "close" not in bits_server.types()
+    durable_session(bits_driver, op)
+    assert says_nothing(bits_driver) and bits_server.types() == ["create"]
+    bits_driver.tell("stored", op=op)
+    assert "uploaded" in [e["event"] for e in durable_session(bits_driver, op)]
+    assert says_nothing(bits_driver) and "close" not in bits_server.types()
     bits_driver.tell("stored", op=op)
     assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "done"
     assert bits_server.types()[-1] == "close"
+
+
+def test_a_single_fragment_waits_for_one_store_only(bits_server, bits_driver, source):
+    op = begin(bits_driver, bits_server.url("/a"), source(64 * K))
+    seen = bits_driver.wait(*ENDS, op=op)
+    assert [e["durable"] for e in seen if e["event"] == "session"].count(True) == 1
+
+
+@pytest.mark.parametrize("again_stored", [False, True])
+def test_a_stop_while_the_store_is_waited_for(bits_server, bits_driver, source, again_stored):
+    bits_driver.tell("hold")
+    op = begin(bits_driver, bits_server.url("/a"), source())
+    durable_session(bits_driver, op)
+    bits_driver.tell("stop", op=op)
+    assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "stopped"
+    if again_stored:
+        bits_driver.tell("stored", op=op)  # late: the operation is over
+    op = bits_driver.start()
+    durable_session(bits_driver, op)
+    bits_driver.tell("stored", op=op)
+    assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "done"
+    assert bits_server.types().count("create") == 1
 
 
 @pytest.mark.parametrize("rule", ["create:1", "fragment:1", "fragment:2", "fragment:4", "close:1"])
