@@ -87,13 +87,38 @@ def download_with(programs, out):
     with BadServer() as server:
         try:
             for name, program in programs.items():
-                if "upload" in name:
-                    continue
                 target = out / f"{name}.out"
                 run([program, server.url(f"/f?size={SIZE}"), target], env=env)
                 assert target.read_bytes() == content("a", SIZE), f"{name}: wrong bytes"
         finally:
             stop_service(out / "state")
+
+
+def upload_with(programs, out):
+    """Those that upload: what arrives, and what the one that asks for a reply prints."""
+    from upload_site import UploadSite, reply_bytes
+    env = dict(os.environ, BITSD_SOCKET=str(out / "socket"), BITSD_STATE_DIR=str(out / "state"),
+               BITSD_AUTOSTART="1", no_proxy="127.0.0.1")
+    env.pop("BITSD_PATH", None)
+    source = out / "to send"
+    source.write_bytes(bytes(range(256)) * (SIZE // 256))
+    with UploadSite(BUILD / "src/server/bitssrv", out / "site") as site:
+        try:
+            for name, program in programs.items():
+                wants_reply = "reply" in name
+                url = site.url(f"/app/{name}?reply=1000" if wants_reply else f"/plain/{name}")
+                done = subprocess.run([program, source, url], env=env, capture_output=True,
+                                      timeout=120, check=False)
+                assert done.returncode == 0, done.stderr
+                if wants_reply:
+                    assert done.stdout == reply_bytes(1000)[:1000], f"{name}: {done.stdout!r}"
+                else:
+                    arrived = out / "site/plain" / name
+                    assert arrived.read_bytes() == source.read_bytes(), f"{name}: wrong bytes"
+        finally:
+            stop_service(out / "state")
+    replies = list(out.glob("to send.reply-*"))
+    assert len(replies) == sum("reply" in name for name in programs), replies
 
 
 def stop_service(state):
@@ -111,7 +136,9 @@ def main():
         programs = {}
         if not is_sanitized():
             programs = build_here(out)
-            download_with(programs, out)
+            uploads = {name: p for name, p in programs.items() if "upload" in name}
+            download_with({n: p for n, p in programs.items() if n not in uploads}, out)
+            upload_with(uploads, out)
     print(f"examples: {len(programs)} programs here, {len(windows)} for Windows")
     return 0
 
