@@ -170,10 +170,10 @@ static int check_words_or_all(Cli *cli, const char *verb)
 /* All jobs of the list, or those in one state. Fills s->jobs. */
 static int pick_all(Cli *cli, bool only_transferred, Selection *s)
 {
-        HRESULT hr = bits_jobs_list(cli->client, cli_list_flags(cli), &s->live);
+        int status = cli_list_jobs(cli, &s->live);
 
-        if (FAILED(hr))
-                return message_call_failed(&cli->out, hr, "cannot list the jobs", NULL);
+        if (status != STATUS_OK)
+                return status;
         s->jobs = must(mem_array(s->live->count + 1, sizeof(*s->jobs)));
         for (size_t i = 0; i < s->live->count; i++)
                 if (!only_transferred || s->live->jobs[i].state == BG_JOB_STATE_TRANSFERRED)
