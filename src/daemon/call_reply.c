@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about the reply of an upload-reply job. */
+#include <assert.h>
+
 #include "base/hresult.h"
 #include "base/str.h"
 #include "daemon/call.h"
 #include "engine/file_name.h"
+#include "ipc/protocol.h"
+
+static_assert((int) IPC_REPLY_BYTES_MAX == (int) REPLY_DATA_BYTES_MAX,
+              "one limit inside and outside");
 
 /* Of a path in an error line. */
 #define PATH_SHOWN_BYTES 120

@@ -100,6 +100,15 @@ static int read_files(Db *db, Image *image)
         return db_fail(db, rc);
 }
 
+static int check_replies(Db *db, const Image *image)
+{
+        for (size_t i = 0; i < image->len; i++)
+                if (stored_lacks_reply(image->jobs[i]))
+                        return db_damage(db, "job %" PRIu64 ": it has a file, but no reply",
+                                         image->jobs[i]->serial);
+        return 0;
+}
+
 static int check_twins(Db *db, const Image *image)
 {
         const Job *twin;
@@ -121,6 +130,8 @@ int queue_file_read(Db *db, Image *ret)
         r = read_jobs(db, &image);
         if (r == 0)
                 r = read_files(db, &image);
+        if (r == 0)
+                r = check_replies(db, &image);
         if (r == 0)
                 r = check_twins(db, &image);
         if (r < 0) {

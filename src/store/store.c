@@ -261,18 +261,14 @@ static int file_exists(Store *s, uint64_t serial, uint32_t index, bool *ret)
         return 0;
 }
 
-/* Reading refuses a job with a gap among its files or one more than its type allows, so none may
- * get in. */
+/* Reading refuses a job with a gap among its files, or with others than its type allows, so none
+ * may get in. */
 static int check_places(Store *s, const Job *job, JobFile *const *files, uint32_t n)
 {
         bool exists = true;
 
-        for (uint32_t i = 0; i < n; i++)
-                if (stored_file_bad_place(job->type, files[i]))
-                        return -EINVAL;
-        for (uint32_t i = 1; i < n; i++)
-                if (files[i]->index != files[0]->index + i)
-                        return -EINVAL;
+        if (!stored_files_fit(job->type, files, n))
+                return -EINVAL;
         if (n > 0 && files[0]->index > 0) {
                 int r = file_exists(s, job->serial, files[0]->index - 1, &exists);
 

@@ -356,12 +356,12 @@ static int mem_files_insert(void *ctx, const Job *job, JobFile *const *files, ui
         StoreMem *m = ctx;
         int r = call_write(m);
 
+        if (r == 0 && !stored_files_fit(job->type, files, n))
+                r = -EINVAL;
         for (uint32_t i = 0; i < n && r == 0; i++) {
                 const Job *live = find_job(&m->live, job->serial);
 
-                if (stored_file_bad_place(job->type, files[i]))
-                        r = -EINVAL;
-                else if (!live)
+                if (!live)
                         r = -ENOENT;
                 else if (files[i]->index > live->files_len)
                         r = -EINVAL;

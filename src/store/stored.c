@@ -221,6 +221,14 @@ const char *stored_file_bad_place(BG_JOB_TYPE type, const JobFile *f)
         return f->remote && f->remote[0] != '\0' ? NULL : "remote";
 }
 
+bool stored_files_fit(BG_JOB_TYPE type, JobFile *const *files, uint32_t n)
+{
+        for (uint32_t i = 0; i < n; i++)
+                if (files[i]->index != files[0]->index + i || stored_file_bad_place(type, files[i]))
+                        return false;
+        return type != BG_JOB_TYPE_UPLOAD_REPLY || n == 0 || (n == 2 && files[0]->index == 0);
+}
+
 static void text_clean(char *dst, const char *src, size_t dst_bytes)
 {
         size_t len = strnlen(src, dst_bytes - 1);

@@ -37,6 +37,13 @@ const char *stored_file_bad_field(const JobFile *file);
 /* The same for what depends on the job: an upload has one file, and only a reply has no remote
  * name (yet). */
 const char *stored_file_bad_place(BG_JOB_TYPE type, const JobFile *file);
+/* May these be inserted together? They follow one another, and the file of an upload-reply job and
+ * its reply come as a pair: neither is of use without the other. */
+bool stored_files_fit(BG_JOB_TYPE type, JobFile *const *files, uint32_t n);
+static inline bool stored_lacks_reply(const Job *job)
+{
+        return job->type == BG_JOB_TYPE_UPLOAD_REPLY && job->files_len > 0 && !job->reply;
+}
 
 /* Texts that strangers had a hand in (a server's words, its validator) must not be able to make a
  * save fail: invalid UTF-8 is shown as '?' in the error's texts, and makes a validator unusable. */

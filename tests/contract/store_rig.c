@@ -261,6 +261,14 @@ void rig_insert_file(StorePort port, const Job *job, JobFile *file, bool durable
         finish(port, port.files_insert(port.ctx, job, &file, 1), durable);
 }
 
+void rig_insert_upload(StorePort port, const Job *job, JobFile *file, JobFile *reply, bool durable)
+{
+        JobFile *both[] = {file, reply};
+
+        must(port.begin(port.ctx) == 0, "begin");
+        finish(port, port.files_insert(port.ctx, job, both, 2), durable);
+}
+
 void rig_save_file(StorePort port, const Job *job, const JobFile *file, bool durable)
 {
         must(port.begin(port.ctx) == 0, "begin");

@@ -59,5 +59,6 @@ const Job *rig_queue_find(const RigQueue *queue, uint64_t serial); /* NULL when 
 /* begin, what the name says, commit; each must succeed. */
 void rig_save_job(StorePort port, const Job *job, bool durable);
 void rig_insert_file(StorePort port, const Job *job, JobFile *file, bool durable);
+void rig_insert_upload(StorePort port, const Job *job, JobFile *file, JobFile *reply, bool durable);
 void rig_save_file(StorePort port, const Job *job, const JobFile *file, bool durable);
 void rig_delete_job(StorePort port, const Job *job, bool durable);

@@ -54,11 +54,15 @@ static void assert_files_alike(const JobFile *a, const JobFile *b)
 /* Saves, restarts, loads: the job must come back with exactly this file. */
 static void assert_round_trip(StoreRig *rig, const Job *job, JobFile *file)
 {
+        _cleanup_(stored_file_freep) JobFile *reply = sample_reply();
         const Job *loaded;
         RigQueue queue;
 
         rig_save_job(rig->port, job, false);
-        rig_insert_file(rig->port, job, file, true);
+        if (job->type == BG_JOB_TYPE_UPLOAD_REPLY)
+                rig_insert_upload(rig->port, job, file, reply, true);
+        else
+                rig_insert_file(rig->port, job, file, true);
         rig->kind->reboot(rig);
         queue = rig_load(rig->port);
         assert_int_equal(queue.result, 0);
@@ -734,12 +738,16 @@ static void sink_failure_stops_the_load(void **state)
                 _cleanup_(stored_job_freep) Job *job =
                         serial == 2 ? sample_upload(serial) : sample_job(serial);
 
-                rig_save_job(rig->port, job, false);
-                for (uint32_t i = 0; i < 2; i++) {
-                        _cleanup_(stored_file_freep) JobFile *file = sample_file(i);
+                _cleanup_(stored_file_freep) JobFile *file = sample_file(0),
+                                                     *second = sample_file(1);
 
-                        rig_insert_file(rig->port, job, file, false);
+                rig_save_job(rig->port, job, false);
+                if (serial == 2) {
+                        rig_insert_upload(rig->port, job, file, second, false);
+                        continue;
                 }
+                rig_insert_file(rig->port, job, file, false);
+                rig_insert_file(rig->port, job, second, false);
         }
         for (unsigned n = 1; n <= 9; n++) {
                 Refusal refusal = {.n = n};
@@ -827,8 +835,12 @@ static void memory_shortage_while_loading_is_reported(void **state)
                                                      *second = sample_file_distinct(1);
 
                 rig_save_job(rig->port, job, false);
+                if (serial == 2) {
+                        rig_insert_upload(rig->port, job, file, second, false);
+                        continue;
+                }
                 rig_insert_file(rig->port, job, file, false);
-                rig_insert_file(rig->port, job, second, false); /* the reply of the upload */
+                rig_insert_file(rig->port, job, second, false);
         }
         for (uint64_t n = 1; struck; n++) {
                 uint64_t next;

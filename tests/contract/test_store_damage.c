@@ -75,9 +75,10 @@ static void put_jobs(StorePort port, uint64_t n)
                                                      *reply = sample_reply();
 
                 rig_save_job(port, job, false);
-                rig_insert_file(port, job, file, false);
                 if (i % 3 == 0)
-                        rig_insert_file(port, job, reply, false);
+                        rig_insert_upload(port, job, file, reply, false);
+                else
+                        rig_insert_file(port, job, file, false);
         }
 }
 
@@ -372,6 +373,7 @@ static void nonsense_values_are_damage(void **state)
                 "INSERT INTO files SELECT 3,2,remote,local,state,size_bytes,done_bytes,"
                 "synced_bytes,etag,modified_sec FROM files WHERE job=3 AND idx=1",
                 "DELETE FROM files WHERE job=3 AND idx=0",
+                "DELETE FROM files WHERE job=3 AND idx=1",
                 "UPDATE files SET remote='' WHERE job=3 AND idx=0",
                 "UPDATE files SET state=9 WHERE job=3 AND idx=1",
                 "UPDATE files SET state=4 WHERE job=2",

@@ -109,8 +109,7 @@ static void queue_of_version_1_is_raised_with_all_it_holds(void **state)
         store = open_expecting(state_dir, schema_steps()->n);
         assert_version_1(store);
         rig_save_job(store_port(store), upload, false);
-        rig_insert_file(store_port(store), upload, file, false);
-        rig_insert_file(store_port(store), upload, reply, true);
+        rig_insert_upload(store_port(store), upload, file, reply, true);
         store_close(store);
 
         store = open_expecting(state_dir, schema_steps()->n);

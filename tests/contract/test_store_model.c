@@ -73,6 +73,25 @@ static void change_job(History *h, uint64_t serial)
         }
 }
 
+/* The file of the upload and its reply come together, and may come again. */
+static void insert_upload(History *h)
+{
+        _cleanup_(stored_job_freep) Job *job = plain_job(SERIALS);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(0),
+                                             *reply = sample_reply();
+        JobFile *both[] = {file, reply};
+
+        reply->done_bytes = pick(h, 1000000);
+        for (size_t i = 0; i < STORES; i++) {
+                StorePort port = h->rigs[i]->port;
+                int r = port.files_insert(port.ctx, job, both, 2);
+
+                expect(h, (r == 0) == h->exists[SERIALS], "an upload's file and reply");
+        }
+        if (h->exists[SERIALS])
+                h->files[SERIALS] = 2;
+}
+
 static void change_file(History *h, uint64_t serial, bool insert)
 {
         unsigned index = insert ? h->files[serial] : (unsigned) pick(h, FILES);
@@ -158,6 +177,8 @@ static void transaction(History *h)
 
                 if (what < 4)
                         change_job(h, serial);
+                else if (what < 7 && serial == SERIALS)
+                        insert_upload(h);
                 else if (what < 7)
                         change_file(h, serial, true);
                 else if (what < 9)

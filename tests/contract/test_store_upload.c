@@ -59,9 +59,8 @@ static void assert_upload(StorePort port, const Job *job, const JobFile *file, c
         assert_jobs_alike(job, loaded);
         assert_int_equal(loaded->files_len, 1);
         assert_files_alike(file, loaded->files[0]);
-        assert_true(!reply == !loaded->reply);
-        if (reply)
-                assert_files_alike(reply, loaded->reply);
+        assert_non_null(loaded->reply);
+        assert_files_alike(reply, loaded->reply);
         rig_queue_done(&queue);
 }
 
@@ -99,9 +98,7 @@ static void reply_is_changed_alone_and_goes_with_its_job(void **state)
         RigQueue queue;
 
         rig_save_job(rig->port, job, false);
-        rig_insert_file(rig->port, job, file, false);
-        assert_upload(rig->port, job, file, NULL);
-        rig_insert_file(rig->port, job, reply, true);
+        rig_insert_upload(rig->port, job, file, reply, true);
         assert_upload(rig->port, job, file, reply);
 
         reply->done_bytes = 99;
@@ -131,8 +128,7 @@ static void session_is_replaced_and_forgotten_with_the_job(void **state)
         StoreRig *rig = *state;
 
         rig_save_job(rig->port, job, false);
-        rig_insert_file(rig->port, job, file, false);
-        rig_insert_file(rig->port, job, reply, true);
+        rig_insert_upload(rig->port, job, file, reply, true);
         job->session[3] ^= 0xff;
         job->session_bytes = 7;
         rig_save_job(rig->port, job, true);
@@ -150,18 +146,18 @@ static void session_is_replaced_and_forgotten_with_the_job(void **state)
         assert_upload(rig->port, job, file, reply);
 }
 
-static int try_insert(StorePort port, const Job *job, JobFile *file)
+static int try_insert(StorePort port, const Job *job, JobFile *first, JobFile *second)
 {
+        JobFile *files[] = {first, second};
         int r;
 
         assert_int_equal(port.begin(port.ctx), 0);
-        assert_int_equal(port.job_save(port.ctx, job), 0);
-        r = port.files_insert(port.ctx, job, &file, 1);
+        r = port.files_insert(port.ctx, job, files, second ? 2 : 1);
         port.rollback(port.ctx);
         return r;
 }
 
-static void files_beyond_what_the_type_allows_are_refused(void **state)
+static void files_that_do_not_go_with_the_type_are_refused(void **state)
 {
         _cleanup_(stored_job_freep) Job *upload = sample_job(1), *with_reply = sample_upload(2),
                                         *download = sample_job(3);
@@ -172,20 +168,26 @@ static void files_beyond_what_the_type_allows_are_refused(void **state)
         nameless->remote[0] = '\0';
         upload->type = BG_JOB_TYPE_UPLOAD;
         rig_save_job(port, upload, false);
-        rig_insert_file(port, upload, file, false);
         rig_save_job(port, with_reply, false);
-        assert_int_equal(try_insert(port, with_reply, second), -EINVAL); /* before the file */
-        rig_insert_file(port, with_reply, file, false);
         rig_save_job(port, download, false);
-        rig_insert_file(port, download, file, false);
 
-        assert_int_equal(try_insert(port, upload, second), -EINVAL);
-        assert_int_equal(try_insert(port, with_reply, second), 0);
-        assert_int_equal(try_insert(port, with_reply, third), -EINVAL);
-        assert_int_equal(try_insert(port, download, nameless), -EINVAL);
-        second->remote[0] = '\0';
-        assert_int_equal(try_insert(port, download, second), -EINVAL);
-        assert_int_equal(try_insert(port, with_reply, second), 0);
+        assert_int_equal(try_insert(port, upload, file, NULL), 0);
+        assert_int_equal(try_insert(port, upload, file, second), -EINVAL);
+        rig_insert_file(port, upload, file, false);
+        assert_int_equal(try_insert(port, upload, second, NULL), -EINVAL);
+
+        assert_int_equal(try_insert(port, with_reply, file, NULL), -EINVAL);
+        assert_int_equal(try_insert(port, with_reply, second, NULL), -EINVAL);
+        assert_int_equal(try_insert(port, with_reply, second, third), -EINVAL);
+        assert_int_equal(try_insert(port, with_reply, nameless, second), -EINVAL);
+        assert_int_equal(try_insert(port, with_reply, file, second), 0);
+
+        assert_int_equal(try_insert(port, download, file, second), 0);
+        assert_int_equal(try_insert(port, download, nameless, NULL), -EINVAL);
+        second->remote[0] = '\0'; /* as only a reply may be */
+        assert_int_equal(try_insert(port, download, file, second), -EINVAL);
+        assert_int_equal(try_insert(port, with_reply, file, second), 0);
+        rig_insert_file(port, download, file, false);
         assert_int_equal(port.begin(port.ctx), 0);
         assert_int_equal(port.file_save(port.ctx, download, nameless), -EINVAL);
         assert_int_equal(port.file_save(port.ctx, with_reply, second), -ENOENT);
@@ -204,7 +206,7 @@ int main(void)
                 BOTH(upload_comes_back_with_its_reply),
                 BOTH(reply_is_changed_alone_and_goes_with_its_job),
                 BOTH(session_is_replaced_and_forgotten_with_the_job),
-                BOTH(files_beyond_what_the_type_allows_are_refused),
+                BOTH(files_that_do_not_go_with_the_type_are_refused),
         };
 
         return cmocka_run_group_tests_name("store contract for uploads", tests, NULL, NULL);

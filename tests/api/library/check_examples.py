@@ -52,7 +52,8 @@ def build_here(out):
     stage = out / "stage"
     lib_dir, pc_dir = install(stage)
     flags = pkg_config_flags(stage, pc_dir) + [f"-Wl,-rpath,{lib_dir}"]
-    for compilers, sources in ((("gcc", "clang"), ("download.c", "native_download.c")),
+    for compilers, sources in ((("gcc", "clang"), ("download.c", "native_download.c", "native_upload.c",
+                                                    "upload_reply.c")),
                                (("g++", "clang++"), ("callback.cpp",))):
         for compiler in filter(shutil.which, compilers):
             for source in sources:
@@ -68,6 +69,7 @@ def build_for_windows(out):
     built = []
     for prefix in ("x86_64-w64-mingw32-", "i686-w64-mingw32-"):
         for compiler, source, std in ((prefix + "gcc", "download.c", "gnu17"),
+                                      (prefix + "gcc", "upload_reply.c", "gnu17"),
                                       (prefix + "g++", "callback.cpp", "c++17")):
             if shutil.which(compiler):
                 run([compiler, f"-std={std}", *WARNINGS, ROOT / "examples" / source, "-o",
@@ -85,6 +87,8 @@ def download_with(programs, out):
     with BadServer() as server:
         try:
             for name, program in programs.items():
+                if "upload" in name:
+                    continue
                 target = out / f"{name}.out"
                 run([program, server.url(f"/f?size={SIZE}"), target], env=env)
                 assert target.read_bytes() == content("a", SIZE), f"{name}: wrong bytes"
