@@ -53,6 +53,7 @@ typedef struct JobUpload {
         bool was_complete;   /* the server had every byte once … */
         uint64_t best_bytes; /* … or so many: only what exceeds them is progress */
         uint64_t session_op; /* waits for session_stored(); 0 = none */
+        bool moved;          /* the running worker knows an older directory of the reply */
         /* A cancelled job whose server is to be told. */
         uint64_t farewell_op;    /* running; 0 = none */
         uint64_t farewell_due;   /* not before */
@@ -81,7 +82,7 @@ typedef struct JobRun {
         uint32_t dirty_len, dirty_cap;
         bool dirty_all; /* no memory for the list: look at all files */
         bool status_dirty;
-        bool harden; /* a whole file starts anew: stored durably before anything overwrites it */
+        bool harden; /* a durable commit has to come before files are touched */
 
         List ops; /* running transfers and the sync */
         uint32_t ops_len;

@@ -83,6 +83,10 @@ void manager_tend_farewell(Manager *m, Job *job)
 
         if (upload->farewell_op != 0)
                 return; /* its answer comes, whatever it is */
+        if (!job_has_session(job)) {
+                end_farewell(m, job);
+                return;
+        }
         if (upload->farewell_due <= now && is_reachable(m, job)) {
                 /* A last try also for those whose time was up before their turn came. */
                 if (m->farewells_running >= FAREWELLS_AT_ONCE) {

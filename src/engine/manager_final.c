@@ -204,6 +204,10 @@ void manager_tend_final(Manager *m, Job *job)
         }
         if (final->op != 0)
                 return;
+        if (run->harden && manager_save(m, job, job, true) < 0) {
+                run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                return;
+        }
         if (job->status.intent == INTENT_COMPLETE && !final->published) {
                 if (has_to_publish(job)) {
                         start_final_op(m, job, OP_PUBLISH);

@@ -2,6 +2,7 @@
 /* The start of the service: reads the queue and works out where each job stands. */
 #include <errno.h>
 
+#include "base/attr.h"
 #include "base/str.h"
 #include "engine/job_upload.h"
 #include "engine/manager_state.h"
@@ -193,7 +194,24 @@ static void restart_job(Manager *m, Job *job, bool same_boot)
                 status->state = row->to;
         }
         m->intents += status->intent != INTENT_NONE;
+        job->run->harden = status->intent != INTENT_NONE; /* it may not be on disk yet */
         manager_todo(m, job);
+}
+
+/* What the last process committed may not be on disk yet, and from here on it is acted upon and
+ * told. Any durable write hardens all of it. When the disk is full the service starts all the
+ * same, and the next durable commit makes up for it. */
+static void harden_queue(Manager *m)
+{
+        const List *lists[] = {&m->queue.live, &m->queue.farewells, &m->queue.tombstones};
+
+        for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+                if (list_is_empty(lists[i]))
+                        continue;
+                if (manager_save(m, QUEUE_JOB(lists[i]->next), QUEUE_JOB(lists[i]->next), true) < 0)
+                        manager_mark_dirty(m, QUEUE_JOB(lists[i]->next));
+                return;
+        }
 }
 
 int manager_load(Manager *m)
@@ -217,6 +235,7 @@ int manager_load(Manager *m)
                 finish_tombstone(QUEUE_JOB(it));
         LIST_FOREACH (it, &m->queue.farewells)
                 manager_begin_farewell(m, QUEUE_JOB(it));
+        harden_queue(m);
         m->schedule = true;
         return 0;
 }

@@ -105,6 +105,16 @@ static bool is_same_dir(const char *a, const char *b)
         return len == local_name_dir_len(b) && memcmp(a, b, len) == 0;
 }
 
+/* A worker that runs would put the reply where it was told at its start: it begins again. Once the
+ * server has everything it may be too late for that. */
+static bool is_too_late(const ReplyEdit *e)
+{
+        const Job *job = e->job;
+
+        return e->local && job->status.uploaded && job->files[0]->op != 0 &&
+               !is_same_dir(e->local, job->reply->local);
+}
+
 static HRESULT reply_edit_commit(Manager *m, ReplyEdit *e)
 {
         Job *job = e->job;
@@ -124,9 +134,9 @@ static HRESULT reply_edit_commit(Manager *m, ReplyEdit *e)
                 job->reply->local = e->local;
                 e->local = name;
         }
+        job->run->upload.moved = job->run->upload.moved || (moves && job->files[0]->op != 0);
         manager_touch(m, job);
         manager_step_apply(m, job, row, &next);
-        /* A worker that runs would put the reply where it was told at its start. */
         return moves ? manager_step(m, job, JOB_EVENT_PREEMPT, NULL) : S_OK;
 }
 
@@ -161,6 +171,8 @@ HRESULT manager_set_reply_name(Manager *m, const Caller *caller, const GUID *id,
                 hr = BG_E_INVALID_STATE;
         if (SUCCEEDED(hr))
                 hr = choose_name(m, &e);
+        if (SUCCEEDED(hr) && is_too_late(&e))
+                hr = BG_E_INVALID_STATE;
         if (SUCCEEDED(hr) && e.props.reply_name)
                 hr = port->check_destination(port->ctx, e.job->owner_uid, e.props.reply_name);
         return SUCCEEDED(hr) ? reply_edit_commit(m, &e) : hr;

@@ -48,6 +48,7 @@ struct Manager {
         bool network_pending; /* jobs are still to be told of its last change */
         bool schedule;        /* something changed that the scheduler should see */
         bool restated;        /* files that a restart of the machine shortened are not stored yet */
+        bool overreached;     /* a refused commit may stand in the file all the same */
         uint32_t intents;     /* jobs with a final step under way */
         uint32_t farewells_running;
         List farewells_waiting; /* JobUpload.in_farewell: enough others run */
@@ -81,6 +82,9 @@ _must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled 
 _must_use_ int manager_save(Manager *m, Job *job, const Job *view, bool durable);
 /* The store now has everything of this job. */
 void manager_mark_clean(Job *job);
+/* A durable commit of this job was refused. It may have reached the file, just not the disk: the
+ * first transaction from now on, whatever it is for, writes over it what is true. */
+void manager_take_back(Manager *m, Job *job);
 /* Differs from the store in a way that can wait for the next checkpoint. */
 void manager_mark_dirty(Manager *m, Job *job);
 _must_use_ int manager_checkpoint(Manager *m, bool durable);

@@ -80,8 +80,10 @@ static int persist(Manager *m, Job *job, const JobRow *row, const Job *view)
         txn_save_dirty_files(&t, job);
         txn_delete_job(&t, evicted);
         r = txn_commit(&t, durable);
-        if (r < 0)
+        if (r < 0) {
+                manager_take_back(m, job);
                 return r;
+        }
         manager_mark_clean(job);
         list_remove(&evicted->run->in_todo);
         list_remove(&evicted->run->in_dirty);

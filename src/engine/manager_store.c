@@ -58,10 +58,15 @@ void txn_begin(Txn *t, Manager *m)
         t->error = m->ports.store.begin(m->ports.store.ctx);
         if (t->error < 0)
                 m->store_error = t->error;
-        if (!m->restated)
+        if (!m->restated && !m->overreached)
                 return;
-        LIST_FOREACH (it, &m->dirty)
-                txn_save_dirty_files(t, list_item(it, JobRun, in_dirty)->job);
+        LIST_FOREACH (it, &m->dirty) {
+                Job *job = list_item(it, JobRun, in_dirty)->job;
+
+                if (m->overreached)
+                        txn_save_job(t, job);
+                txn_save_dirty_files(t, job);
+        }
 }
 
 void txn_save_file(Txn *t, const Job *job, const JobFile *file)
@@ -100,7 +105,7 @@ int txn_commit(Txn *t, bool durable)
         if (!txn_ok(t, store->commit(store->ctx, durable)))
                 return t->error;
         t->m->store_error = 0;
-        t->m->restated = false;
+        t->m->restated = t->m->overreached = false;
         return 0;
 }
 
@@ -121,8 +126,11 @@ int manager_save(Manager *m, Job *job, const Job *view, bool durable)
         txn_save_job(&t, view);
         txn_save_dirty_files(&t, job);
         r = txn_commit(&t, durable);
-        if (r < 0)
+        if (r < 0) {
+                if (durable)
+                        manager_take_back(m, job);
                 return r;
+        }
         if (durable)
                 job->run->harden = false;
         manager_mark_clean(job);
@@ -136,6 +144,13 @@ void manager_mark_dirty(Manager *m, Job *job)
         job->run->status_dirty = true;
         if (list_is_empty(&job->run->in_dirty))
                 list_append(&m->dirty, &job->run->in_dirty);
+}
+
+void manager_take_back(Manager *m, Job *job)
+{
+        manager_mark_dirty(m, job);
+        m->overreached = true;
+        m->checkpoint_at = manager_now(m);
 }
 
 /* Everything that changed since the last time in one transaction, however many files of however

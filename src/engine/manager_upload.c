@@ -103,6 +103,8 @@ static void reply_event(Manager *m, Job *job, const TransferEvent *ev)
 {
         if (!job->reply || job->reply->state == FILE_PUBLISHED)
                 return;
+        if (job->run->upload.moved)
+                return; /* it lies where nobody will look: the next start fetches it anew */
         if (ev->kind == TRANSFER_META)
                 learn_reply_meta(m, job, ev);
         else if (ev->kind == TRANSFER_PROGRESS)
@@ -111,14 +113,14 @@ static void reply_event(Manager *m, Job *job, const TransferEvent *ev)
                 learn_reply(m, job, ev);
 }
 
-static void learn_acknowledged(Manager *m, Job *job, uint64_t done_bytes)
+static void learn_acknowledged(Manager *m, Job *job, uint64_t size_bytes, uint64_t done_bytes)
 {
         JobFile *source = job->files[0];
         uint64_t gain;
 
         if (job->status.uploaded && done_bytes >= source->done_bytes)
                 return; /* said once more */
-        gain = job_upload_learn(job, source->size_bytes, done_bytes);
+        gain = job_upload_learn(job, size_bytes, done_bytes);
         manager_note_progress(m, job, source, gain);
 }
 
@@ -138,13 +140,22 @@ static void learn_uploaded(Manager *m, Job *job, uint64_t size_bytes)
         hurry_checkpoint(m);
 }
 
+static void end_op(Manager *m, Op *op)
+{
+        JobUpload *upload = &op->job->run->upload;
+
+        upload->session_op = 0; /* nobody waits any more; it is stored with the rest */
+        upload->moved = false;
+        manager_op_end(m, op);
+}
+
 static void learn_over(Manager *m, Op *op, const TransferEvent *ev)
 {
         Job *job = op->job;
 
         (void) manager_step(m, job, JOB_EVENT_CONNECTED, NULL);
         learn_uploaded(m, job, ev->size_bytes);
-        manager_op_end(m, op);
+        end_op(m, op);
         if (job->reply && job->reply->state != FILE_DONE) {
                 JobError error = job_error_make(HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND),
                                                 BG_ERROR_CONTEXT_LOCAL_FILE, JOB_REPLY_INDEX,
@@ -165,13 +176,11 @@ static void learn_end(Manager *m, Op *op, const TransferEvent *ev, const JobErro
         bool lost = ev->kind == TRANSFER_FAILED && ev->error.code == BITS_E_WORKER_LOST;
 
         if (!lost && ev->file_index == 0 && ev->done_bytes > job->files[0]->done_bytes)
-                learn_acknowledged(m, job, ev->done_bytes);
+                learn_acknowledged(m, job, job->files[0]->size_bytes, ev->done_bytes);
         if (!lost && ev->file_index == JOB_REPLY_INDEX && job->reply &&
             job->reply->state != FILE_DONE && ev->done_bytes > job->reply->done_bytes)
                 learn_reply_progress(m, job, ev);
-        if (job->run->upload.session_op == op->id)
-                job->run->upload.session_op = 0; /* nobody waits any more; it is stored anyway */
-        manager_op_end(m, op);
+        end_op(m, op);
         if (error)
                 manager_fail(m, job, error);
 }
@@ -203,9 +212,9 @@ void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev)
                 if (ev->file_index == JOB_REPLY_INDEX)
                         reply_event(m, job, ev);
                 else if (ev->kind == TRANSFER_PROGRESS)
-                        learn_acknowledged(m, job, ev->done_bytes);
-                else if (ev->kind == TRANSFER_META && !job->status.uploaded)
-                        (void) job_upload_learn(job, ev->size_bytes, job->files[0]->done_bytes);
+                        learn_acknowledged(m, job, job->files[0]->size_bytes, ev->done_bytes);
+                else if (ev->kind == TRANSFER_META)
+                        learn_acknowledged(m, job, ev->size_bytes, ev->done_bytes);
                 break;
         case TRANSFER_UPLOADED:
                 learn_uploaded(m, job, job->files[0]->size_bytes);

@@ -63,6 +63,8 @@ static bool is_stored(const FakeNotifier *n, const Job *job)
 
         if (state == BG_JOB_STATE_QUEUED || job_state_is_active(state))
                 return true;
+        if (fake_store_is_tainted(n->store, &job->id))
+                return true; /* it was, and something refused stands over it for the moment */
         /* A new job and a wait for the next try need not survive power loss. */
         if (state == BG_JOB_STATE_TRANSIENT_ERROR || state == BG_JOB_STATE_SUSPENDED)
                 stored = fake_store_job(n->store, &job->id);

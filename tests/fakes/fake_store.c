@@ -200,6 +200,7 @@ void fake_store_done(FakeStore *s)
 {
         image_clear(&s->image);
         image_clear(&s->durable);
+        free(s->tainted);
         changes_drop(&s->pending);
         journal_drop(s);
 }
@@ -253,6 +254,40 @@ static void harden(FakeStore *s)
         journal_drop(s);
 }
 
+bool fake_store_is_tainted(const FakeStore *s, const GUID *id)
+{
+        for (uint32_t i = 0; i < s->tainted_len; i++)
+                if (guid_equal(&s->tainted[i], id))
+                        return true;
+        return false;
+}
+
+static void taint(FakeStore *s, const GUID *id)
+{
+        if (fake_store_is_tainted(s, id))
+                return;
+        s->tainted = must(realloc(s->tainted, (s->tainted_len + 1) * sizeof(GUID)));
+        s->tainted[s->tainted_len++] = *id;
+}
+
+static void untaint(FakeStore *s, const GUID *id)
+{
+        for (uint32_t i = 0; i < s->tainted_len; i++)
+                if (guid_equal(&s->tainted[i], id))
+                        s->tainted[i--] = s->tainted[--s->tainted_len];
+}
+
+/* The jobs of a transaction hold what the engine thinks, or what it was refused. */
+static void note_jobs(FakeStore *s, const Transaction *txn, void (*note)(FakeStore *, const GUID *))
+{
+        LIST_FOREACH (it, &txn->changes) {
+                const Change *change = list_item(it, Change, in_txn);
+
+                if (change->kind == CHANGE_JOB)
+                        note(s, &change->id);
+        }
+}
+
 static int fake_commit(void *ctx, bool durable)
 {
         FakeStore *s = ctx;
@@ -272,7 +307,14 @@ static int fake_commit(void *ctx, bool durable)
         s->in_txn = false;
         s->same_boot = true;
         s->commits++;
+        note_jobs(s, txn, untaint);
         if (durable) {
+                r = s->fault ? s->fault(s->fault_ctx, FAKE_STORE_HARDEN) : 0;
+                if (r < 0) {
+                        s->must_roll_back = s->in_txn = true; /* as after any failed commit */
+                        note_jobs(s, txn, taint);
+                        return r;
+                }
                 s->durable_commits++;
                 harden(s);
         }
@@ -382,6 +424,7 @@ StorePort fake_store_port(FakeStore *s)
 
 void fake_store_kill(FakeStore *s)
 {
+        s->tainted_len = 0; /* nobody knows any more */
         s->in_txn = s->must_roll_back = false;
         changes_drop(&s->pending);
 }

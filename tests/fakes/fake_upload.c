@@ -95,7 +95,10 @@ void fake_op_upload_meta(FakeTransfer *t, Manager *m, FakeOp *op)
 {
         TransferEvent ev = event_of(op, TRANSFER_META, 0);
 
+        const FakeSession *session = fake_transfer_session(t, op->blob.session);
+
         op->size = ev.size_bytes = fake_disk_remote(t->disk, op->source)->size;
+        ev.done_bytes = op->blob.uploaded ? op->size : session ? session->acked : 0;
         manager_transfer_event(m, &ev);
 }
 

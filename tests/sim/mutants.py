@@ -138,8 +138,8 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                       : 0;",
      "        return file->synced_bytes;"),
     ("added files of a running job are soft", "manager_api.c",
-     "        bool durable = runs_by_itself(job->status.state);",
-     "        bool durable = runs_by_itself(job->status.state) && false;"),
+     "job->run->harden || runs_by_itself(job->status.state);",
+     "job->run->harden;"),
     ("a setter that was refused is applied", "manager_props.c",
      "        r = manager_save(m, e->job, &view, false);\n"
      "        if (r < 0)\n"
@@ -147,6 +147,95 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        *ret_next",
      "        r = manager_save(m, e->job, &view, false);\n"
      "        *ret_next"),
+    ("a session is acted upon before it is stored", "manager_upload.c",
+     "        if (manager_save(m, job, job, true) < 0)\n"
+     "                return false;\n"
+     "        job->run->upload.session_op = 0;",
+     "        job->run->upload.session_op = 0;"),
+    ("a session is stored softly", "manager_upload.c",
+     "        if (manager_save(m, job, job, true) < 0)\n"
+     "                return false;\n"
+     "        job->run->upload.session_op = 0;",
+     "        if (manager_save(m, job, job, false) < 0)\n"
+     "                return false;\n"
+     "        job->run->upload.session_op = 0;"),
+    ("a refused session is not tried again", "manager_upload.c",
+     "                return false;\n"
+     "        job->run->upload.session_op = 0;",
+     "                return job->run->upload.session_op = 0, false;\n"
+     "        job->run->upload.session_op = 0;"),
+    ("the worker is never told that the session is stored", "manager_upload.c",
+     "        port->session_stored(port->ctx, op);",
+     "        (void) port;"),
+    ("an upload with all its bytes is not taken up again", "job_file.c",
+     "                return job_has_pending_files(job) && job->files[0]->op == 0 ?",
+     "                return job_has_pending_files(job) && job->files[0]->op + job->files_done == 0 ?"),
+    ("the end of an upload is forgotten", "manager_upload.c",
+     "        job->run->upload.over = true;",
+     "        job->run->upload.over = false;"),
+    ("an end without the reply is taken", "manager_upload.c",
+     "        if (job->reply && job->reply->state != FILE_DONE) {",
+     "        if (false) {"),
+    ("the reply is not published", "manager_final.c",
+     "                return job->reply && job->reply->state == FILE_DONE;",
+     "                return false;"),
+    ("a missing reply is completed", "manager_final.c",
+     "        return job->reply && job->reply->state != FILE_DONE && job->reply->state != FILE_PUBLISHED;",
+     "        return false && job;"),
+    ("the reply outlives Cancel", "manager_final.c",
+     "                return job->reply && job->reply->state != FILE_PUBLISHED;",
+     "                return false;"),
+    ("half an upload may be completed", "manager_final.c",
+     "        return !job_is_upload(job) || job->status.state == BG_JOB_STATE_TRANSFERRED;",
+     "        return job != NULL;"),
+    ("a changed source goes on in its old session", "manager_api.c",
+     "            job->status.error.code == BG_E_LOCAL_FILE_CHANGED) {",
+     "            job->status.error.code == BG_E_VOLUME_CHANGED) {"),
+    ("a fallen count leaves the upload complete", "job_upload.c",
+     "        job->status.uploaded = false; /* UPLOADED says so, not a count of bytes */\n",
+     ""),
+    ("two files for an upload", "manager_api.c",
+     "        if (n > 0 && job->files_len + n > 1)",
+     "        if (n > 0 && job->files_len + n > 2)"),
+    ("the reply's name is not stored", "manager_reply.c",
+     "                txn_save_file(&t, &view, &renamed);",
+     "                (void) renamed;"),
+    ("the reply may be renamed while it is fetched", "manager_reply.c",
+     "        if (SUCCEEDED(hr) && job_reply_begun(e.job))",
+     "        if (false)"),
+    ("reply bytes not on disk are trusted after power loss", "manager_load.c",
+     "        if (reply && reply->state == FILE_PARTIAL",
+     "        if (false && reply && reply->state == FILE_PARTIAL"),
+    ("the server is never told of a cancel", "manager_farewell.c",
+     "        return manager_wall(m) + MIN(patience, FAREWELL_MAX_USEC);",
+     "        return 0 * patience;"),
+    ("a failed farewell is the last", "manager_farewell.c",
+     "        if (SUCCEEDED(ev->result))\n"
+     "                end_farewell(m, job);",
+     "        if (SUCCEEDED(ev->result) || FAILED(ev->result))\n"
+     "                end_farewell(m, job);"),
+    ("five farewells at a time", "manager_farewell.c",
+     "        FAREWELLS_AT_ONCE = 4,",
+     "        FAREWELLS_AT_ONCE = 5,"),
+    ("a restart forgets farewells", "manager_load.c",
+     "                manager_begin_farewell(m, QUEUE_JOB(it));",
+     "                (void) it;"),
+    ("who owes a farewell is evicted", "queue.c",
+     "        if (owes_farewell(job)) {\n"
+     "                list_append(&q->farewells",
+     "        if (false) {\n"
+     "                list_append(&q->farewells"),
+    ("a refused commit is left in the file", "manager_store.c",
+     "        m->overreached = true;\n"
+     "        m->checkpoint_at = manager_now(m);\n",
+     ""),
+    ("a refused commit is taken back by the checkpoint only", "manager_store.c",
+     "        m->overreached = true;\n"
+     "        m->checkpoint_at = manager_now(m);\n",
+     "        m->checkpoint_at = manager_now(m);\n"),
+    ("what a start finds is not brought to disk", "manager_load.c",
+     "        harden_queue(m);\n",
+     ""),
 ]
 
 

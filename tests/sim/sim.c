@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static const Caller ADMIN = {.uid = 0, .is_admin = true, .client = 4};
 
@@ -188,6 +189,30 @@ static bool is_busy(const Sim *sim)
         return sim->rig.transfer.ops_len > 0 || fake_notifier_outstanding(&sim->rig.notifier) > 0;
 }
 
+/* Many at once, of servers that answer now and then: all have to hear of it. */
+static void cancel_uploads(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+                const Job *job;
+                FakeBlob blob = {0};
+
+                if (!j->live || j->type == BG_JOB_TYPE_DOWNLOAD ||
+                    FAILED(manager_read_job(sim->rig.m, &ADMIN, &j->id, &job)) ||
+                    job->status.intent != INTENT_NONE ||
+                    job->status.state == BG_JOB_STATE_TRANSFERRED)
+                        continue;
+                if (job->session_bytes == sizeof(blob))
+                        memcpy(&blob, job->session, sizeof(blob));
+                if (job->props.no_progress_sec > 86400)
+                        j->cancelled = blob.session;
+                j->token = sim->rig.next_token++ % FAKE_TOKENS;
+                j->asked = INTENT_CANCEL;
+                sim->rig.notifier.answered[j->token] = false;
+                manager_cancel(sim->rig.m, &ADMIN, &j->id, j->token);
+        }
+}
+
 /* From here on nothing goes wrong any more. */
 static void calm_down(Sim *sim)
 {
@@ -208,7 +233,12 @@ static void calm_down(Sim *sim)
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);
         }
+        if (sim_chance(sim, 500))
+                cancel_uploads(sim);
+        sim->rig.transfer.faults.farewell = 500;
         for (int round = 0; round < 400 && !sim->broken; round++) {
+                if (round == 100)
+                        sim->rig.transfer.faults.farewell = 0;
                 if (round % 100 == 0)
                         register_everybody(sim);
                 for (int i = 0; i < 200 && is_busy(sim); i++) {

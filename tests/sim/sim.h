@@ -21,6 +21,7 @@ typedef struct SimJob {
         uint64_t token;  /* of an open Complete or Cancel; 0 = none */
         JobIntent asked;
         bool owes_farewell;   /* when calm began */
+        uint32_t cancelled;   /* the session it had then; 0 = none */
         uint64_t waits_since; /* first of its level to be allowed, and still not running */
 } SimJob;
 

@@ -192,11 +192,16 @@ static void resume(Sim *sim, SimJob *j, const Caller *caller)
         const Job *job = peek(sim, j);
         const Job *durable;
         BG_JOB_STATE before = job ? job->status.state : BG_JOB_STATE_CANCELLED;
+        bool changed;
         HRESULT hr;
 
         if (want == S_OK)
                 want = resume_answer(job);
+        changed = want == S_OK && before == BG_JOB_STATE_ERROR &&
+                  job->status.error.code == BG_E_LOCAL_FILE_CHANGED;
         hr = manager_resume(sim->rig.m, caller, &j->id);
+        if (hr == S_OK && !sim->crashed && changed && job->session_bytes > 0)
+                sim_break(sim, "a changed source goes on in its old session");
         expect(sim, hr, want, "Resume answered wrongly");
         durable = fake_store_durable_job(&sim->rig.store, &j->id);
         if (hr == S_OK && !sim->crashed && job->status.state != before &&
@@ -304,10 +309,22 @@ static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
                 j->uid = caller->uid;
 }
 
+/* The worker may be fetching the reply into the directory that it was told. */
+static bool moves_under_worker(const Sim *sim, const Job *job, const char *name)
+{
+        if (!job->status.uploaded || !job->reply ||
+            !fake_transfer_find(&sim->rig.transfer, FAKE_FILE, &job->id))
+                return false;
+        if (!name && !job->props.reply_name)
+                return false; /* stays as it is */
+        return strncmp(name ? name : job->files[0]->local, job->reply->local, 5) != 0;
+}
+
 static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
 {
-        _cleanup_free_ char *name = mem_printf("/home/u/%u-%u", (unsigned) (j - sim->jobs),
-                                               (unsigned) sim_below(sim, 3));
+        _cleanup_free_ char *name =
+                mem_printf("/%s/u/%u-%u", sim_chance(sim, 300) ? "srv" : "home",
+                           (unsigned) (j - sim->jobs), (unsigned) sim_below(sim, 3));
         bool given = sim_chance(sim, 700);
         HRESULT want = common_refusal(sim, j, caller);
         const Job *job = peek(sim, j);
@@ -320,6 +337,8 @@ static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
         else if (want == S_OK && given && job->files_len > 0 &&
                  strcmp(name, job->files[0]->local) == 0)
                 want = E_INVALIDARG;
+        else if (want == S_OK && moves_under_worker(sim, job, given ? name : NULL))
+                want = BG_E_INVALID_STATE;
         hr = manager_set_reply_name(sim->rig.m, caller, &j->id, given ? name : NULL);
         expect(sim, hr, want, "SetReplyFileName answered wrongly");
         if (hr != S_OK || sim->crashed)
@@ -352,6 +371,8 @@ static void get_reply(Sim *sim, SimJob *j, const Caller *caller)
                         want = size > REPLY_DATA_BYTES_MAX ? BG_E_TOO_LARGE : S_OK;
         }
         hr = manager_reply_data(sim->rig.m, caller, &j->id, &data, &bytes);
+        if (want == S_OK && sim->files_vanish && hr == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND))
+                hr = want, bytes = size;
         expect(sim, hr, want, "GetReplyData answered wrongly");
         if (!sim->crashed && (hr == S_OK || hr == BG_E_TOO_LARGE) && bytes != size)
                 sim_break(sim, "GetReplyData tells the wrong number of bytes");
@@ -452,9 +473,21 @@ static void jump_wall_clock(Sim *sim)
                 sim->rig.clock.wall -= usec;
 }
 
+/* Somebody takes the temporary file of a waiting reply away. */
+static void lose_reply(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+
+                if (j->live && j->type == BG_JOB_TYPE_UPLOAD_REPLY &&
+                    j->state == BG_JOB_STATE_TRANSFERRED && sim_chance(sim, 500))
+                        fake_disk_remove_temps(&sim->rig.disk, &j->id);
+        }
+}
+
 static void change_the_world(Sim *sim)
 {
-        switch (sim_below(sim, 6)) {
+        switch (sim_below(sim, sim->files_vanish ? 7 : 6)) {
         case 0:
                 sim->network_up = !sim->network_up;
                 manager_network_changed(sim->rig.m, sim->network_up);
@@ -471,6 +504,9 @@ static void change_the_world(Sim *sim)
                 break;
         case 4:
                 fake_transfer_lose_worker(&sim->rig.transfer, sim->rig.m);
+                break;
+        case 6:
+                lose_reply(sim);
                 break;
         default:
                 sim->rig.policy.background_jobs = 1 + (uint32_t) sim_below(sim, 3);

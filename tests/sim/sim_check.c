@@ -245,6 +245,8 @@ static void check_answer(Sim *sim, SimJob *j, const Job *job)
         if (j->asked == INTENT_CANCEL) {
                 if (state != BG_JOB_STATE_CANCELLED || FAILED(hr))
                         sim_break(sim, "Cancel was answered before the end");
+                if (hr == S_OK && fake_disk_count_temps(&sim->rig.disk, &job->id) > 0)
+                        sim_break(sim, "temporary files outlive a cancelled job");
                 return;
         }
         if (SUCCEEDED(hr) && state != BG_JOB_STATE_ACKNOWLEDGED)
@@ -368,6 +370,8 @@ void sim_check(Sim *sim)
         if (!is_store_bad(sim) &&
             sim->rig.store.image.len > live + sim->rig.policy.tombstones_max + count_farewells(sim))
                 sim_break(sim, "ended jobs pile up in the store");
+        if (!is_store_bad(sim) && sim->rig.store.tainted_len > 0)
+                sim_break(sim, "a refused commit is never taken back");
         check_scheduler(sim);
         check_fairness(sim);
 }
@@ -445,6 +449,9 @@ void sim_check_end(Sim *sim)
                 sim_break(sim, "operations are left over");
         if (count_farewells(sim) > 0)
                 sim_break(sim, "a farewell is owed for ever");
+        for (uint32_t i = 0; i < sim->jobs_len; i++)
+                if (fake_transfer_session(&sim->rig.transfer, sim->jobs[i].cancelled))
+                        sim_break(sim, "a server still waits for a cancelled upload");
         for (uint32_t i = 0; i < sim->jobs_len; i++)
                 if (sim->jobs[i].owes_farewell &&
                     !fake_transfer_said_farewell(&sim->rig.transfer, &sim->jobs[i].id))

@@ -2,7 +2,8 @@
 /* Port "store": where the queue survives. Implemented by src/store (SQLite, and in memory for
  * tests and --no-persist); called by the engine only. One writer. All functions return 0 or a
  * negative errno (-ENOSPC, -EIO, -EROFS …); after a failure inside a transaction the engine rolls
- * back. Objects are borrowed for the call; strings are copied. */
+ * back, also after a failed commit, but not after a failed begin. Objects are borrowed for the
+ * call; strings are copied. */
 #pragma once
 
 #include <stdbool.h>

@@ -17,6 +17,7 @@
  *
  *   CONNECTED? META (SESSION* PROGRESS*)* UPLOADED, then for a reply META* PROGRESS* REPLY, DONE
  *
+ * META brings size and done_bytes as the worker knows them from the session.
  * SESSION events carry what has to be stored to go on after a crash; PROGRESS of file 0 is what the
  * server acknowledged and goes down when it forgot the session; UPLOADED says that it has every
  * byte; META, PROGRESS and REPLY with file_index JOB_REPLY_INDEX are about the reply (META also

@@ -37,6 +37,30 @@ static void jobs_are_found_and_counted(void **state)
         queue_done(&q);
 }
 
+static void jobs_that_owe_a_farewell_are_no_tombstones_yet(void **state)
+{
+        Queue q;
+        Job *a = bare_job(1, BG_JOB_PRIORITY_NORMAL);
+
+        (void) state;
+        assert_int_equal(queue_init(&q, 1), 0);
+        assert_int_equal(queue_add(&q, a), 0);
+        a->status.state = BG_JOB_STATE_CANCELLED;
+        a->status.farewell_wall = 1;
+        queue_bury(&q, a, BG_JOB_STATE_SUSPENDED);
+        assert_int_equal(q.live_len, 0);
+        assert_int_equal(q.tombstones_len, 0);
+        assert_int_equal(q.farewells_len, 1);
+        assert_null(queue_oldest_tombstone(&q));
+        assert_ptr_equal(queue_find(&q, &a->id), a);
+        a->status.farewell_wall = 0;
+        queue_end_farewell(&q, a);
+        assert_int_equal(q.tombstones_len, 1);
+        assert_int_equal(q.farewells_len, 0);
+        assert_ptr_equal(queue_oldest_tombstone(&q), a);
+        queue_done(&q);
+}
+
 static void ended_jobs_leave_the_queue_oldest_first(void **state)
 {
         Queue q;
@@ -82,6 +106,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(jobs_are_found_and_counted),
+                cmocka_unit_test(jobs_that_owe_a_farewell_are_no_tombstones_yet),
                 cmocka_unit_test(ended_jobs_leave_the_queue_oldest_first),
                 cmocka_unit_test(one_id_is_one_job),
         };
