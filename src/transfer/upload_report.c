@@ -5,7 +5,8 @@
 
 #include "base/clock.h"
 
-/* Acks of small fragments may come by the thousand. */
+/* Acks of small fragments may come by the thousand: less than this is told now and then. */
+#define TELL_BYTES (64 * 1024)
 #define TELL_USEC (50 * USEC_PER_MSEC)
 
 void upload_report_init(UploadReport *r, const FetchHost *host, const WorkerStart *start,
@@ -79,6 +80,7 @@ static void tell(UploadReport *r, bool durable)
 
         r->told = r->scratch;
         r->scratch = told;
+        r->told_offset = r->state->offset_bytes;
         r->told_usec = clock_mono_usec(&CLOCK_SYSTEM);
         ev.session = r->told.data;
         ev.session_bytes = (uint32_t) r->told.len;
@@ -88,7 +90,10 @@ static void tell(UploadReport *r, bool durable)
 
 void upload_report_session(UploadReport *r, bool lazy)
 {
-        if (lazy && clock_mono_usec(&CLOCK_SYSTEM) - r->told_usec < TELL_USEC)
+        uint64_t offset = r->state->offset_bytes;
+
+        if (lazy && offset >= r->told_offset && offset - r->told_offset < TELL_BYTES &&
+            clock_mono_usec(&CLOCK_SYSTEM) - r->told_usec < TELL_USEC)
                 return;
         if (encode(r) == 0 && !same(&r->scratch, &r->told))
                 tell(r, false);

@@ -17,10 +17,11 @@ typedef struct UploadReport {
         bool connected;
         bool uploaded;
         bool replied;
-        uint64_t done_bytes; /* reported last */
-        uint64_t told_usec;  /* when the session was reported last */
-        Buf told;            /* the session as reported last, */
-        Buf stored;          /* … and as the broker has it on disk */
+        uint64_t done_bytes;  /* reported last */
+        uint64_t told_usec;   /* when the session was reported last … */
+        uint64_t told_offset; /* … and how far it was */
+        Buf told;             /* the session as reported last, */
+        Buf stored;           /* … and as the broker has it on disk */
         Buf scratch;
 } UploadReport;
 

@@ -13,10 +13,13 @@ import uuid
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fakes"))
-from bad_server import BadServer  # noqa: E402
+from bad_bits_server import BadBitsServer  # noqa: E402
+from bad_server import BadServer, content  # noqa: E402
 
 ENDS = {"done", "failed", "stopped", "refused"}
 EVENT_SEC = 20
+K = 1024
+UPLOAD, UPLOAD_REPLY = 1, 2
 
 
 class Driver:
@@ -131,7 +134,7 @@ class Kept:
     def note(self, event):
         if event["event"] in ("meta", "done"):
             self.size, self.etag, self.modified = event["size"], event["etag"], event["modified"]
-        if event["event"] not in ("connected", "refused"):
+        if event["event"] not in ("connected", "refused") and event["file"] == 0:
             self.done, self.synced = event["done"], event["synced"]
 
     def as_words(self):
@@ -172,3 +175,39 @@ def out(tmp_path):
     directory = tmp_path / "out"
     directory.mkdir()
     return directory
+
+
+@pytest.fixture
+def bits_server():
+    with BadBitsServer() as s:
+        yield s
+
+
+@pytest.fixture
+def bits_driver(drivers):
+    return drivers("--stall-timeout-sec", 2, "--connect-timeout-sec", 5, "--upload-send-timeout-sec", 2,
+                   "--upload-response-timeout-sec", 2, "--upload-fragment-bytes", 64 * K)
+
+
+@pytest.fixture
+def source(tmp_path):
+    def make(size=200 * K, seed="u"):
+        path = tmp_path / "source.bin"
+        path.write_bytes(content(seed, size))
+        return path
+    return make
+
+
+def begin(driver, url, path, kind=UPLOAD, **props):
+    driver.job(type=kind, **props)
+    driver.file(url, path)
+    return driver.start()
+
+
+def upload(driver, url, path, kind=UPLOAD, **props):
+    return Result(driver.wait(*ENDS, op=begin(driver, url, path, kind, **props)))
+
+
+def again(driver):
+    """Another attempt of the same job, with what the events so far have brought."""
+    return Result(driver.wait(*ENDS, op=driver.start()))

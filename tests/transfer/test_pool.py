@@ -237,48 +237,74 @@ def test_a_worker_that_talks_nonsense_is_ended(drivers, server, out, tmp_path):
     assert wait_until(lambda: driver.worker_pid() is None)
 
 
-def event_frame(kind, op, file=0, result=0):
-    body = struct.pack("<BIQIQQQIqIB", 6, kind, op, file, 0, 0, 0, 0xffffffff, 0, result, 0)
+def event_frame(kind, op, file=0, result=0, url=None, session=b"", durable=0, done=0):
+    body = struct.pack("<BIQIQQQIqIB", 8, kind, op, file, 0, done, 0, 0xffffffff, 0, result, 0)
+    body += struct.pack("<I", 0xffffffff) if url is None else struct.pack("<I", len(url)) + url
+    body += struct.pack("<I", len(session)) + session + bytes([durable])
     return struct.pack("<I", len(body)) + body
 
 
-@pytest.mark.parametrize("kind, op, file, result", [
-    (3, 2, 0, 0),            # DONE of an operation that is not
-    (3, 1, 1, 0),            # of another file than the one it is about
-    (6, 1, 0, 0),            # SYNCED for a download
-    (10, 1, 0, 0),           # no kind at all
-    (4, 1, 0, 0x80004005),   # FAILED without an error
-    (3, 1, 0, 0x80004005),   # DONE, and failed
-])
-def test_an_event_that_cannot_be_is_not_believed(drivers, server, out, tmp_path, kind, op, file, result):
-    (tmp_path / "frame").write_bytes(event_frame(kind, op, file, result))
+def tell_lies(drivers, server, out, tmp_path, frame, kind=0):
+    """A transfer of that type, done by a worker that says just this."""
+    (tmp_path / "frame").write_bytes(frame)
     liar = tmp_path / "liar"
     liar.write_text(f"#!/bin/sh\ncat '{tmp_path}/frame' >&3\nexec sleep 60\n")
     liar.chmod(0o755)
     driver = drivers("--worker", liar)
-    driver.job()
+    driver.job(type=kind, reply=out / "reply")
     driver.file(server.url("/f"), out / "f")
-    events = driver.wait("failed", "done", op=driver.start())
+    return driver.wait("failed", "done", op=driver.start())
+
+
+@pytest.mark.parametrize("what", [
+    {"kind": 3, "op": 2},                          # DONE of an operation that is not
+    {"kind": 3, "file": 1},                        # of another file than the one it is about
+    {"kind": 6},                                   # SYNCED for a download
+    {"kind": 14},                                  # no kind at all
+    {"kind": 4, "result": 0x80004005},             # FAILED without an error
+    {"kind": 3, "result": 0x80004005},             # DONE, and failed
+    {"kind": 10, "session": b"x"}, {"kind": 11},   # what only uploads say
+    {"kind": 1, "url": b"http://h/"},              # a URL where none belongs
+    {"kind": 3, "session": b"x"},                  # a session where none belongs
+])
+def test_an_event_that_cannot_be_is_not_believed(drivers, server, out, tmp_path, what):
+    frame = event_frame(**{"op": 1, **what})
+    events = tell_lies(drivers, server, out, tmp_path, frame + event_frame(3, 1))
     assert [e["event"] for e in events] == ["failed"] and events[-1]["code"] == WORKER_LOST
-    assert wait_until(lambda: driver.worker_pid() is None)
+
+
+@pytest.mark.parametrize("kind, what, fits", [
+    (1, {"kind": 10, "session": b"x"}, True), (1, {"kind": 10, "session": b"x", "durable": 1}, True),
+    (1, {"kind": 10}, False),                          # SESSION without a session
+    (1, {"kind": 10, "session": b"x" * 16385}, False),
+    (1, {"kind": 11}, True), (1, {"kind": 11, "durable": 1}, False),
+    (1, {"kind": 11, "file": 1}, False), (1, {"kind": 12}, False), (1, {"kind": 6}, False),
+    (1, {"kind": 1, "file": 1}, False),                # there is no reply to an UPLOAD
+    (1, {"kind": 13, "file": 1}, False),
+    (2, {"kind": 1, "file": 1, "url": b"http://h/"}, True), (2, {"kind": 13, "file": 1}, True),
+    (2, {"kind": 13}, False), (2, {"kind": 13, "file": 1, "done": 5}, False),
+    (2, {"kind": 1, "file": 2}, False), (2, {"kind": 3, "file": 1}, False),
+    (2, {"kind": 1, "file": 1, "url": b"http://h/ x"}, False),
+    (2, {"kind": 1, "file": 0, "url": b"http://h/"}, False),
+    (2, {"kind": 1, "file": 1, "url": "http://ö/".encode()}, False),
+])
+def test_which_events_an_upload_may_have(drivers, server, out, tmp_path, kind, what, fits):
+    frame = event_frame(**{"op": 1, **what}) + event_frame(3, 1)
+    events = tell_lies(drivers, server, out, tmp_path, frame, kind)
+    assert events[-1]["event"] == ("done" if fits else "failed")
+    assert len(events) == (2 if fits else 1)
 
 
 def test_an_event_that_can_be_is_believed(drivers, server, out, tmp_path):
-    """Else the test above would prove nothing."""
-    (tmp_path / "frame").write_bytes(event_frame(3, 1))
-    liar = tmp_path / "liar"
-    liar.write_text(f"#!/bin/sh\ncat '{tmp_path}/frame' >&3\nexec sleep 60\n")
-    liar.chmod(0o755)
-    driver = drivers("--worker", liar)
-    driver.job()
-    driver.file(server.url("/f"), out / "f")
-    assert driver.wait("failed", "done", op=driver.start())[-1]["event"] == "done"
+    """Else the tests above would prove nothing."""
+    events = tell_lies(drivers, server, out, tmp_path, event_frame(3, 1))
+    assert [e["event"] for e in events] == ["done"]
 
 
 def test_a_broker_that_talks_nonsense_is_left(server, out):
     """Random bytes, alone or after a sound message, end the worker by its own will and fast."""
     rng = random.Random(4711)
-    config = struct.pack("<BIIIII", 1, 1, 5, 5, 10, 6) + b"\xff" * 20
+    config = struct.pack("<BIIIIIIII", 1, 2, 5, 5, 10, 6, 0, 0, 0) + b"\xff" * 20
     hello = struct.pack("<I", len(config)) + config
     for round_number in range(60):
         ours, theirs = socket.socketpair()
@@ -287,7 +313,7 @@ def test_a_broker_that_talks_nonsense_is_left(server, out):
         theirs.close()
         data = b"" if round_number == 1 else rng.randbytes(rng.randrange(1, 400))
         if round_number % 3 == 2:
-            kind = bytes([rng.randrange(1, 7)])
+            kind = bytes([rng.randrange(1, 9)])
             data = struct.pack("<I", len(data) + 1) + kind + data
         ours.sendall((hello if round_number % 2 else b"") + data)
         ours.shutdown(socket.SHUT_WR)

@@ -120,6 +120,161 @@ static void a_start_arrives_as_it_was(void **state)
         buf_done(&b);
 }
 
+static JobFile test_reply(void)
+{
+        return (JobFile){
+                .index = JOB_REPLY_INDEX,
+                .remote = (char *) "http://host/reply",
+                .local = (char *) "/answers/a",
+                .state = FILE_PARTIAL,
+                .size_bytes = 100,
+                .done_bytes = 50,
+                .synced_bytes = 25,
+                .etag = (char *) "\"r\"",
+                .modified_sec = 7,
+        };
+}
+
+static Job test_upload(JobFile **list, JobFile *reply, BG_JOB_TYPE type)
+{
+        Job job = test_job();
+
+        job.type = type;
+        job.files = list;
+        job.files_len = 1;
+        job.session = (uint8_t *) "session";
+        job.session_bytes = 7;
+        job.reply = type == BG_JOB_TYPE_UPLOAD_REPLY ? reply : NULL;
+        job.props.reply_optional = true;
+        return job;
+}
+
+static void an_upload_brings_its_session_and_what_is_known_of_its_reply(void **state)
+{
+        JobFile f = test_file(), reply = test_reply(), *list[] = {&f};
+        Job job = test_upload(list, &reply, BG_JOB_TYPE_UPLOAD_REPLY);
+        WorkerMsg m;
+        Buf b;
+
+        buf_init(&b, WORKER_MSG_MAX_BYTES);
+        worker_msg_encode_start(&b, 99, &job, &f);
+        assert_int_equal(decode(&b, &m), 0);
+        assert_int_equal(m.start.type, BG_JOB_TYPE_UPLOAD_REPLY);
+        assert_int_equal(m.start.session_bytes, 7);
+        assert_memory_equal(m.start.session, "session", 7);
+        assert_true(m.start.reply_optional && m.start.has_reply && !m.start.reply.whole);
+        assert_string_equal(m.start.reply.remote, reply.remote);
+        assert_string_equal(m.start.reply.local, reply.local);
+        assert_string_equal(m.start.reply.etag, reply.etag);
+        assert_int_equal(m.start.reply.size_bytes, 100);
+        assert_int_equal(m.start.reply.done_bytes, 50);
+        assert_int_equal(m.start.reply.synced_bytes, 25);
+        assert_int_equal(m.start.reply.modified_sec, 7);
+        worker_msg_done(&m);
+
+        buf_clear(&b);
+        reply.state = FILE_DONE;
+        worker_msg_encode_farewell(&b, 100, &job);
+        assert_int_equal(decode(&b, &m), 0);
+        assert_int_equal(m.kind, WORKER_MSG_FAREWELL);
+        assert_true(m.start.op == 100 && m.start.reply.whole);
+        worker_msg_done(&m);
+        buf_done(&b);
+}
+
+static void a_start_that_contradicts_itself_is_refused(void **state)
+{
+        JobFile f = test_file(), reply = test_reply(), *list[] = {&f};
+        Job job = test_upload(list, NULL, BG_JOB_TYPE_UPLOAD_REPLY);
+        uint8_t *large = mem_zalloc(JOB_SESSION_BYTES_MAX + 1);
+        WorkerMsg m;
+        Buf b;
+
+        assert_non_null(large);
+        buf_init(&b, WORKER_MSG_MAX_BYTES);
+        worker_msg_encode_start(&b, 1, &job, &f); /* a reply without a place for it */
+        assert_int_equal(decode(&b, &m), -EBADMSG);
+        buf_clear(&b);
+        job = test_job();
+        job.files = list;
+        worker_msg_encode_farewell(&b, 1, &job); /* of a download */
+        assert_int_equal(decode(&b, &m), -EBADMSG);
+        buf_clear(&b);
+        job = test_upload(list, &reply, BG_JOB_TYPE_UPLOAD);
+        job.session = large;
+        job.session_bytes = JOB_SESSION_BYTES_MAX + 1;
+        worker_msg_encode_start(&b, 1, &job, &f);
+        assert_int_equal(decode(&b, &m), -EBADMSG);
+        mem_free(large);
+        buf_done(&b);
+}
+
+static void an_event_of_an_upload_arrives_as_it_was(void **state)
+{
+        TransferEvent ev = {
+                .kind = TRANSFER_SESSION,
+                .op = 5,
+                .reply_url = "http://host/r",
+                .session = (const uint8_t *) "blob",
+                .session_bytes = 4,
+                .durable = true,
+        };
+        WorkerMsg m;
+        Buf b;
+
+        buf_init(&b, WORKER_MSG_MAX_BYTES);
+        worker_msg_encode_event(&b, &ev);
+        assert_int_equal(decode(&b, &m), 0);
+        assert_string_equal(m.event.event.reply_url, "http://host/r");
+        assert_int_equal(m.event.event.session_bytes, 4);
+        assert_memory_equal(m.event.event.session, "blob", 4);
+        assert_true(m.event.event.durable);
+        worker_msg_done(&m);
+        buf_done(&b);
+}
+
+/* How many files a bulk operation on this job names; the last one's facts in *ret. */
+static uint32_t count_bulk(WorkerBulkKind kind, const Job *job, uint32_t *ret_index,
+                           bool *ret_may_be_made)
+{
+        WorkerLink link;
+        WorkerMsg m;
+        uint32_t n = 0;
+
+        worker_link_init(&link, -1);
+        assert_int_equal(worker_msg_encode_bulk(&link.in, 1, kind, job), 0);
+        while (worker_link_next(&link, &m) == 1) {
+                if (m.kind == WORKER_MSG_BULK_FILES && m.bulk_files.files_len > 0) {
+                        n += m.bulk_files.files_len;
+                        *ret_index = m.bulk_files.files[0].index;
+                        *ret_may_be_made = m.bulk_files.files[0].may_be_made;
+                }
+                worker_msg_done(&m);
+        }
+        worker_link_done(&link);
+        return n;
+}
+
+static void a_bulk_operation_never_names_the_source_of_an_upload(void **state)
+{
+        JobFile f = test_file(), reply = test_reply(), *list[] = {&f};
+        Job job = test_upload(list, &reply, BG_JOB_TYPE_UPLOAD);
+        uint32_t index = 0;
+        bool made = false;
+
+        f.state = FILE_DONE;
+        for (int kind = 0; kind < WORKER_BULK_KIND_MAX; kind++)
+                assert_int_equal(count_bulk((WorkerBulkKind) kind, &job, &index, &made), 0);
+        job = test_upload(list, &reply, BG_JOB_TYPE_UPLOAD_REPLY);
+        assert_int_equal(count_bulk(WORKER_BULK_PUBLISH, &job, &index, &made), 0);
+        assert_int_equal(count_bulk(WORKER_BULK_DISCARD, &job, &index, &made), 1);
+        assert_true(index == JOB_REPLY_INDEX && !made);
+        reply.state = FILE_DONE;
+        reply.size_bytes = reply.done_bytes = 0;
+        assert_int_equal(count_bulk(WORKER_BULK_PUBLISH, &job, &index, &made), 1);
+        assert_true(index == JOB_REPLY_INDEX && made);
+}
+
 static void an_event_arrives_as_it_was(void **state)
 {
         TransferEvent ev = {
@@ -294,6 +449,7 @@ static int decode_bulk_file(const char *dir, const char *leaf)
         pack_i64(&b, 0);
         pack_u8(&b, 0);
         pack_u8(&b, 0);
+        pack_u8(&b, 0);
         pack_u8(&b, 1);
         r = worker_msg_decode(b.data, b.len, &m);
         if (r == 0)
@@ -313,18 +469,22 @@ static void a_leaf_is_never_a_path_and_the_first_file_has_a_directory(void **sta
 
 static void append_samples(Buf *b)
 {
-        TransferEvent ev = {.kind = TRANSFER_FAILED, .op = 1, .etag = "\"e\""};
-        JobFile f = test_file(), *list[] = {&f};
+        TransferEvent ev = {.kind = TRANSFER_FAILED, .op = 1, .etag = "\"e\"", .reply_url = "u"};
+        JobFile f = test_file(), reply = test_reply(), *list[] = {&f};
         Job job = test_job();
         TransferConfig c;
 
         ev.error = (JobError){.code = E_FAIL, .text = "text"};
-        f.state = FILE_DONE;
-        job.files = list;
-        job.files_len = 1;
+        ev.session = (const uint8_t *) "blob";
+        ev.session_bytes = 4;
+        f.state = reply.state = FILE_DONE;
         transfer_config_init(&c);
         worker_msg_encode_config(b, &c);
         worker_msg_encode_start(b, 1, &job, &f);
+        job = test_upload(list, &reply, BG_JOB_TYPE_UPLOAD_REPLY);
+        worker_msg_encode_start(b, 1, &job, &f);
+        worker_msg_encode_farewell(b, 1, &job);
+        worker_msg_encode_session_stored(b, 1);
         worker_msg_encode_stop(b, 1);
         assert_int_equal(worker_msg_encode_bulk(b, 2, WORKER_BULK_SYNC, &job), 0);
         worker_msg_encode_event(b, &ev);
@@ -470,6 +630,10 @@ int main(void)
                 cmocka_unit_test(another_version_of_the_table_is_refused),
                 cmocka_unit_test(a_start_arrives_as_it_was),
                 cmocka_unit_test(an_event_arrives_as_it_was),
+                cmocka_unit_test(an_upload_brings_its_session_and_what_is_known_of_its_reply),
+                cmocka_unit_test(a_start_that_contradicts_itself_is_refused),
+                cmocka_unit_test(an_event_of_an_upload_arrives_as_it_was),
+                cmocka_unit_test(a_bulk_operation_never_names_the_source_of_an_upload),
                 cmocka_unit_test(a_bulk_operation_names_every_file_once),
                 cmocka_unit_test(an_empty_bulk_operation_ends_as_well),
                 cmocka_unit_test(a_bulk_operation_that_does_not_fit_leaves_nothing),
