@@ -223,7 +223,7 @@ int verb_cancel(Cli *cli)
                 return status;
         status = all ? pick_all(cli, false, &s)
                      : select_jobs(cli, cli->opt->args, cli->opt->n_args, &s);
-        if (all && s.count == 0)
+        if (all && s.count == 0 && status == STATUS_OK)
                 out_note(&cli->out, "no job to cancel");
         if ((all || options_has(cli->opt, OPT_ALL_USERS)) &&
             !confirm_cancel(cli, s.count, &refused))
@@ -238,6 +238,8 @@ static int check_create(const Cli *cli)
         const Options *o = cli->opt;
         int status = job_settings_check(cli, false);
 
+        if (status == STATUS_OK)
+                status = job_name_check(cli, o->args[0]);
         if (status == STATUS_OK)
                 status = job_settings_check_reply(cli);
         if (status == STATUS_OK && o->type != BG_JOB_TYPE_UPLOAD_REPLY &&
