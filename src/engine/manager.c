@@ -163,6 +163,8 @@ uint64_t manager_next_wakeup_mono(const Manager *m)
                 next = MIN(next, m->checkpoint_at);
         if (m->network_pending)
                 next = MIN(next, m->network_after);
+        if (m->queue.tombstones_len > m->policy.tombstones_max)
+                next = MIN(next, m->buried_after);
         return next;
 }
 

@@ -85,11 +85,12 @@ static void learn_reply(Manager *m, Job *job, const TransferEvent *ev)
 {
         JobFile *reply = job->reply;
         uint64_t had = reply->done_bytes;
+        uint64_t size = ev->size_bytes == BG_SIZE_UNKNOWN ? ev->done_bytes : ev->size_bytes;
         FileFacts facts = {
                 .state = FILE_DONE,
-                .size_bytes = ev->size_bytes,
-                .done_bytes = ev->size_bytes,
-                .synced_bytes = ev->size_bytes,
+                .size_bytes = size,
+                .done_bytes = size,
+                .synced_bytes = size,
         };
 
         job_file_learn(job, reply, &facts);
@@ -255,6 +256,8 @@ HRESULT manager_resume_anew(Manager *m, Job *job)
                 job->session = old.session;
                 job->session_bytes = old.session_bytes;
                 job->reply = old.reply;
+                if (old.reply)
+                        job_file_mark_dirty(job, old.reply); /* the file may have the new one */
                 job->status.uploaded = old.status.uploaded;
                 job_file_learn(job, job->files[0], &source);
                 return hr;

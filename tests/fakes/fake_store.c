@@ -308,6 +308,8 @@ static int fake_commit(void *ctx, bool durable)
         s->same_boot = true;
         s->commits++;
         note_jobs(s, txn, untaint);
+        if (s->tainted_len > 0)
+                s->violation = "a commit that did not take a refused one back";
         if (durable) {
                 r = s->fault ? s->fault(s->fault_ctx, FAKE_STORE_HARDEN) : 0;
                 if (r < 0) {

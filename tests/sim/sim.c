@@ -146,6 +146,8 @@ static void crash(Sim *sim)
         sim->store_bad = false; /* a service that cannot read its queue does not start */
         if (!fake_rig_start(&sim->rig))
                 sim_break(sim, "the queue cannot be loaded");
+        if (fake_store_journal_len(&sim->rig.store) > 0 && sim->rig.store.image.len > 0)
+                sim_break(sim, "what a start found is not on disk");
         sim->store_bad = store_bad;
         if (!sim->network_up)
                 manager_network_changed(sim->rig.m, false);

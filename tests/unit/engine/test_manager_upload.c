@@ -378,6 +378,40 @@ static void a_changed_source_begins_a_new_upload_at_resume(void **state)
         assert_state(rig, &id, TRANSFERRED);
 }
 
+static int refuse_harden(void *ctx, FakeStoreCall call)
+{
+        (void) ctx;
+        return call == FAKE_STORE_HARDEN ? -5 : 0;
+}
+
+/* The refused Resume reached the file with its new upload: all of that is taken back. */
+static void a_new_upload_that_was_refused_leaves_nothing_in_the_file(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_upload(rig, R);
+        JobError error =
+                job_error_make(BG_E_LOCAL_FILE_CHANGED, BG_ERROR_CONTEXT_LOCAL_FILE, 0, NULL);
+        const Job *stored;
+        FakeOp *op;
+
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
+        op = upload_to_the_end(rig, &id);
+        fake_op_reply_meta(&rig->transfer, rig->m, op);
+        fake_op_failed(&rig->transfer, rig->m, op, &error);
+        fake_rig_run(rig);
+        rig->store.fault = refuse_harden;
+        assert_true(FAILED(manager_resume(rig->m, &FAKE_USER, &id)));
+        assert_int_equal(fake_store_job(&rig->store, &id)->session_bytes, 0);
+        rig->store.fault = NULL;
+        fake_rig_run(rig);
+        stored = fake_store_job(&rig->store, &id);
+        assert_int_equal(stored->status.state, BG_JOB_STATE_ERROR);
+        assert_int_equal(stored->session_bytes, sizeof(FakeBlob));
+        assert_true(stored->status.uploaded);
+        assert_int_equal(stored->files[0]->state, FILE_DONE);
+        assert_true(stored->reply->remote[0] != '\0');
+}
+
 static void other_errors_keep_the_session_at_resume(void **state)
 {
         FakeRig *rig = *state;
@@ -491,6 +525,7 @@ int main(void)
                 rig_test(contexts_of_errors_are_kept),
                 rig_test(pause_and_failure_keep_the_session),
                 rig_test(a_changed_source_begins_a_new_upload_at_resume),
+                rig_test(a_new_upload_that_was_refused_leaves_nothing_in_the_file),
                 rig_test(other_errors_keep_the_session_at_resume),
                 rig_test(a_crash_between_the_last_byte_and_the_end_goes_on),
                 rig_test(an_upload_that_ends_while_it_is_paused_has_ended),
