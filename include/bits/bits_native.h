@@ -167,7 +167,7 @@ typedef struct bits_file_info {
         char *local;
         uint64_t bytes_total;
         uint64_t bytes_transferred;
-        int completed; /* visible under its local name */
+        int completed; /* visible under its local name; an upload: the server has all of it */
 } bits_file_info;
 typedef struct bits_file_list {
         size_t count;
