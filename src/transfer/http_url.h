@@ -2,6 +2,8 @@
 /* The URL of a request, with those parts of it that decide about proxies and go into errors. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 enum {
@@ -20,3 +22,5 @@ typedef struct HttpUrl {
  * *u is untouched on failure. */
 _must_use_ int http_url_resolve(HttpUrl *u, const char *target);
 void http_url_done(HttpUrl *u);
+/* Does the text say that the host is this machine or its link? */
+bool http_url_is_local(const char *text);
