@@ -8,6 +8,7 @@
 
 #include "message.h"
 #include "must.h"
+#include "option_values.h"
 #include "verbs.h"
 
 enum {
@@ -63,6 +64,64 @@ static void offer_jobs(Cli *cli, const char *word)
         bits_job_list_free(list);
 }
 
+/* ---- values of options ---- */
+
+static const OptSpec *find_option(const char *word, size_t bytes)
+{
+        for (int id = 0; id < OPT_COUNT; id++) {
+                const OptSpec *spec = options_spec((OptId) id);
+
+                if (spec->arg == OPT_ARG_NONE)
+                        continue;
+                if (spec->name && bytes == strlen(spec->name) + 2 && word[1] == '-' &&
+                    strncmp(word + 2, spec->name, bytes - 2) == 0)
+                        return spec;
+                if (bytes == 2 && word[1] == spec->short_name)
+                        return spec;
+        }
+        return NULL;
+}
+
+static const OptSpec *find_option_word(const char *word)
+{
+        return word[0] == '-' ? find_option(word, strlen(word)) : NULL;
+}
+
+/* The option whose value the last word is, and what there is of the value; NULL when it is none.
+ * The shell may have parted "--name=value" into three words. */
+static const OptSpec *find_valued(const Options *o, const char **ret_value)
+{
+        const char *const *last = &o->args[o->n_args - 1];
+        const char *equals = strchr(*last, '=');
+        const OptSpec *spec;
+
+        if (*last[0] == '-' && equals) {
+                *ret_value = equals + 1;
+                return find_option(*last, (size_t) (equals - *last));
+        }
+        *ret_value = str_equal(*last, "=") ? "" : *last;
+        if (o->n_args > 1 && str_equal(*last, "="))
+                return find_option_word(last[-1]);
+        if (o->n_args > 2 && str_equal(last[-1], "="))
+                return find_option_word(last[-2]);
+        spec = o->n_args > 1 ? find_option_word(last[-1]) : NULL;
+        return spec && spec->arg == OPT_ARG_NEEDED ? spec : NULL;
+}
+
+static void offer_values(Cli *cli, const OptSpec *spec, const char *value)
+{
+        static const char *const paths[] = {"FILE", "DIR", "PATH"};
+        const char *word;
+
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+                if (str_equal(spec->arg_name, paths[i]))
+                        out_line(&cli->out, ":files");
+        for (size_t i = 0; (word = option_word(spec->id, i)); i++)
+                offer(cli, value, word);
+}
+
+/* ---- the line ---- */
+
 static bool verb_takes_job(const Verb *verb, size_t words_before)
 {
         if (!strstr(verb->args, "JOB") && verb->run != verb_list)
@@ -94,8 +153,12 @@ int verb_candidates(Cli *cli)
         const char *word = o->n_args > 0 ? o->args[o->n_args - 1] : "";
         size_t behind;
         const Verb *verb = find_verb(o, &behind);
+        const char *value = NULL;
+        const OptSpec *valued = o->n_args > 0 ? find_valued(o, &value) : NULL;
 
-        if (word[0] == '-')
+        if (valued)
+                offer_values(cli, valued, value);
+        else if (word[0] == '-')
                 offer_options(cli, word, verb);
         else if (!verb)
                 offer_verbs(cli, word);
@@ -103,7 +166,7 @@ int verb_candidates(Cli *cli)
                 offer_verbs(cli, word);
         else if (verb_takes_job(verb, behind))
                 offer_jobs(cli, word);
-        else if (verb->run == verb_get || verb->run == verb_add)
+        else if (verb->run == verb_get || verb->run == verb_put || verb->run == verb_add)
                 out_line(&cli->out, ":files");
         return STATUS_OK;
 }

@@ -45,6 +45,25 @@ static const Word COLOURS[] = {
         {NULL, 0},
 };
 
+const char *option_word(OptId id, size_t i)
+{
+        static const struct {
+                OptId id;
+                const Word *words;
+                size_t count;
+        } lists[] = {
+                {OPT_JSON, JSON_FORMS, ARRAY_LEN(JSON_FORMS) - 1},
+                {OPT_COLOR, COLOURS, ARRAY_LEN(COLOURS) - 1},
+                {OPT_TYPE, TYPES, ARRAY_LEN(TYPES) - 1},
+                {OPT_PRIORITY, PRIORITIES, ARRAY_LEN(PRIORITIES) - 1},
+        };
+
+        for (size_t list = 0; list < ARRAY_LEN(lists); list++)
+                if (lists[list].id == id && i < lists[list].count)
+                        return lists[list].words[i].text;
+        return NULL;
+}
+
 static void value_error(UsageError *error, OptId id, const char *value, const char *wanted)
 {
         usage_error_set(error, NULL, "--%s cannot be \"%s\"; it is %s", options_spec(id)->name,

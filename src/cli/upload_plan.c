@@ -83,17 +83,10 @@ static int take_file(Cli *cli, UploadPlan *p, const char *path)
 static int take_url(Cli *cli, UploadPlan *p, const char *url)
 {
         const char *leaf = strrchr(p->file.local, '/') + 1; /* the path is absolute */
+        const char *problem = url_upload_problem(url);
 
-        if (!url_is_http(url))
-                return message_usage(&cli->out, "usage: bitsctl put FILE URL",
-                                     "cannot send to %s: an upload goes to http:// or https://",
-                                     url);
-        if (!utf8_is_valid(url, strlen(url)) || strpbrk(url, " \t\r\n"))
-                return message_usage(&cli->out, "write other characters as %20 and the like",
-                                     "cannot send to %s: it is no address", url);
-        if (strchr(url, '#'))
-                return message_usage(&cli->out, "write it as %23 if it belongs to the name",
-                                     "cannot send to %s: a # has no place in it", url);
+        if (problem)
+                return message_usage(&cli->out, NULL, "cannot send to %s: %s", url, problem);
         p->file.remote = url_with_file_name(url, leaf);
         return STATUS_OK;
 }

@@ -21,6 +21,10 @@ static int check_usage(const Cli *cli)
 
         if (o->n_args == 0 && !o->from)
                 return message_usage(&cli->out, "usage: bitsctl get URL…", "get needs an address");
+        if (o->output && str_equal(o->output, "-"))
+                return message_usage(&cli->out, "save it: -o FILE",
+                                     "cannot print to standard output: a job in the background "
+                                     "needs a file");
         status = one_shot_check(cli);
         if (status != STATUS_OK)
                 return status;

@@ -170,10 +170,10 @@ static int check_words_or_all(Cli *cli, const char *verb)
 /* All jobs of the list, or those in one state. Fills s->jobs. */
 static int pick_all(Cli *cli, bool only_transferred, Selection *s)
 {
-        HRESULT hr = bits_jobs_list(cli->client, cli_list_flags(cli), &s->live);
+        int status = cli_list_jobs(cli, &s->live);
 
-        if (FAILED(hr))
-                return message_call_failed(&cli->out, hr, "cannot list the jobs", NULL);
+        if (status != STATUS_OK)
+                return status;
         s->jobs = must(mem_array(s->live->count + 1, sizeof(*s->jobs)));
         for (size_t i = 0; i < s->live->count; i++)
                 if (!only_transferred || s->live->jobs[i].state == BG_JOB_STATE_TRANSFERRED)
@@ -223,7 +223,7 @@ int verb_cancel(Cli *cli)
                 return status;
         status = all ? pick_all(cli, false, &s)
                      : select_jobs(cli, cli->opt->args, cli->opt->n_args, &s);
-        if (all && s.count == 0)
+        if (all && s.count == 0 && status == STATUS_OK)
                 out_note(&cli->out, "no job to cancel");
         if ((all || options_has(cli->opt, OPT_ALL_USERS)) &&
             !confirm_cancel(cli, s.count, &refused))
@@ -238,6 +238,8 @@ static int check_create(const Cli *cli)
         const Options *o = cli->opt;
         int status = job_settings_check(cli, false);
 
+        if (status == STATUS_OK)
+                status = job_name_check(cli, o->args[0]);
         if (status == STATUS_OK)
                 status = job_settings_check_reply(cli);
         if (status == STATUS_OK && o->type != BG_JOB_TYPE_UPLOAD_REPLY &&

@@ -187,13 +187,12 @@ int verb_list(Cli *cli)
         bits_job_list *list = NULL;
         char id[37];
         int status = cli_connect(cli);
-        HRESULT hr;
 
         if (status != STATUS_OK)
                 return status;
-        hr = bits_jobs_list(cli->client, cli_list_flags(cli), &list);
-        if (FAILED(hr))
-                return message_call_failed(&cli->out, hr, "cannot list the jobs", NULL);
+        status = cli_list_jobs(cli, &list);
+        if (status != STATUS_OK)
+                return status;
         listing_init(&listing, cli, list);
         if (out_is_json(&cli->out))
                 print_json(&listing);

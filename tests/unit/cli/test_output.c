@@ -182,6 +182,19 @@ static void scene_nothing_in_it(void)
                   "cannot resume e0e00000 \"new\": it has nothing to transfer; add a file first");
 }
 
+static void scene_still_suspended(void)
+{
+        scene_uploads();
+        fake_fail("complete", BG_E_INVALID_STATE,
+                  "cannot complete e0e00000 \"new\": it is suspended");
+}
+
+static void scene_sentence_behind_a_path(void)
+{
+        scene_uploads();
+        fake_fail("add_files", E_INVALIDARG, "/etc/passwd: A sentence of the library");
+}
+
 static void scene_nothing_kept(void)
 {
         scene_uploads();
@@ -233,6 +246,8 @@ static void set_scene(const char *name)
                 {"large-reply", scene_large_reply},
                 {"nothing-in-it", scene_nothing_in_it},
                 {"nothing-kept", scene_nothing_kept},
+                {"still-suspended", scene_still_suspended},
+                {"sentence-behind-a-path", scene_sentence_behind_a_path},
         };
 
         fake_reset();
