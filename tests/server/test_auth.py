@@ -173,9 +173,9 @@ def test_slow_hashes_hold_nobody_up(server):
 
 def test_too_many_wrong_passwords_at_once_are_asked_to_wait(server):
     users = server.directory / "slow"
-    add_user(users, "anna", "x", "-B", "-C10")
+    add_user(users, "anna", "x", "-B", "-C8")
     server.start(config=SITE.format(users))
-    wires = [server.wire() for _ in range(100)]
+    wires = [server.wire() for _ in range(150)]
     for number, wire in enumerate(wires):
         wire.request("BITS_POST", "/f", [("BITS-Packet-Type", "Ping"),
                                          *basic("anna", f"wrong{number}")])
