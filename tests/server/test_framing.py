@@ -25,7 +25,7 @@ def answers(wire, data):
     try:
         while True:
             codes.append(wire.receive().status)
-    except Closed:
+    except (Closed, AssertionError):  # the library's own refusals have odd bodies
         return codes
 
 
@@ -113,6 +113,17 @@ def test_heads_that_do_not_end(server, wire):
 
 def test_too_many_fields(wire):
     assert wire.packet("/f", "Ping", [(f"X{n}", "y") for n in range(500)]).status in (400, 431)
+
+
+def test_blanks_before_a_value_are_none_of_it(wire):
+    wire.send(start("Content-Length: \t 0"))
+    assert wire.receive().status == 200
+
+
+@pytest.mark.parametrize("length", ["0 ", "0\t"])
+def test_blanks_behind_a_length_are_refused_rather_than_read_in_two_ways(wire, length):
+    codes = answers(wire, start(f"Content-Length: {length}") + SMUGGLED)
+    assert codes == [400]
 
 
 def test_a_head_byte_by_byte(wire):
