@@ -52,6 +52,8 @@ static void run_free(JobRun *run)
         name_set_done(&run->names);
         mem_free(run->dirty_files);
         mem_free(run->failure);
+        mem_free(run->upload.moved);
+        mem_free(run->upload.stray);
         mem_free(run);
 }
 

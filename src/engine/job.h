@@ -53,7 +53,9 @@ typedef struct JobUpload {
         bool was_complete;   /* the server had every byte once … */
         uint64_t best_bytes; /* … or so many: only what exceeds them is progress */
         uint64_t session_op; /* waits for session_stored(); 0 = none */
-        bool moved;          /* the running worker knows an older directory of the reply */
+        char *moved;         /* owned: the running worker knows the reply by this older name */
+        bool astray;         /* … and has begun to fetch it there */
+        char *stray;         /* owned: a temporary file beside this name is to be removed */
         /* A cancelled job whose server is to be told. */
         uint64_t farewell_op;    /* running; 0 = none */
         uint64_t farewell_due;   /* not before */

@@ -202,7 +202,7 @@ void manager_tend_final(Manager *m, Job *job)
                 manager_stop_ops(m, job);
                 return;
         }
-        if (final->op != 0)
+        if (final->op != 0 || manager_sweep_reply(m, job))
                 return;
         if (run->harden && manager_save(m, job, job, true) < 0) {
                 run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;

@@ -17,14 +17,14 @@
 /* A refused commit is tried again after this. */
 #define COMMIT_RETRY_USEC (5 * USEC_PER_SEC)
 
-typedef enum OpKind { OP_FILE, OP_SYNC, OP_PUBLISH, OP_DISCARD, OP_FAREWELL } OpKind;
+typedef enum OpKind { OP_FILE, OP_SYNC, OP_SWEEP, OP_PUBLISH, OP_DISCARD, OP_FAREWELL } OpKind;
 
 typedef struct Op {
         uint64_t id;
         OpKind kind;
         Job *job;
         JobFile *file; /* OP_FILE */
-        List in_job;   /* JobRun.ops: OP_FILE and OP_SYNC */
+        List in_job;   /* JobRun.ops: OP_FILE, OP_SYNC and OP_SWEEP */
 } Op;
 
 struct Manager {
@@ -134,6 +134,11 @@ HRESULT manager_resume_anew(Manager *m, Job *job);
 /* manager_reply.c */
 /* The reply of a job that gets the file `local`; the caller's. */
 HRESULT manager_make_reply(Manager *m, const Job *job, const char *local, JobFile **ret);
+
+/* A reply that was fetched under an older name leaves a temporary file there: it is removed before
+ * anything else is done. True while that goes on. */
+bool manager_sweep_reply(Manager *m, Job *job);
+void manager_sweep_event(Manager *m, Op *op, const TransferEvent *ev);
 
 /* manager_farewell.c */
 /* What JobStatus.farewell_wall becomes when the job is cancelled now; 0: nobody to tell. */

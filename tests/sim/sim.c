@@ -208,6 +208,8 @@ static void cancel_uploads(Sim *sim)
                         memcpy(&blob, job->session, sizeof(blob));
                 if (job->props.no_progress_sec > 86400)
                         j->cancelled = blob.session;
+                if (j->token != 0 && !sim->rig.notifier.answered[j->token])
+                        sim_break(sim, "a final step is over and its call is not answered");
                 j->token = sim->rig.next_token++ % FAKE_TOKENS;
                 j->asked = INTENT_CANCEL;
                 sim->rig.notifier.answered[j->token] = false;

@@ -239,6 +239,8 @@ static void end_job(Sim *sim, SimJob *j, const Caller *caller, JobIntent intent)
         if (want == S_OK && intent == INTENT_COMPLETE && j->type != BG_JOB_TYPE_DOWNLOAD &&
             peek(sim, j)->status.state != BG_JOB_STATE_TRANSFERRED)
                 want = BG_E_INVALID_STATE;
+        if (want == S_OK && j->token != 0 && !n->answered[j->token])
+                sim_break(sim, "a final step is over and its call is not answered");
         n->answered[token] = false;
         if (intent == INTENT_COMPLETE)
                 manager_complete(sim->rig.m, caller, &j->id, token);
