@@ -135,8 +135,10 @@ int manager_load(Manager *m)
         m->next_serial = next_serial;
         LIST_FOREACH (it, &m->queue.live)
                 restart_job(m, QUEUE_JOB(it), same_boot);
-        LIST_FOREACH (it, &m->queue.tombstones)
+        LIST_FOREACH (it, &m->queue.tombstones) {
                 finish_tombstone(QUEUE_JOB(it));
+                manager_todo(m, QUEUE_JOB(it)); /* its program may not have run yet */
+        }
         m->schedule = true;
         return 0;
 }

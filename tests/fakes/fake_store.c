@@ -69,6 +69,8 @@ static Job *job_dup(const Job *from)
         job->props.description = dup(from->props.description);
         job->props.proxy_list = dup(from->props.proxy_list);
         job->props.proxy_bypass = dup(from->props.proxy_bypass);
+        job->props.notify_program = dup(from->props.notify_program);
+        job->props.notify_parameters = dup(from->props.notify_parameters);
         return job;
 }
 
@@ -81,6 +83,8 @@ static void job_drop(Job *job)
         free(job->props.description);
         free(job->props.proxy_list);
         free(job->props.proxy_bypass);
+        free(job->props.notify_program);
+        free(job->props.notify_parameters);
         free(job);
 }
 

@@ -295,6 +295,18 @@ static void check_job(Sim *sim, SimJob *j)
                 sim_break(sim, "a job ended without an answer");
 }
 
+/* They stay until their program has run. */
+static uint32_t count_held(const Sim *sim)
+{
+        const FakeImage *image = &sim->rig.store.image;
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < image->len; i++)
+                n += job_state_is_final(image->jobs[i]->status.state) &&
+                     image->jobs[i]->status.undelivered != NOTIFY_NONE;
+        return n;
+}
+
 void sim_check(Sim *sim)
 {
         const char *violation = fake_rig_violation(&sim->rig);
@@ -312,7 +324,8 @@ void sim_check(Sim *sim)
         manager_counts(sim->rig.m, &counts);
         if (counts.jobs != live)
                 sim_break(sim, "the number of jobs is wrong");
-        if (!is_store_bad(sim) && sim->rig.store.image.len > live + sim->rig.policy.tombstones_max)
+        if (!is_store_bad(sim) &&
+            sim->rig.store.image.len > live + sim->rig.policy.tombstones_max + count_held(sim))
                 sim_break(sim, "ended jobs pile up in the store");
         check_scheduler(sim);
         check_fairness(sim);
@@ -338,6 +351,7 @@ void sim_check_restart(Sim *sim)
 
                 j->token = 0;
                 j->waits_since = 0;
+                j->failed_run = 0;
                 if (!j->live)
                         continue;
                 if (FAILED(manager_read_job(sim->rig.m, &ADMIN, &j->id, &job))) {
@@ -389,4 +403,6 @@ void sim_check_end(Sim *sim)
                         check_at_rest(sim, &sim->jobs[i]);
         if (sim->rig.transfer.ops_len > 0)
                 sim_break(sim, "operations are left over");
+        if (manager_has_work(sim->rig.m))
+                sim_break(sim, "programs are left over");
 }

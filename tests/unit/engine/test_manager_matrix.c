@@ -79,6 +79,11 @@ static HRESULT call_set_proxy(FakeRig *rig, const GUID *id)
         return manager_set_proxy(rig->m, &FAKE_USER, id, BG_JOB_PROXY_USAGE_NO_PROXY, NULL, NULL);
 }
 
+static HRESULT call_set_cmd_line(FakeRig *rig, const GUID *id)
+{
+        return manager_set_notify_cmd_line(rig->m, &FAKE_USER, id, "/bin/notify", "notify");
+}
+
 static HRESULT call_take_ownership(FakeRig *rig, const GUID *id)
 {
         static const Caller ADMIN = {.uid = 1000, .is_admin = true};
@@ -125,7 +130,7 @@ static const Answer OK = {S_OK, SAME};
 static const Answer NO = {BG_E_INVALID_STATE, SAME};
 
 /* Filled at start, since the rows repeat a lot. */
-static MethodRow rows[18];
+static MethodRow rows[24];
 static size_t rows_len;
 
 static MethodRow *add_row(const char *name, Method call, Answer live)
@@ -164,6 +169,7 @@ static void make_rows(void)
         (void) add_row("SetMinimumRetryDelay", call_set_delay, OK);
         (void) add_row("SetNoProgressTimeout", call_set_no_progress, OK);
         (void) add_row("SetProxySettings", call_set_proxy, OK);
+        (void) add_row("SetNotifyCmdLine", call_set_cmd_line, OK);
         (void) add_row("TakeOwnership", call_take_ownership, OK);
         (void) add_row("auto complete", call_set_auto_complete, OK);
         (void) add_row("files in flight", call_set_in_flight, OK);
