@@ -56,9 +56,11 @@ static Fate fate_of(const Orphans *o, pid_t pid)
                 return FATE_NOT_OURS;
         if (o->options.is_running(o->options.ctx, session))
                 return FATE_SPARED;
+        if (has_ended(o, session))
+                return FATE_DOOMED;
         /* In a session of its own it may belong to any program that still runs. */
-        return has_ended(o, session) || !o->options.any_running(o->options.ctx) ? FATE_DOOMED
-                                                                                : FATE_SPARED;
+        return o->options.is_init || o->options.any_running(o->options.ctx) ? FATE_SPARED
+                                                                            : FATE_DOOMED;
 }
 
 /* True when it was killed: its children come to us next. */

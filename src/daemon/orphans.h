@@ -21,6 +21,7 @@ typedef struct OrphansOptions {
         bool (*is_running)(void *ctx, pid_t pid);
         bool (*any_running)(void *ctx);
         void *ctx;
+        bool is_init; /* we are process 1: strangers come to us too, and are not ours to kill */
 } OrphansOptions;
 
 /* 0 or negative errno. Where the kernel does not list children there is nothing to do: orphans go

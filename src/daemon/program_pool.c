@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/guid.h"
@@ -38,8 +39,8 @@ typedef struct Run {
 
 struct ProgramPool {
         ProgramPoolOptions options;
-        ProgramUser user;
-        char *socket; /* NULL: not known */
+        ProgramUser user; /* looked for when the first program is run */
+        char *socket;     /* NULL: not known */
         List runs;
         Orphans *orphans;
 };
@@ -155,6 +156,8 @@ static int start(ProgramPool *p, Run *run, const Job *job, NotifyKind event)
                 r = -ENOENT;
         if (r == 0)
                 r = cmd_line_split(run->path, job->props.notify_parameters, &argv);
+        if (r == 0 && !p->user.name)
+                r = program_user_find(p->options.uid, &p->user);
         if (r < 0)
                 return r;
         envp = program_env_new(&p->user, p->socket, &job->id, event);
@@ -225,16 +228,15 @@ int program_pool_new(const ProgramPoolOptions *options, ProgramPool **ret)
                 return -ENOMEM;
         p->options = *options;
         list_init(&p->runs);
-        r = program_user_find(options->uid, &p->user);
-        if (r == 0)
-                r = orphans_new(
-                        &(OrphansOptions){
-                                .loop = options->loop,
-                                .is_running = is_running,
-                                .any_running = any_running,
-                                .ctx = p,
-                        },
-                        &p->orphans);
+        r = orphans_new(
+                &(OrphansOptions){
+                        .loop = options->loop,
+                        .is_running = is_running,
+                        .any_running = any_running,
+                        .ctx = p,
+                        .is_init = getpid() == 1,
+                },
+                &p->orphans);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);

@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "base/guid.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "daemon/orphans.h"
 #include "daemon/program_env.h"
 #include "daemon/program_pool.h"
 
@@ -76,6 +78,8 @@ static int setup(void **state)
         if (!f || own_dir_make(&dir) < 0 || sd_event_new(&f->loop) < 0)
                 return -1;
         f->dir = dir;
+        /* As the service does, which makes much of /proc root's. */
+        (void) prctl(PR_SET_DUMPABLE, 0);
         log = mem_printf("%s/log", f->dir);
         f->stderr_fd = dup(STDERR_FILENO);
         f->log_fd = open(log, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
@@ -98,6 +102,7 @@ static int teardown(void **state)
         void *dir = f->dir;
 
         (void) program_pool_free(f->pool);
+        (void) prctl(PR_SET_DUMPABLE, 1); /* or leaks cannot be looked for */
         (void) dup2(f->stderr_fd, STDERR_FILENO);
         (void) close(f->stderr_fd);
         (void) close(f->log_fd);
@@ -292,10 +297,13 @@ static void what_cannot_be_run_is_refused(void **state)
         f->job.props.notify_parameters = (char *) "\xff";
         assert_int_equal(begin(f, 1, "/bin/true"), -EILSEQ);
         f->job.props.notify_parameters = NULL;
-        for (uint64_t n = 1; n <= 5; n++) {
+        /* The first time the user is looked for, too. */
+        for (uint64_t n = 1; n <= 7; n++) {
                 mem_fail_nth(n);
                 assert_int_equal(begin(f, 1, "/bin/true"), -ENOMEM);
         }
+        mem_fail_nth(5);
+        assert_int_equal(begin(f, 1, "/bin/true"), -ENOMEM);
         mem_fail_nth(0);
         assert_int_equal(f->ends_len, 0);
         assert_int_equal(begin(f, 2, "/bin/true"), 0);
@@ -423,6 +431,71 @@ static void our_own_children_are_left_alone(void **state)
         assert_false(process_is_dead(worker));
         assert_int_equal(kill(worker, SIGKILL), 0);
         assert_int_equal(waitpid(worker, NULL, 0), worker);
+}
+
+static bool nothing_runs(void *ctx)
+{
+        return false;
+}
+
+static bool is_no_program(void *ctx, pid_t pid)
+{
+        return false;
+}
+
+/* A process of a session of its own that has lost its parent, which is dead and collected. */
+static pid_t make_stranger(void)
+{
+        int ends[2];
+        pid_t parent, stranger = 0;
+
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        parent = fork();
+        if (parent == 0) {
+                if (fork() == 0) {
+                        pid_t self = getpid();
+
+                        if (setsid() < 0 || write(ends[1], &self, sizeof(self)) < 0)
+                                _exit(1);
+                        for (;;)
+                                (void) pause();
+                }
+                _exit(0);
+        }
+        assert_true(parent > 0);
+        assert_int_equal(waitpid(parent, NULL, 0), parent);
+        assert_int_equal(read(ends[0], &stranger, sizeof(stranger)), sizeof(stranger));
+        (void) close(ends[0]);
+        (void) close(ends[1]);
+        return stranger;
+}
+
+static void process_1_spares_strangers(void **state)
+{
+        Fixture *f = *state;
+        OrphansOptions options = {
+                .loop = f->loop,
+                .is_running = is_no_program,
+                .any_running = nothing_runs,
+                .is_init = true,
+        };
+        pid_t stranger = make_stranger();
+        Orphans *o;
+
+        assert_int_equal(orphans_new(&options, &o), 0);
+        orphans_check(o);
+        orphans_kill_all(o, 100);
+        assert_int_equal(kill(stranger, 0), 0);
+        assert_false(process_is_dead(stranger));
+        orphans_session_ended(o, stranger); /* but not what a program has left */
+        assert_process_ends(stranger);
+        o = orphans_free(o);
+        options.is_init = false;
+        assert_int_equal(orphans_new(&options, &o), 0);
+        stranger = make_stranger();
+        orphans_kill_all(o, 5000);
+        assert_process_ends(stranger);
+        (void) orphans_free(o);
 }
 
 static void no_dead_children_pile_up(void **state)
@@ -607,6 +680,7 @@ int main(void)
                 pool_test(nor_do_their_children),
                 pool_test(a_daemon_may_be_of_a_program_that_still_runs),
                 pool_test(our_own_children_are_left_alone),
+                pool_test(process_1_spares_strangers),
                 pool_test(no_dead_children_pile_up),
                 pool_test(leaving_ends_everything),
                 pool_test(a_job_runs_its_program_until_it_succeeds),
