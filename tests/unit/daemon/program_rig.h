@@ -20,7 +20,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 
-enum { PROCESS_WAIT_MSEC = 10000 };
+enum { PROCESS_WAIT_MSEC = 5000 };
 
 /* A line that a program wrote; 0 when it is no number. */
 static inline pid_t process_number(const char *text)
