@@ -743,6 +743,44 @@ static void it_runs_again_after_a_crash_in_the_middle(void **state)
         }
 }
 
+/* What a damaged file may say. */
+static void events_that_cannot_be_run_nothing(void **state)
+{
+        static const struct {
+                BG_JOB_STATE state;
+                NotifyKind undelivered;
+        } cases[] = {
+                {BG_JOB_STATE_SUSPENDED, NOTIFY_TRANSFERRED},
+                {BG_JOB_STATE_TRANSFERRED, NOTIFY_ERROR},
+                {BG_JOB_STATE_TRANSFERRED, NOTIFY_MODIFICATION},
+                {BG_JOB_STATE_ERROR, NOTIFY_TRANSFERRED},
+                {BG_JOB_STATE_ERROR, NOTIFY_MODIFICATION},
+                {BG_JOB_STATE_ACKNOWLEDGED, NOTIFY_TRANSFERRED},
+                {BG_JOB_STATE_CANCELLED, NOTIFY_ERROR},
+        };
+        FakeRig *rig = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                GUID id = fake_rig_job(rig);
+                Job *stored;
+
+                fake_rig_add(rig, &id, 1);
+                with_program(rig, &id);
+                assert_int_equal(manager_flush(rig->m), 0);
+                fake_rig_stop(rig, false, 0);
+                stored = (Job *) fake_store_job(&rig->store, &id);
+                stored->status.state = cases[i].state;
+                stored->status.undelivered = cases[i].undelivered;
+                stored->status.ended_wall = rig->clock.wall;
+                assert_true(fake_rig_start(rig));
+                fake_rig_run(rig);
+                pass(rig, 2 * DELAY_SEC);
+                assert_int_equal(rig->notifier.runs, 0);
+                assert_int_equal(undelivered(rig, &id), NOTIFY_NONE);
+                assert_false(manager_has_work(rig->m));
+        }
+}
+
 static void the_service_stays_while_a_program_is_to_run(void **state)
 {
         FakeRig *rig = *state;
@@ -965,6 +1003,7 @@ int main(void)
                 rig_test(nobody_is_forgotten_in_the_line),
                 rig_test(a_failed_start_gives_its_place_back),
                 rig_test(it_runs_again_after_a_crash_in_the_middle),
+                rig_test(events_that_cannot_be_run_nothing),
                 rig_test(the_service_stays_while_a_program_is_to_run),
                 rig_test(answers_that_nobody_asked_for_are_ignored),
                 rig_test(its_program_runs_when_the_files_are_in_their_places),
