@@ -23,6 +23,8 @@ static void props_free_strings(JobProps *props)
         mem_free(props->proxy_list);
         mem_free(props->proxy_bypass);
         mem_free(props->reply_name);
+        mem_free(props->notify_program);
+        mem_free(props->notify_parameters);
 }
 
 Job *stored_job_free(Job *job)
@@ -70,12 +72,15 @@ Job *stored_job_dup(const Job *job)
         copy->props = job->props;
         copy->props.name = copy->props.description = NULL;
         copy->props.proxy_list = copy->props.proxy_bypass = copy->props.reply_name = NULL;
+        copy->props.notify_program = copy->props.notify_parameters = NULL;
 
         if (!dup_into(&copy->props.name, job->props.name) ||
             !dup_into(&copy->props.description, job->props.description) ||
             !dup_into(&copy->props.proxy_list, job->props.proxy_list) ||
             !dup_into(&copy->props.proxy_bypass, job->props.proxy_bypass) ||
-            !dup_into(&copy->props.reply_name, job->props.reply_name))
+            !dup_into(&copy->props.reply_name, job->props.reply_name) ||
+            !dup_into(&copy->props.notify_program, job->props.notify_program) ||
+            !dup_into(&copy->props.notify_parameters, job->props.notify_parameters))
                 return NULL;
         if (job->session_bytes > 0) {
                 copy->session = stored_bytes_dup(job->session, job->session_bytes);
