@@ -17,6 +17,8 @@
 #include "must.h"
 #include "url_name.h"
 
+#define PRIVATE_PREFIX "bitsctl-reply-"
+
 void upload_plan_done(UploadPlan *p)
 {
         mem_free((char *) p->file.local); /* the plan's own copies */
@@ -140,7 +142,7 @@ int upload_plan_private_reply(Cli *cli, UploadPlan *p)
         const char *tmp = getenv("TMPDIR");
 
         /* /var/tmp outlives the machine's restart, as the job does */
-        p->reply_dir = must(mem_printf("%s/bitsctl-reply-XXXXXX",
+        p->reply_dir = must(mem_printf("%s/" PRIVATE_PREFIX "XXXXXX",
                                        tmp && path_is_absolute(tmp) ? tmp : "/var/tmp"));
         if (!mkdtemp(p->reply_dir)) {
                 int err = errno;
@@ -160,4 +162,17 @@ void upload_plan_drop_reply(const UploadPlan *p)
                 return;
         (void) unlink(p->reply); /* may never have come */
         (void) rmdir(p->reply_dir);
+}
+
+void reply_drop_private_place(const char *reply_name)
+{
+        _cleanup_free_ char *dir = NULL;
+        const char *leaf;
+
+        if (!reply_name || !str_ends_with(reply_name, "/reply") ||
+            path_split(reply_name, &dir, &leaf) < 0)
+                return;
+        leaf = strrchr(dir, '/');
+        if (leaf && str_starts_with(leaf + 1, PRIVATE_PREFIX))
+                (void) rmdir(dir); /* not when anything is in it */
 }

@@ -11,6 +11,7 @@
 #include "message.h"
 #include "must.h"
 #include "select.h"
+#include "upload_plan.h"
 #include "verbs.h"
 
 /* ---- what was done ---- */
@@ -82,6 +83,8 @@ static int act_on(Results *r, const Action *action, const bits_job_info *job)
         hr = action->call(cli->client, &job->id);
         if (FAILED(hr))
                 return message_call_failed(&cli->out, hr, action->failing, job);
+        if (action == &CANCEL)
+                reply_drop_private_place(job->reply_name);
         if (r->json || hr != BG_S_PARTIAL_COMPLETE) /* of which the message tells all */
                 results_add(r, job, action->done);
         return message_end_result(&cli->out, hr, job);

@@ -20,6 +20,7 @@
 #include "daemon/instance.h"
 #include "daemon/listen.h"
 #include "daemon/notifier.h"
+#include "daemon/program_pool.h"
 #include "daemon/queue_store.h"
 #include "daemon/socket_guard.h"
 #include "daemon/turn.h"
@@ -30,6 +31,7 @@
 
 #define DEFAULT_IDLE_EXIT_SEC 60
 #define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
+#define PROGRAM_GRACE_USEC (5 * USEC_PER_SEC)
 #define ESCAPED_MAX_BYTES 4 /* of one byte, as \xNN */
 
 /* In the order of creation; app_stop() goes backwards. */
@@ -57,6 +59,14 @@ static void on_transfer_event(void *ctx, const TransferEvent *ev)
         App *app = ctx;
 
         manager_transfer_event(app->service.manager, ev);
+        turn_request(app->service.turn);
+}
+
+static void on_program_ended(void *ctx, uint64_t delivery, int32_t result)
+{
+        App *app = ctx;
+
+        manager_program_result(app->service.manager, delivery, result);
         turn_request(app->service.turn);
 }
 
@@ -141,6 +151,11 @@ static uint64_t idle_exit_sec(const App *app)
         return DEFAULT_IDLE_EXIT_SEC;
 }
 
+static uint64_t program_timeout_usec(const App *app)
+{
+        return app->config.service.program_timeout_sec * USEC_PER_SEC;
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
 {
         App *app = ctx;
@@ -157,6 +172,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 idle_set(app->idle, idle_exit_sec(app));
                 app->service.policy = fresh.policy;
                 manager_set_policy(app->service.manager, &fresh.policy);
+                program_pool_set_timeout(app->service.programs, program_timeout_usec(app));
                 turn_request(app->service.turn);
                 log_info("configuration read again");
         }
@@ -296,6 +312,21 @@ static int start_clients(App *app)
         return r < 0 ? start_failed("the connections", r) : APP_EXIT_OK;
 }
 
+static int start_programs(App *app)
+{
+        const ProgramPoolOptions options = {
+                .loop = app->loop,
+                .uid = app->service.uid,
+                .timeout_usec = program_timeout_usec(app),
+                .grace_usec = PROGRAM_GRACE_USEC,
+                .ended = on_program_ended,
+                .ctx = app,
+        };
+        int r = program_pool_new(&options, &app->service.programs);
+
+        return r < 0 ? start_failed("the programs of jobs", r) : APP_EXIT_OK;
+}
+
 static int start_engine(App *app)
 {
         Service *s = &app->service;
@@ -323,6 +354,13 @@ static int start_engine(App *app)
         return r < 0 ? start_failed("the queue", r) : APP_EXIT_OK;
 }
 
+/* Where the service is. A program that does not know looks at the usual place. */
+static void tell_programs(const App *app)
+{
+        if (program_pool_set_socket(app->service.programs, listener_path(app->listener)) < 0)
+                log_warning("no memory to tell programs of jobs where the socket is");
+}
+
 static bool socket_is_there(void *ctx)
 {
         App *app = ctx;
@@ -345,6 +383,7 @@ static const char *restore_socket(void *ctx)
                           problem ? problem : strerror(-r));
                 return NULL;
         }
+        tell_programs(app);
         log_line(LOG_NOTICE, NULL, "the socket was removed; listening on %s now",
                  app->paths.socket);
         return app->paths.socket;
@@ -386,6 +425,7 @@ static int start_listening(App *app)
                 return r == -EADDRINUSE ? APP_EXIT_TAKEN : APP_EXIT_FAILURE;
         }
         start_guard(app);
+        tell_programs(app);
         r = state_lock_announce(&app->lock, listener_path(app->listener));
         return r < 0 ? start_failed("the service", r) : APP_EXIT_OK;
 }
@@ -404,7 +444,8 @@ static int start_config(App *app)
 static int app_start(App *app)
 {
         static int (*const steps[])(App * app) = {
-                start_store, start_pool, start_clients, start_engine, start_listening,
+                start_store,    start_pool,   start_clients,
+                start_programs, start_engine, start_listening,
         };
         int r = sd_event_new(&app->loop);
 
@@ -458,6 +499,7 @@ static void app_stop(App *app)
         state_lock_leave(&app->lock);
         s->turn = turn_free(s->turn); /* the loop has ended, so nothing can be asked of it */
         s->clients = clients_free(s->clients);
+        s->programs = program_pool_free(s->programs);
         (void) worker_pool_free(app->pool);
         (void) netmon_free(app->netmon);
         (void) idle_free(app->idle);

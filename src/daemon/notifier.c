@@ -9,6 +9,7 @@
 #include "base/hresult.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "daemon/program_pool.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "ipc/error_name.h"
@@ -224,12 +225,20 @@ static int port_deliver(void *ctx, uint64_t client, uint64_t delivery, const Job
         return 0;
 }
 
+static int port_run_program(void *ctx, uint64_t delivery, const Job *job, NotifyKind kind)
+{
+        Notifier *n = ctx;
+
+        return program_pool_run(n->service->programs, delivery, job, kind);
+}
+
 NotifierPort notifier_port(Notifier *n)
 {
         return (NotifierPort){
                 .reply = port_reply,
                 .changed = port_changed,
                 .deliver = port_deliver,
+                .run_program = port_run_program,
                 .ctx = n,
         };
 }

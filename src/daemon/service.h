@@ -13,6 +13,7 @@
 
 typedef struct Clients Clients;
 typedef struct Notifier Notifier;
+typedef struct ProgramPool ProgramPool;
 typedef struct Turn Turn;
 typedef struct Watch Watch;
 
@@ -29,6 +30,7 @@ typedef struct Service {
         Manager *manager;
         Clients *clients;
         Notifier *notifier;
+        ProgramPool *programs;
         Turn *turn;
         Watch *watch;
 } Service;

@@ -17,14 +17,14 @@
 /* A refused commit is tried again after this. */
 #define COMMIT_RETRY_USEC (5 * USEC_PER_SEC)
 
-typedef enum OpKind { OP_FILE, OP_SYNC, OP_PUBLISH, OP_DISCARD, OP_FAREWELL } OpKind;
+typedef enum OpKind { OP_FILE, OP_SYNC, OP_SWEEP, OP_PUBLISH, OP_DISCARD, OP_FAREWELL } OpKind;
 
 typedef struct Op {
         uint64_t id;
         OpKind kind;
         Job *job;
         JobFile *file; /* OP_FILE */
-        List in_job;   /* JobRun.ops: OP_FILE and OP_SYNC */
+        List in_job;   /* JobRun.ops: OP_FILE, OP_SYNC and OP_SWEEP */
 } Op;
 
 struct Manager {
@@ -135,6 +135,11 @@ HRESULT manager_resume_anew(Manager *m, Job *job);
 /* The reply of a job that gets the file `local`; the caller's. */
 HRESULT manager_make_reply(Manager *m, const Job *job, const char *local, JobFile **ret);
 
+/* A reply that was fetched under an older name leaves a temporary file there: it is removed before
+ * anything else is done. True while that goes on. */
+bool manager_sweep_reply(Manager *m, Job *job);
+void manager_sweep_event(Manager *m, Op *op, const TransferEvent *ev);
+
 /* manager_farewell.c */
 /* What JobStatus.farewell_wall becomes when the job is cancelled now; 0: nobody to tell. */
 uint64_t manager_farewell_wall(const Manager *m, const Job *job);
@@ -146,6 +151,10 @@ void manager_farewell_event(Manager *m, Op *op, const TransferEvent *ev);
 void manager_hurry_farewells(Manager *m);
 
 /* manager_final.c */
+/* The oldest ended job that has nothing more to tell; NULL. */
+Job *manager_oldest_tombstone(const Manager *m);
+/* Takes an ended job out and frees it. */
+void manager_drop_tombstone(Manager *m, Job *job);
 void manager_tend_final(Manager *m, Job *job);
 void manager_begin_auto_complete(Manager *m, Job *job);
 void manager_final_event(Manager *m, Op *op, const TransferEvent *ev);
@@ -154,6 +163,8 @@ void manager_expire_tombstones(Manager *m);
 /* manager_notify.c */
 void manager_tend_notify(Manager *m, Job *job);
 void manager_expire_deliveries(Manager *m);
+/* Programs run, or are still to run. */
+bool manager_has_programs(const Manager *m);
 
 /* manager_api.c */
 /* A live job the caller may change now: BG_E_NOT_FOUND, E_ACCESSDENIED, BG_E_INVALID_STATE. */

@@ -104,8 +104,10 @@ static void reply_event(Manager *m, Job *job, const TransferEvent *ev)
 {
         if (!job->reply || job->reply->state == FILE_PUBLISHED)
                 return;
-        if (job->run->upload.moved)
-                return; /* it lies where nobody will look: the next start fetches it anew */
+        if (job->run->upload.moved) {
+                job->run->upload.astray = true; /* the next start fetches it anew */
+                return;
+        }
         if (ev->kind == TRANSFER_META)
                 learn_reply_meta(m, job, ev);
         else if (ev->kind == TRANSFER_PROGRESS)
@@ -146,7 +148,12 @@ static void end_op(Manager *m, Op *op)
         JobUpload *upload = &op->job->run->upload;
 
         upload->session_op = 0; /* nobody waits any more; it is stored with the rest */
-        upload->moved = false;
+        if (upload->astray) {
+                mem_free(upload->stray);
+                upload->stray = TAKE_PTR(upload->moved);
+        }
+        mem_free(TAKE_PTR(upload->moved));
+        upload->astray = false;
         manager_op_end(m, op);
 }
 
@@ -238,6 +245,7 @@ HRESULT manager_resume_anew(Manager *m, Job *job)
         Job old = *job;
         FileFacts source = job_file_facts(job->files[0]);
         _cleanup_(job_file_freep) JobFile *reply = NULL;
+        bool had_begun = job_reply_begun(job);
         HRESULT hr;
 
         if (old.reply) {
@@ -263,6 +271,10 @@ HRESULT manager_resume_anew(Manager *m, Job *job)
                 return hr;
         }
         (void) TAKE_PTR(reply);
+        if (had_begun) {
+                mem_free(job->run->upload.stray);
+                job->run->upload.stray = TAKE_PTR(old.reply->local);
+        }
         (void) job_file_free(old.reply);
         mem_free(old.session);
         job->run->upload.best_bytes = 0;

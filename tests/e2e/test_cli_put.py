@@ -33,6 +33,10 @@ def held(ctl, intake, after=MIB, size=4 * MIB):
     return source(ctl, size=size)
 
 
+def private_places(ctl):
+    return [p for p in ctl.cwd.parent.iterdir() if p.name.startswith("bitsctl-reply-")]
+
+
 def until_some(ctl, intake, job="report"):
     assert intake.line.held.wait(30)
     return ctl.field(job, "id")
@@ -386,6 +390,7 @@ def test_after_ctrl_c_a_printed_reply_is_found_by_the_command(ctl, intake):
     intake.app.allowed.clear()
     t = ctl.terminal("put", "report", f"{intake.url}/ask/", "--reply", "-")
     until(lambda: intake.app.calls, "the question")
+    assert len(private_places(ctl)) == 1
     t.type(b"\x03")
     assert t.wait() == 130
     m = re.search(r"go on:      bitsctl (resume --wait [0-9a-f]{4,}) && bitsctl (reply [0-9a-f]{4,})\n",
@@ -394,6 +399,8 @@ def test_after_ctrl_c_a_printed_reply_is_found_by_the_command(ctl, intake):
     intake.app.allowed.set()
     ctl.ok(*m.group(1).split())
     assert ctl.ok(*m.group(2).split()) == "got 5000\n"
+    ctl.ok("cancel", "report")
+    assert private_places(ctl) == []
 
 
 @pytest.mark.parametrize("signo", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
@@ -416,7 +423,6 @@ def test_a_service_that_ends_is_started_again_and_the_upload_goes_on(ctl, intake
     ctl.kill_service(signo)
     intake.line.release()
     assert put.wait(60) == 0
-    if signo == signal.SIGTERM:  # it was told to go and wrote down where it was
-        assert intake.line.sessions == 1
+    assert intake.line.sessions == 1  # it was written down before much was sent
     assert set(intake.app.calls) == {content("report", 4 * MIB)}
     assert (ctl.cwd / "answer").read_bytes() == b"got 4194304\n"

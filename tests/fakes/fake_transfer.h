@@ -59,6 +59,7 @@ typedef struct FakeOp {
         /* Uploads. */
         BG_JOB_TYPE type;
         char *source;
+        char *reply; /* FAKE_DISCARD: the reply's name as it was told */
         FakeBlob blob;
         bool waits; /* for session_stored() */
         bool reply_done;

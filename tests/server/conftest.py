@@ -212,7 +212,11 @@ class Application:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:  # whoever sent it has died
+                    self.close_connection = True
+                    return
                 call = Call(self, body)
                 application.calls.append(call)
                 application.allowed.wait(20)
@@ -230,6 +234,10 @@ class Application:
 
             def log_message(self, *_):
                 pass
+
+            def handle(self):
+                with contextlib.suppress(ConnectionError):
+                    super().handle()
 
         class TcpServer(http.server.ThreadingHTTPServer):
             daemon_threads = True

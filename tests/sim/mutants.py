@@ -80,7 +80,7 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        if (!same_boot && status->state",
      "        if (false && status->state"),
     ("what power loss took is not stored", "manager_load.c",
-     "                m->restated = true;\n",
+     "        m->restated = true;\n",
      ""),
     ("a whole file starts anew before the store knows", "job_file.c",
      "        job->run->harden = true;\n",
@@ -102,14 +102,10 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        txn_save_job(&t, view);\n"
      "        txn_save_dirty_files(&t, job);\n"
      "        r = txn_commit(&t, durable);\n"
-     "        if (r < 0)\n"
-     "                return r;\n"
-     "        if (durable)",
+     "        if (r < 0) {\n",
      "        txn_save_job(&t, view);\n"
      "        r = txn_commit(&t, durable);\n"
-     "        if (r < 0)\n"
-     "                return r;\n"
-     "        if (durable)"),
+     "        if (r < 0) {\n"),
     ("a stopped file claims a byte too many", "manager_transfer.c",
      "                job_file_keep(job, file, ev->done_bytes, MAX(ev->synced_bytes, file->synced_bytes));\n"
      "                note_end",

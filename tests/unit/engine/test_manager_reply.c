@@ -146,6 +146,7 @@ static void a_worker_with_the_old_directory_begins_again(void **state)
 {
         FakeRig *rig = *state;
         GUID id = fake_rig_upload(rig, R);
+        _cleanup_free_ char *name = NULL;
         FakeOp *op;
 
         assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
@@ -153,6 +154,7 @@ static void a_worker_with_the_old_directory_begins_again(void **state)
         op = fake_transfer_find(&rig->transfer, FAKE_FILE, &id);
         fake_op_connected(&rig->transfer, rig->m, op);
         fake_op_upload_meta(&rig->transfer, rig->m, op);
+        name = mem_strdup(fake_rig_read(rig, &id)->reply->local);
         assert_hr(name_it(rig, &id, "/srv/answer"), S_OK);
         assert_true(op->stopped);
         assert_state(rig, &id, QUEUED);
@@ -161,6 +163,14 @@ static void a_worker_with_the_old_directory_begins_again(void **state)
         fake_op_reply_meta(&rig->transfer, rig->m, op);
         assert_int_equal(fake_rig_read(rig, &id)->reply->size_bytes, BG_SIZE_UNKNOWN);
         fake_op_stopped(&rig->transfer, rig->m, op);
+        fake_rig_run(rig);
+        /* What it left there is removed before anything else begins. */
+        assert_null(fake_transfer_find(&rig->transfer, FAKE_FILE, &id));
+        op = fake_transfer_find(&rig->transfer, FAKE_DISCARD, &id);
+        assert_non_null(op);
+        assert_string_equal(op->reply, name);
+        assert_int_equal(fake_disk_count_temps(&rig->disk, &id), 1);
+        fake_op_discarded(&rig->transfer, rig->m, op, S_OK);
         fake_rig_finish(rig);
         assert_state(rig, &id, TRANSFERRED);
         assert_hr(fake_rig_complete(rig, &id), S_OK);
