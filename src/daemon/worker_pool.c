@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,8 +16,7 @@
 #include "base/hresult.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "base/path.h"
-#include "daemon/reply_data.h"
+#include "daemon/owner_files.h"
 #include "daemon/worker_op.h"
 #include "transfer/worker_msg.h"
 
@@ -389,30 +387,54 @@ static int hand_over(Worker *w, size_t out_len)
         return sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT);
 }
 
+/* What is to be done: one of the three kinds of message that begin an operation. */
+typedef struct Order {
+        const Job *job;
+        const JobFile *file; /* a start; else NULL */
+        WorkerBulkKind bulk; /* of sync, publish and discard */
+} Order;
+
+static int encode_order(Buf *b, uint64_t number, WorkerOpKind kind, const Order *order)
+{
+        if (worker_op_is_transfer(kind))
+                worker_msg_encode_start(b, number, order->job, order->file);
+        else if (kind == WORKER_OP_FAREWELL)
+                worker_msg_encode_farewell(b, number, order->job);
+        else
+                return worker_msg_encode_bulk(b, number, order->bulk, order->job);
+        return 0;
+}
+
+static int begin(WorkerPool *p, uint64_t number, const WorkerOpRules *rules, const Order *order)
+{
+        size_t out_len;
+        Worker *w;
+        Op *op;
+        int r = get_worker(p, order->job->owner_uid, &w);
+
+        if (r < 0)
+                return r;
+        r = new_op(w, number, rules, &op);
+        if (r < 0)
+                return r;
+        out_len = w->link.out.len;
+        r = encode_order(&w->link.out, number, rules->kind, order);
+        if (r == 0)
+                r = hand_over(w, out_len);
+        if (r < 0)
+                forget_op(p, op);
+        return r;
+}
+
 static int port_start(void *ctx, uint64_t number, const Job *job, const JobFile *file)
 {
-        WorkerPool *p = ctx;
-        WorkerOpRules rules = {
+        const WorkerOpRules rules = {
                 .kind = job->type == BG_JOB_TYPE_DOWNLOAD ? WORKER_OP_DOWNLOAD : WORKER_OP_UPLOAD,
                 .file_index = file->index,
                 .has_reply = job->type == BG_JOB_TYPE_UPLOAD_REPLY,
         };
-        size_t out_len;
-        Worker *w;
-        Op *op;
-        int r = get_worker(p, job->owner_uid, &w);
 
-        if (r < 0)
-                return r;
-        r = new_op(w, number, &rules, &op);
-        if (r < 0)
-                return r;
-        out_len = w->link.out.len;
-        worker_msg_encode_start(&w->link.out, number, job, file);
-        r = hand_over(w, out_len);
-        if (r < 0)
-                forget_op(p, op);
-        return r;
+        return begin(ctx, number, &rules, &(Order){.job = job, .file = file});
 }
 
 /* A word to a transfer that is running. */
@@ -442,89 +464,41 @@ static void port_session_stored(void *ctx, uint64_t number)
 static int port_farewell(void *ctx, uint64_t number, const Job *job)
 {
         static const WorkerOpRules RULES = {.kind = WORKER_OP_FAREWELL};
-        WorkerPool *p = ctx;
-        size_t out_len;
-        Worker *w;
-        Op *op;
-        int r;
 
         if (job->type == BG_JOB_TYPE_DOWNLOAD || job->files_len == 0)
                 return -EINVAL;
-        r = get_worker(p, job->owner_uid, &w);
-        if (r < 0)
-                return r;
-        r = new_op(w, number, &RULES, &op);
-        if (r < 0)
-                return r;
-        out_len = w->link.out.len;
-        worker_msg_encode_farewell(&w->link.out, number, job);
-        r = hand_over(w, out_len);
-        if (r < 0)
-                forget_op(p, op);
-        return r;
+        return begin(ctx, number, &RULES, &(Order){.job = job});
 }
 
-static int start_bulk(WorkerPool *p, uint64_t number, WorkerOpKind kind, WorkerBulkKind bulk,
+static int begin_bulk(WorkerPool *p, uint64_t number, WorkerOpKind kind, WorkerBulkKind bulk,
                       const Job *job)
 {
-        const WorkerOpRules rules = {.kind = kind};
-        size_t out_len;
-        Worker *w;
-        Op *op;
-        int r = get_worker(p, job->owner_uid, &w);
-
-        if (r < 0)
-                return r;
-        r = new_op(w, number, &rules, &op);
-        if (r < 0)
-                return r;
-        out_len = w->link.out.len;
-        r = worker_msg_encode_bulk(&w->link.out, number, bulk, job);
-        if (r == 0)
-                r = hand_over(w, out_len);
-        if (r < 0)
-                forget_op(p, op);
-        return r;
+        return begin(p, number, &(WorkerOpRules){.kind = kind}, &(Order){.job = job, .bulk = bulk});
 }
 
 static int port_sync(void *ctx, uint64_t number, const Job *job)
 {
-        return start_bulk(ctx, number, WORKER_OP_SYNC, WORKER_BULK_SYNC, job);
+        return begin_bulk(ctx, number, WORKER_OP_SYNC, WORKER_BULK_SYNC, job);
 }
 
 static int port_publish(void *ctx, uint64_t number, const Job *job)
 {
-        return start_bulk(ctx, number, WORKER_OP_PUBLISH, WORKER_BULK_PUBLISH, job);
+        return begin_bulk(ctx, number, WORKER_OP_PUBLISH, WORKER_BULK_PUBLISH, job);
 }
 
 static int port_discard(void *ctx, uint64_t number, const Job *job)
 {
-        return start_bulk(ctx, number, WORKER_OP_DISCARD, WORKER_BULK_DISCARD, job);
+        return begin_bulk(ctx, number, WORKER_OP_DISCARD, WORKER_BULK_DISCARD, job);
 }
 
 static HRESULT port_read_reply(void *ctx, const Job *job, uint8_t **ret_data, uint64_t *ret_bytes)
 {
-        return reply_data_read(job, ret_data, ret_bytes);
+        return owner_files_read_reply(job, ret_data, ret_bytes);
 }
 
 static HRESULT port_check_destination(void *ctx, uint32_t owner_uid, const char *local)
 {
-        _cleanup_free_ char *dir = NULL;
-        const char *leaf;
-        struct stat st;
-        int r = path_split(local, &dir, &leaf);
-
-        if (r < 0)
-                return hresult_from_errno(r);
-        if (stat(dir, &st) < 0)
-                return errno == ENOENT || errno == ENOTDIR
-                               ? HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND)
-                               : hresult_from_errno(errno);
-        if (!S_ISDIR(st.st_mode))
-                return HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND);
-        if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
-                return hresult_from_errno(errno);
-        return S_OK;
+        return owner_files_check_destination(local);
 }
 
 int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,

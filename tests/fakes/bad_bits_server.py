@@ -27,6 +27,7 @@ What the query may say of an upload:
       later:GATE             the body is not read before that
       delay:SEC | wait:GATE  taken, then the Ack takes its time
       early:N                status N before the body is read; then closed with a lingering read
+      slam:N                 the same, and closed at once, which resets the connection
       login                  200 with a page in HTML       nolength   an Ack that has no Content-Length
       other                  an Ack of another session     twice      two offsets in one Ack
       to:URL[:N]             a redirect (percent-encoded twice; status N, 307)
@@ -154,6 +155,10 @@ class Packet:
         if self.action == "early":
             self.refuse(int(self.args[0]))
             self.linger()
+        if self.action == "slam":
+            self.conn.sock.recv(1)
+            self.refuse(int(self.args[0]))
+            raise Hangup
         self.read_body(int(self.args[0]) if self.action == "body" else None)
         cut = self.action == "body" or len(self.body) < self.length
         if self.action in REFUSALS:

@@ -143,6 +143,17 @@ def test_an_answer_before_the_end_of_the_body_is_heard(bits_server, drivers, sou
     assert result.event == "done" and bits_server.uploads["/a"] == path.read_bytes()
 
 
+def test_an_answer_before_the_end_of_the_body_and_a_reset(bits_server, drivers, source):
+    """The reset may win; then it is a failure that passes."""
+    driver = drivers("--upload-fragment-bytes", 8 * K * K)
+    path = source(16 * K * K)
+    result = upload(driver, bits_server.url("/a", do="fragment:1:slam:413"), path)
+    if result.event == "failed":
+        assert not result.fatal
+        result = again(driver)
+    assert result.event == "done" and bits_server.uploads["/a"] == path.read_bytes()
+
+
 # Offsets.
 
 @pytest.mark.parametrize("rule, expected", [
@@ -194,7 +205,7 @@ def test_a_lost_ack_of_close_uploads_nothing_again(bits_server, bits_driver, sou
 
 # Connections.
 
-@pytest.mark.parametrize("rule", ["fragment:2:cut", "fragment:2:half", "fragment:2:body:1000",
+@pytest.mark.parametrize("rule", ["fragment:2:cut", "fragment:2:half", "fragment:4:cut", "fragment:4:half", "fragment:2:body:1000",
                                   "create:1:cut", "create:1:half", "fragment:1:body:0", "close:1:half"])
 def test_a_cut_connection_is_transient_and_costs_little(bits_server, bits_driver, source, rule):  # C10
     path = source()
@@ -278,6 +289,15 @@ def test_through_a_proxy_the_target_is_absolute(bits_server, bits_driver, source
     result = upload(bits_driver, "http://up.example/a?x=1", path, usage=2, list=proxy)
     assert result.event == "done"
     assert {p["target"] for p in bits_server.packets} == {"http://up.example/a?x=1"}
+
+
+def test_the_next_proxy_is_tried_when_one_is_not_there(bits_server, bits_driver, source):
+    path = source()
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        nobody = s.getsockname()[1]
+    result = upload(bits_driver, "http://up.example/a", path, usage=2,
+                    list=f"127.0.0.1:{nobody} 127.0.0.1:{bits_server.port}")
+    assert result.event == "done" and bits_server.uploads["/a"] == path.read_bytes()
 
 
 def test_a_proxy_that_wants_credentials_is_fatal(bits_driver, source):

@@ -40,6 +40,11 @@ typedef struct Rig {
         JobFile file;
         JobFile *files[1];
         uint64_t op;
+        /* Uploads. */
+        JobFile reply;
+        char reply_local[PATH_MAX + 8];
+        uint8_t session[JOB_SESSION_BYTES_MAX];
+        bool hold; /* SESSION is not confirmed */
 } Rig;
 
 /* Only wakes the loop up: run_until() reads. */
@@ -100,8 +105,17 @@ static int on_request(sd_event_source *source, int fd, uint32_t revents, void *u
 {
         Rig *r = userdata;
         char request[4096];
+        ssize_t n = read(fd, request, sizeof(request) - 1), more = 1;
 
-        if (read(fd, request, sizeof(request)) > 0)
+        /* The body of a fragment may come after its head. */
+        while (n > 0 && more > 0) {
+                request[n] = '\0';
+                if (!strstr(request, "Type: Fragment") || strstr(request, FILE_TEXT))
+                        break;
+                more = read(fd, request + n, sizeof(request) - 1 - (size_t) n);
+                n += more > 0 ? more : 0;
+        }
+        if (n > 0)
                 assert_int_equal(write(fd, r->answer, strlen(r->answer)), strlen(r->answer));
         (void) close(fd);
         sd_event_source_disable_unref(source);
@@ -135,6 +149,23 @@ static void serve(Rig *r, const char *answer)
         assert_non_null(r->file.remote);
 }
 
+/* What a broker would store, and say when it has. */
+static void note_upload(Rig *r, const TransferEvent *ev)
+{
+        if (ev->kind == TRANSFER_REPLY) {
+                r->reply.size_bytes = ev->size_bytes;
+                r->reply.state = FILE_DONE;
+        }
+        if (ev->kind != TRANSFER_SESSION)
+                return;
+        assert_true(ev->session_bytes <= sizeof(r->session));
+        memcpy(r->session, ev->session, ev->session_bytes);
+        r->job.session = r->session;
+        r->job.session_bytes = ev->session_bytes;
+        if (ev->durable && !r->hold)
+                worker_msg_encode_session_stored(&r->link.out, ev->op);
+}
+
 /* Lets the worker work until it has said `kind`. */
 static HRESULT run_until(Rig *r, TransferEventKind kind)
 {
@@ -149,7 +180,9 @@ static HRESULT run_until(Rig *r, TransferEventKind kind)
 
                         assert_int_equal(m.kind, WORKER_MSG_EVENT);
                         result = m.event.event.result;
-                        r->file.done_bytes = m.event.event.done_bytes;
+                        note_upload(r, &m.event.event);
+                        if (m.event.event.file_index == 0)
+                                r->file.done_bytes = m.event.event.done_bytes;
                         if (m.event.event.kind == TRANSFER_DONE) {
                                 r->file.size_bytes = m.event.event.size_bytes;
                                 r->file.state = FILE_DONE;
@@ -255,15 +288,114 @@ static void a_worker_may_end_with_work_in_hand(void **state)
         assert_true(sd_event_run(r->loop, WAIT_USEC) > 0);
 }
 
+/* Sound for each packet of an upload of FILE_TEXT, and an empty reply. */
+#define ACK                                                                                        \
+        "HTTP/1.1 200 OK\r\nBITS-Packet-Type: Ack\r\nContent-Length: 0\r\n"                        \
+        "BITS-Protocol: {7df0354d-249b-430f-820d-3d2a9bef4931}\r\nBITS-Session-Id: {1}\r\n"        \
+        "BITS-Received-Content-Range: 10\r\nBITS-Reply-URL: /reply\r\n\r\n"
+
+static void make_upload(Rig *r, BG_JOB_TYPE type, const char *answer)
+{
+        FILE *f = fopen(r->local, "w");
+
+        assert_non_null(f);
+        assert_true(fputs(FILE_TEXT, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+        serve(r, answer);
+        (void) snprintf(r->reply_local, sizeof(r->reply_local), "%s/reply", r->dir);
+        r->reply = (JobFile){
+                .index = JOB_REPLY_INDEX,
+                .remote = (char *) "",
+                .local = r->reply_local,
+                .size_bytes = BG_SIZE_UNKNOWN,
+                .modified_sec = FILE_NO_TIME,
+        };
+        r->job.type = type;
+        r->job.reply = type == BG_JOB_TYPE_UPLOAD_REPLY ? &r->reply : NULL;
+}
+
+static void an_upload_goes_all_the_way(void **state)
+{
+        Rig *r = *state;
+        struct stat st;
+
+        make_upload(r, BG_JOB_TYPE_UPLOAD_REPLY, ACK);
+        assert_int_equal(fetch(r, TRANSFER_DONE), S_OK);
+        assert_int_equal(r->file.done_bytes, 10);
+        assert_int_equal(bulk(r, WORKER_BULK_PUBLISH, TRANSFER_PUBLISHED), S_OK);
+        assert_int_equal(stat(r->reply_local, &st), 0);
+        assert_int_equal(st.st_size, 0);
+        assert_int_equal(fetch(r, TRANSFER_DONE), S_OK); /* closed already: nothing is sent */
+}
+
+static void an_upload_without_a_source_fails_at_once(void **state)
+{
+        Rig *r = *state;
+
+        make_upload(r, BG_JOB_TYPE_UPLOAD, ACK);
+        assert_int_equal(unlink(r->local), 0);
+        assert_int_equal(fetch(r, TRANSFER_FAILED), HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND));
+}
+
+static void an_upload_may_be_refused_and_stopped(void **state)
+{
+        Rig *r = *state;
+
+        make_upload(r, BG_JOB_TYPE_UPLOAD,
+                    "HTTP/1.1 403 No\r\nBITS-Packet-Type: Ack\r\nContent-Length: 0\r\n\r\n");
+        assert_int_equal(fetch(r, TRANSFER_FAILED), BG_E_HTTP_ERROR_403);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_stop(&r->link.out, r->op);
+        assert_int_equal(run_until(r, TRANSFER_STOPPED), S_OK);
+}
+
+static void an_upload_may_be_cut_by_the_end(void **state)
+{
+        Rig *r = *state;
+
+        make_upload(r, BG_JOB_TYPE_UPLOAD_REPLY, ACK);
+        r->hold = true;
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        (void) run_until(r, TRANSFER_REPLY); /* … and waits for the store for ever */
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        (void) run_until(r, TRANSFER_CONNECTED);
+}
+
+static void a_farewell_is_answered(void **state)
+{
+        Rig *r = *state;
+
+        make_upload(r, BG_JOB_TYPE_UPLOAD, ACK);
+        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job); /* no session yet */
+        assert_int_equal(run_until(r, TRANSFER_FAREWELL), S_OK);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        (void) run_until(r, TRANSFER_SESSION);
+        worker_msg_encode_stop(&r->link.out, r->op);
+        (void) run_until(r, TRANSFER_STOPPED);
+        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job);
+        assert_int_equal(run_until(r, TRANSFER_FAREWELL), S_OK);
+        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job); /* and is freed under it */
+        assert_true(worker_link_flush(&r->link) >= 0);
+        assert_true(sd_event_run(r->loop, WAIT_USEC) > 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(a_download_goes_all_the_way),        TEST(a_failed_download_leaves_nothing),
-                TEST(a_download_may_be_cut_by_the_end),   TEST(a_redirect_to_itself_ends),
-                TEST(a_local_copy_goes_all_the_way),      TEST(a_stop_is_answered),
+                TEST(a_download_goes_all_the_way),
+                TEST(a_failed_download_leaves_nothing),
+                TEST(a_download_may_be_cut_by_the_end),
+                TEST(a_redirect_to_itself_ends),
+                TEST(a_local_copy_goes_all_the_way),
+                TEST(a_stop_is_answered),
                 TEST(a_worker_may_end_with_work_in_hand),
+                TEST(an_upload_goes_all_the_way),
+                TEST(an_upload_without_a_source_fails_at_once),
+                TEST(an_upload_may_be_refused_and_stopped),
+                TEST(an_upload_may_be_cut_by_the_end),
+                TEST(a_farewell_is_answered),
         };
 
         if (curl_global_init(CURL_GLOBAL_DEFAULT))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/reply_data.h"
+#include "daemon/owner_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ static int read_all(int fd, uint8_t *data, uint64_t *bytes)
         return 0;
 }
 
-HRESULT reply_data_read(const Job *job, uint8_t **ret_data, uint64_t *ret_bytes)
+HRESULT owner_files_read_reply(const Job *job, uint8_t **ret_data, uint64_t *ret_bytes)
 {
         _cleanup_free_ uint8_t *data = NULL;
         _cleanup_close_ int fd = -1;
@@ -96,5 +96,25 @@ HRESULT reply_data_read(const Job *job, uint8_t **ret_data, uint64_t *ret_bytes)
         *ret_bytes = bytes;
         if (bytes > 0)
                 *ret_data = TAKE_PTR(data);
+        return S_OK;
+}
+
+HRESULT owner_files_check_destination(const char *local)
+{
+        _cleanup_free_ char *dir = NULL;
+        const char *leaf;
+        struct stat st;
+        int r = path_split(local, &dir, &leaf);
+
+        if (r < 0)
+                return hresult_from_errno(r);
+        if (stat(dir, &st) < 0)
+                return errno == ENOENT || errno == ENOTDIR
+                               ? HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND)
+                               : hresult_from_errno(errno);
+        if (!S_ISDIR(st.st_mode))
+                return HRESULT_FROM_WIN32(ERROR_PATH_NOT_FOUND);
+        if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
+                return hresult_from_errno(errno);
         return S_OK;
 }
