@@ -2,6 +2,8 @@
 /* The URL of a request, with those parts of it that decide about proxies and go into errors. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 enum {
@@ -19,4 +21,6 @@ typedef struct HttpUrl {
  * -EPROTONOSUPPORT for a scheme that must not be followed (https does not lead to http), -ENOMEM;
  * *u is untouched on failure. */
 _must_use_ int http_url_resolve(HttpUrl *u, const char *target);
+/* Scheme, host and port are the same; false when in doubt (no URL, no memory). */
+bool http_url_same_origin(const char *a, const char *b);
 void http_url_done(HttpUrl *u);

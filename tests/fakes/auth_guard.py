@@ -167,6 +167,10 @@ class Guard:
         return Verdict("ok", "basic", user, encoding=encoding)
 
     def judge_digest(self, method, target, text, rules, body):
+        try:
+            text = text.encode("latin-1").decode()  # heads come as Latin-1; names may be UTF-8
+        except UnicodeDecodeError:
+            pass
         p = parse_params(text)
         if p is None or not {"username", "realm", "nonce", "uri", "response"} <= p.keys():
             return Verdict("malformed", "digest")
