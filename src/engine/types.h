@@ -154,7 +154,6 @@ typedef struct JobCredential {
         uint8_t *sealed;
         uint32_t sealed_bytes;
 } JobCredential;
-
 enum { JOB_CREDENTIALS_MAX = 10 };
 
 typedef struct Job {
@@ -174,9 +173,8 @@ typedef struct Job {
         uint8_t *session;
         uint32_t session_bytes;
         JobFile *reply;
-
-        JobCredential *credentials; /* one per (target, scheme), ≤ JOB_CREDENTIALS_MAX */
-        uint32_t credentials_len;
+        JobCredential *credentials;
+        uint32_t credentials_len; /* one per (target, scheme), ≤ JOB_CREDENTIALS_MAX */
 
         /* Kept in step by job_file.c so that GetProgress is O(1). */
         uint32_t files_done; /* DONE or PUBLISHED */
