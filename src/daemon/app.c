@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "daemon/app_paths.h"
 #include "daemon/bus_server.h"
@@ -22,12 +23,14 @@
 #include "daemon/notifier.h"
 #include "daemon/program_pool.h"
 #include "daemon/queue_store.h"
+#include "daemon/rekey.h"
 #include "daemon/socket_guard.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "daemon/worker_path.h"
 #include "daemon/worker_pool.h"
 #include "netmon/netmon.h"
+#include "vault/vault.h"
 
 #define DEFAULT_IDLE_EXIT_SEC 60
 #define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
@@ -271,6 +274,34 @@ static int start_store(App *app)
         return APP_EXIT_OK;
 }
 
+/* $CREDENTIALS_DIRECTORY is the service manager's; it may hold the key. */
+static int start_vault(App *app)
+{
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
+        int r;
+
+        if (dir && !path_is_absolute(dir)) {
+                log_warning("CREDENTIALS_DIRECTORY is no absolute path, and not used: %s", dir);
+                dir = NULL;
+        }
+        r = vault_new(app->paths.state_dir, dir, app->service.uid, &app->service.vault);
+        return r < 0 ? start_failed("the vault", r) : APP_EXIT_OK;
+}
+
+static int open_credential(void *ctx, const GUID *job, const JobCredential *c,
+                           struct Credential *ret)
+{
+        App *app = ctx;
+        const VaultSlot slot = {.job = *job, .target = c->target, .scheme = c->scheme};
+        int r = vault_open(app->service.vault, &slot, c->sealed, c->sealed_bytes, ret);
+
+        if (r != 0)
+                log_line(LOG_WARNING, &(LogFields){.job = job},
+                         "credentials of a job cannot be opened: %s",
+                         vault_why(app->service.vault));
+        return r;
+}
+
 static int start_pool(App *app)
 {
         _cleanup_free_ char *worker = NULL;
@@ -286,6 +317,8 @@ static int start_pool(App *app)
                                     .lock_fd = app->lock.shared_fd,
                                     .config = &app->config.transfer,
                                     .idle_usec = WORKER_IDLE_USEC,
+                                    .open_credential = open_credential,
+                                    .credential_ctx = app,
                             },
                             on_transfer_event, app, &app->pool);
         return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;
@@ -335,6 +368,7 @@ static int start_engine(App *app)
                 .transfer = worker_pool_port(app->pool),
                 .notifier = notifier_port(s->notifier),
                 .random = {.fill = fill_random},
+                .vault = vault_port(s->vault),
                 .clock = s->clock,
         };
         int r;
@@ -430,6 +464,17 @@ static int start_listening(App *app)
         return r < 0 ? start_failed("the service", r) : APP_EXIT_OK;
 }
 
+/* A change of the key that was interrupted goes on. */
+static int start_rekey(App *app)
+{
+        int r = rekey_new(&app->service, &app->service.rekey);
+
+        if (r < 0)
+                return start_failed("the change of keys", r);
+        rekey_continue(app->service.rekey);
+        return APP_EXIT_OK;
+}
+
 static int start_config(App *app)
 {
         Config config;
@@ -444,8 +489,8 @@ static int start_config(App *app)
 static int app_start(App *app)
 {
         static int (*const steps[])(App * app) = {
-                start_store,    start_pool,   start_clients,
-                start_programs, start_engine, start_listening,
+                start_store,    start_vault,  start_pool,      start_clients,
+                start_programs, start_engine, start_listening, start_rekey,
         };
         int r = sd_event_new(&app->loop);
 
@@ -498,6 +543,7 @@ static void app_stop(App *app)
         (void) listener_free(app->listener);
         state_lock_leave(&app->lock);
         s->turn = turn_free(s->turn); /* the loop has ended, so nothing can be asked of it */
+        s->rekey = rekey_free(s->rekey);
         s->clients = clients_free(s->clients);
         s->programs = program_pool_free(s->programs);
         (void) worker_pool_free(app->pool);
@@ -507,6 +553,7 @@ static void app_stop(App *app)
         (void) notifier_free(s->notifier);
         (void) watch_free(s->watch);
         (void) queue_store_close(app->store);
+        (void) vault_free(s->vault);
         (void) sd_event_unref(app->loop);
         config_done(&app->config);
         state_lock_done(&app->lock);

@@ -14,7 +14,9 @@
 typedef struct Clients Clients;
 typedef struct Notifier Notifier;
 typedef struct ProgramPool ProgramPool;
+typedef struct Rekey Rekey;
 typedef struct Turn Turn;
+typedef struct Vault Vault;
 typedef struct Watch Watch;
 
 typedef struct Service {
@@ -31,6 +33,8 @@ typedef struct Service {
         Clients *clients;
         Notifier *notifier;
         ProgramPool *programs;
+        Vault *vault;
+        Rekey *rekey;
         Turn *turn;
         Watch *watch;
 } Service;
