@@ -18,7 +18,6 @@
 #include "engine/port/random.h"
 #include "engine/port/store.h"
 #include "engine/port/transfer.h"
-#include "engine/port/vault.h"
 #include "engine/types.h"
 
 typedef struct Manager Manager;
@@ -28,7 +27,6 @@ typedef struct ManagerPorts {
         TransferPort transfer;
         NotifierPort notifier;
         RandomPort random;
-        VaultPort vault;
         Clock clock;
 } ManagerPorts;
 
@@ -100,17 +98,6 @@ HRESULT manager_reply_data(Manager *m, const Caller *caller, const GUID *id, uin
  * can still be removed). Whether the program is there shows when it is to run. */
 HRESULT manager_set_notify_cmd_line(Manager *m, const Caller *caller, const GUID *id,
                                     const char *program, const char *parameters);
-
-/* Seals the credentials of jobs, ended ones too, with the present key of the vault; a few of them a
- * call, because it takes its time. Start with a zeroed struct and call again while it returns 1. 0:
- * all are done, and that is durable: rekey_end() may follow. Negative errno: rekey_end() must not
- * follow; -ENOKEY: the vault refuses, its why() says more. */
-typedef struct ManagerReseal {
-        uint64_t after; /* serial of the last job that is done */
-        uint32_t slots; /* sealed anew so far */
-        uint32_t lost;  /* left as they are, since no key opens them */
-} ManagerReseal;
-_must_use_ int manager_reseal(Manager *m, ManagerReseal *r);
 
 /* Callbacks: caller->client becomes (or stops being) the job's one notify interface. */
 HRESULT manager_set_notify_client(Manager *m, const Caller *caller, const GUID *id, bool on);

@@ -77,7 +77,6 @@ void txn_save_dirty_files(Txn *t, Job *job);
 void txn_save_file(Txn *t, const Job *job, const JobFile *file);
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n);
 void txn_delete_job(Txn *t, const Job *job);
-void txn_save_credential(Txn *t, const Job *job, const JobCredential *credential);
 _must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled back */
 /* The job's view and its dirty files in one transaction. */
 _must_use_ int manager_save(Manager *m, Job *job, const Job *view, bool durable);
