@@ -2,14 +2,19 @@
 """Calls about credentials, about the key they are sealed with, and about the programs of jobs: each
 refusal with its code and words, what survives a kill, and changes of the key that are cut short."""
 import os
+import pathlib
 import random
 import signal
 import stat
+import sys
 
 import pytest
 
 from conftest import wait_until
 from dbus_wire import CallError, Closed, new_id
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fakes"))
+from auth_server import AuthServer  # noqa: E402
 
 E_INVALIDARG = 0x80070057
 BG_E_NOT_FOUND, BG_E_INVALID_STATE, STRING_TOO_LONG = 0x80200001, 0x80200002, 0x80200021
@@ -17,6 +22,7 @@ INVALID_AUTH_TARGET, INVALID_AUTH_SCHEME = 0x80200027, 0x80200028
 USERNAME_TOO_LARGE, PASSWORD_TOO_LARGE = 0x80200025, 0x80200026
 BLOCKED_BY_POLICY, NOT_ENOUGH_QUOTA, GEN_FAILURE = 0x8020003e, 0x80070718, 0x8007001f
 SERVER, PROXY = 1, 2
+ERROR, TRANSFERRED, HTTP_401 = 4, 6, 0x80190191
 BASIC, DIGEST, NTLM, NEGOTIATE, PASSPORT = range(1, 6)
 WIDE = "\U0001F600"  # two UTF-16 units, four bytes
 SIGNATURE = "ayuubsbs"
@@ -276,6 +282,34 @@ def test_a_lost_key_costs_its_secrets_only(service, client):
     assert client.call("Rekey") == 1
     put(client, job)
     assert client.call("Rekey") == 2
+
+
+@pytest.mark.parametrize("harm, words", [("lost", "is lost"), ("open", "cannot be used")])
+def test_a_job_says_what_to_do_when_its_key_is_gone(service, client, tmp_path, harm, words):
+    """Only when somebody asks for the secret; other jobs go on, and new credentials heal it."""
+    with AuthServer({"user": "word"}, auth="basic") as server, AuthServer({}, auth="none") as free:
+        jobs = {}
+        for name, site in (("locked", server), ("free", free)):
+            jobs[name] = client.create(name)
+            put(client, jobs[name])
+            client.add(jobs[name], (site.url("/f", size=5000), f"{tmp_path}/{name}"))
+        if harm == "lost":
+            key_of(service).unlink()
+        else:
+            key_of(service).chmod(0o644)
+        for job in jobs.values():
+            client.call("Resume", "ay", job)
+        wait_until(lambda: client.read(jobs["free"])["state"] == TRANSFERRED, "the job that needs none")
+        wait_until(lambda: client.read(jobs["locked"])["state"] == ERROR, "the job that does")
+        info = client.read(jobs["locked"])
+        assert info["error_code"] == HTTP_401 and words in info["error_text"], info["error_text"]
+        assert "vault" in service.log_text()
+        if harm == "open":
+            key_of(service).chmod(0o600)
+        else:
+            put(client, jobs["locked"])
+        client.call("Resume", "ay", jobs["locked"])
+        wait_until(lambda: client.read(jobs["locked"])["state"] == TRANSFERRED, "the healed job")
 
 
 # ---- programs ----
