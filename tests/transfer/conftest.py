@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -184,6 +185,13 @@ def out(tmp_path):
 
 
 @pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    return port
+
+
+@pytest.fixture
 def auth_server():
     """Makes servers (proxy=True: proxies) that want to know who is there."""
     made = []
@@ -218,8 +226,8 @@ def source(tmp_path):
     return make
 
 
-def begin(driver, url, path, kind=UPLOAD, **props):
-    driver.job(type=kind, **props)
+def begin(driver, url, path, kind=UPLOAD, creds=(), **props):
+    driver.job(creds, type=kind, **props)
     driver.file(url, path)
     return driver.start()
 
