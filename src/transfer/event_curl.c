@@ -42,7 +42,8 @@ static void reap_completions(EventCurl *c)
                         continue;
                 /* `msg` dies with the removal. */
                 (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
-                (void) curl_multi_remove_handle(c->multi, easy); /* it is in, so it goes out */
+                (void) curl_multi_remove_handle(c->multi, easy);      /* it is in, so it goes out */
+                (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL); /* `t` may go before it */
                 t->running = false;
                 t->done(t->ctx, code);
         }
@@ -113,11 +114,26 @@ static uint32_t epoll_mask(int what)
         return (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
 }
 
+/* curl tells the socket of a running transfer by no other way. */
+static void note_socket(CURL *easy, curl_socket_t fd, int what)
+{
+        EventCurlTransfer *t = NULL;
+
+        (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+        if (!t)
+                return;
+        if (what != CURL_POLL_REMOVE)
+                t->fd = fd;
+        else if (t->fd == fd)
+                t->fd = -1;
+}
+
 static int set_socket(CURL *easy, curl_socket_t fd, int what, void *userp, void *socketp)
 {
         EventCurl *c = userp;
         EventSocket *s = socketp;
 
+        note_socket(easy, fd, what);
         if (what == CURL_POLL_REMOVE) {
                 if (s) {
                         (void) curl_multi_assign(c->multi, fd, NULL);
@@ -201,6 +217,7 @@ EventCurl *event_curl_free(EventCurl *c)
 
 int event_curl_add(EventCurl *c, CURL *easy, EventCurlTransfer *t)
 {
+        t->fd = -1;
         if (curl_easy_setopt(easy, CURLOPT_PRIVATE, t) ||
             curl_multi_add_handle(c->multi, easy) != CURLM_OK)
                 return -ENOMEM;
@@ -214,4 +231,5 @@ void event_curl_remove(EventCurl *c, CURL *easy, EventCurlTransfer *t)
                 return;
         t->running = false;
         (void) curl_multi_remove_handle(c->multi, easy); /* it is in, so it goes out */
+        (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
 }

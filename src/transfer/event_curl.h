@@ -20,6 +20,7 @@ typedef struct EventCurlTransfer {
         void (*done)(void *ctx, CURLcode code);
         void *ctx;
         bool running;
+        int fd; /* the socket it waits for, while running; -1 = none yet */
 } EventCurlTransfer;
 
 /* 0 or negative errno. `loop` must outlive it. */

@@ -74,9 +74,11 @@ bool http_address_is_local(const char *address)
         struct in_addr v4;
         struct in6_addr v6;
         char text[INET6_ADDRSTRLEN];
-        size_t len = strcspn(address, "%"); /* a zone may follow */
+        size_t len;
         uint32_t last;
 
+        address += *address == '[';   /* as in a URL */
+        len = strcspn(address, "%]"); /* a zone may follow */
         if (len >= sizeof(text))
                 return false;
         memcpy(text, address, len);

@@ -276,13 +276,11 @@ static void end_silent(HttpPost *p, const char *text)
 /* How much of the body has left this machine; what waits in the socket has not. */
 static uint64_t sent_bytes(HttpPost *p)
 {
-        curl_socket_t fd = CURL_SOCKET_BAD;
         curl_off_t bytes = 0;
         int waiting = 0;
 
         (void) curl_easy_getinfo(p->easy, CURLINFO_SIZE_UPLOAD_T, &bytes);
-        if (curl_easy_getinfo(p->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
-            fd != CURL_SOCKET_BAD && ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0)
+        if (p->transfer.fd >= 0 && ioctl(p->transfer.fd, SIOCOUTQ, &waiting) == 0 && waiting > 0)
                 bytes -= MIN((curl_off_t) waiting, bytes);
         return (uint64_t) bytes;
 }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "transfer/http_client.h"
 
 static int copy_url_part(CURLU *u, CURLUPart part, char *dst, size_t dst_bytes)
 {
@@ -87,4 +88,14 @@ void http_url_done(HttpUrl *u)
 {
         mem_free(u->text);
         *u = (HttpUrl){.text = NULL};
+}
+
+bool http_url_is_local(const char *text)
+{
+        HttpUrl u = {.text = NULL};
+        bool local = http_url_resolve(&u, text) == 0 &&
+                     (str_equal_nocase(u.host, "localhost") || http_address_is_local(u.host));
+
+        http_url_done(&u);
+        return local;
 }

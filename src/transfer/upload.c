@@ -32,6 +32,7 @@ typedef struct Upload {
         sd_event_source *turn; /* the first step, since no end may come from inside start */
         BupDo todo;            /* what is being done */
         bool saving;           /* … once the broker has stored the session */
+        bool new_session;      /* … which has to be stored before much is sent in it */
         bool sending;
         bool near; /* the destination is this machine or its link, so that others may be, too */
 } Upload;
@@ -68,12 +69,13 @@ static void fail(Upload *u, const JobError *error)
         emit_end(u, &ev);
 }
 
-/* The reply of a job whose server gave none, or gave an empty one without a URL. */
+/* The reply of a job whose server gave none. One that was fetched and is lost is another matter: an
+ * empty file in its place would be a lie. */
 static void report_no_reply(Upload *u)
 {
         TransferEvent ev = upload_report_event(&u->report, TRANSFER_REPLY);
 
-        if (u->start.reply.whole || u->report.replied)
+        if (u->start.reply.whole || u->report.replied || u->client.state.reply_url[0] != '\0')
                 return;
         u->report.replied = true;
         ev.file_index = JOB_REPLY_INDEX;
@@ -185,6 +187,15 @@ static void authenticate(Upload *u, uint16_t status)
                 advance(u);
 }
 
+/* A daemon that dies may lose what was not stored, and with the session all that was sent in it. A
+ * single fragment is not worth the wait. */
+static bool is_worth_saving(const BupClient *c)
+{
+        uint64_t size = c->state.source.size_bytes;
+
+        return size > 0 && size > bup_pace_next(&c->pace, size);
+}
+
 static void on_answer(void *ctx, const HttpAnswer *a)
 {
         Upload *u = ctx;
@@ -215,7 +226,9 @@ static void on_answer(void *ctx, const HttpAnswer *a)
         }
         if (!source_holds(u))
                 return;
-        if (!u->farewell)
+        if (u->todo.request.type == BUP_CREATE_SESSION && u->client.state.session_id[0] != '\0')
+                u->new_session = is_worth_saving(&u->client);
+        if (!u->farewell && !u->new_session)
                 upload_report_session(&u->report, !out.save && !out.restarted);
         report_phase(u);
         advance(u);
@@ -293,8 +306,9 @@ static void advance(Upload *u)
         JobError error = fetch_no_memory();
         int r = bup_client_next(&u->client, wall_usec(), &u->todo);
 
-        if (r == 0 && u->todo.save && !u->farewell)
+        if (r == 0 && (u->todo.save || u->new_session) && !u->farewell)
                 u->saving = upload_report_save(&u->report, &r);
+        u->new_session = false;
         if (r < 0) {
                 fail(u, &error);
                 return;
@@ -389,6 +403,17 @@ static bool known_session(const WorkerStart *s, BupClientState *ret)
                ret->wants_reply == s->has_reply;
 }
 
+/* The session says that the reply was fetched, but the job does not have it (any more): as long as
+ * the server may know the session, it is fetched once more. */
+static void take_up_reply(const WorkerStart *start, BupClientState *state)
+{
+        if (state->reply_done && state->phase == BUP_PHASE_CLOSE && state->all_acked &&
+            state->reply_url[0] != '\0' && !start->reply.whole) {
+                state->reply_done = false;
+                state->phase = BUP_PHASE_REPLY;
+        }
+}
+
 /* A file that the server has whole is not needed any more; it may even be gone. */
 static void open_source(Upload *u, bool known, BupClientState *state, JobError *ret_error)
 {
@@ -405,16 +430,6 @@ static void open_source(Upload *u, bool known, BupClientState *state, JobError *
                 bup_client_state_init(state, &source, u->start.has_reply);
         else if (bup_client_state_source_changed(state, &source))
                 *ret_error = upload_source_changed();
-}
-
-static bool is_near(const char *url)
-{
-        HttpUrl u = {.text = NULL};
-        bool near = http_url_resolve(&u, url) == 0 &&
-                    (str_equal_nocase(u.host, "localhost") || http_address_is_local(u.host));
-
-        http_url_done(&u);
-        return near;
 }
 
 static void init_client(Upload *u, const BupClientState *state)
@@ -435,7 +450,7 @@ static void init_client(Upload *u, const BupClientState *state)
         if (u->farewell)
                 bup_client_cancel(&u->client);
         upload_report_init(&u->report, &u->host, &u->start, &u->client.state);
-        u->near = is_near(u->start.remote);
+        u->near = http_url_is_local(u->start.remote);
 }
 
 static Upload *new_upload(const FetchHost *host, WorkerStart *take_start)
@@ -481,6 +496,8 @@ int upload_start(const FetchHost *host, WorkerStart *take_start, Fetch **ret, Jo
         }
         f = &u->fetch;
         known = known_session(&u->start, &state);
+        if (known)
+                take_up_reply(&u->start, &state);
         open_source(u, known, &state, ret_error);
         if (ret_error->code != S_OK || set_going(u, &state, ret_error) != 0)
                 return 1;

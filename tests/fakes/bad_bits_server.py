@@ -28,11 +28,14 @@ What the query may say of an upload:
       delay:SEC | wait:GATE  taken, then the Ack takes its time
       early:N                status N before the body is read; then closed with a lingering read
       slam:N                 the same, and closed at once, which resets the connection
+      slow:BYTES:SEC         the body is read in such steps
+      flood | babble         a head | a body of an answer that does not end
       login                  200 with a page in HTML       nolength   an Ack that has no Content-Length
       other                  an Ack of another session     twice      two offsets in one Ack
       to:URL[:N]             a redirect (percent-encoded twice; status N, 307)
 """
 import pathlib
+import socket
 import sys
 import threading
 import time
@@ -47,6 +50,7 @@ TYPES = {"create-session": "create", "ping": "ping", "fragment": "fragment",
          "close-session": "close", "cancel-session": "cancel"}
 REFUSALS = {"lost", "status", "plain", "login", "gap", "took", "blind", "to"}
 LINGER_SEC = 5
+FLOOD_LINES = 100000  # 100 MB: more than a client should take
 
 
 class Session:
@@ -152,6 +156,8 @@ class Packet:
             raise Hangup
         if self.action == "later":
             self.server.gate(self.args[0]).wait(60)
+        if self.action == "slow":
+            return self.take_slowly(int(self.args[0]), float(self.args[1]))
         if self.action == "early":
             self.refuse(int(self.args[0]))
             self.linger()
@@ -176,6 +182,27 @@ class Packet:
         if cut:
             raise Hangup
         return True
+
+    def take_slowly(self, step, sec):
+        body, length = b"", self.length
+        while len(body) < length:
+            self.length = min(step, length - len(body))
+            self.read_body()
+            body += self.body
+            time.sleep(sec)
+        self.length, self.body = length, body
+        self.store()
+        return False
+
+    def flood(self, head):
+        line = b"X-Filler: " + b"x" * 1000 + b"\r\n"
+        self.conn.send(b"HTTP/1.1 200 OK\r\nBITS-Packet-Type: Ack\r\n")
+        if not head:
+            self.conn.send(b"Content-Length: 99999999\r\n\r\n")
+        for _ in range(FLOOD_LINES):
+            self.conn.send(line)
+            self.server.flooded += len(line)
+        raise Hangup
 
     def linger(self):
         self.conn.sock.settimeout(LINGER_SEC)
@@ -208,6 +235,8 @@ class Packet:
             self.ack(more, 416 if kind == "blind" else 200)
         elif kind == "twice":
             self.ack(["BITS-Received-Content-Range: 1", "BITS-Received-Content-Range: 2"])
+        elif kind in ("flood", "babble"):
+            self.flood(kind == "flood")
         elif kind == "to":
             status = int(args[1]) if len(args) > 1 else 307
             self.ack([f"Location: {urllib.parse.unquote(args[0])}"], status)
@@ -281,11 +310,14 @@ class Packet:
 
 
 class BadBitsServer(BadServer):
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, receive_bytes=None, **kwargs):
         super().__init__(*args, **kwargs)
+        if receive_bytes:  # of each connection's buffer
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.packets, self.uploads, self.sessions = [], {}, {}
         self.closed, self.cancelled = [], []
         self.connections = 0
+        self.flooded = 0  # bytes of endless answers that were sent
         self.closing = threading.Event()
 
     def close(self):

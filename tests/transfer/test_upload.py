@@ -234,6 +234,26 @@ def test_a_server_that_takes_nothing_is_a_time_out(bits_server, drivers, source)
     assert "taken nothing" in result.text
 
 
+def test_a_slow_line_is_no_silence(drivers, source):
+    """What waits in the socket was not sent; as long as it gets less, there is progress."""
+    driver = drivers("--upload-send-timeout-sec", 1, "--upload-response-timeout-sec", 1,
+                     "--upload-fragment-bytes", 2 * K * K)
+    path = source(2 * K * K)
+    with BadBitsServer(receive_bytes=64 * K) as server:
+        url = server.url("/a", do=f"fragment:1:slow:{128 * K}:0.2")
+        result = upload(driver, url, path)
+        assert result.event == "done", result.last
+        assert server.uploads["/a"] == path.read_bytes()
+
+
+@pytest.mark.parametrize("rule", ["create:1:flood", "create:1:babble", "fragment:2:babble"])
+def test_answers_that_do_not_end_are_left(bits_server, bits_driver, source, rule):
+    result = upload(bits_driver, bits_server.url("/a", do=rule), source())
+    assert result.event == "failed" and result.code in (BG_E_INVALID_SERVER_RESPONSE,
+                                                        BG_E_PROTOCOL_MISMATCH), result.last
+    assert bits_server.flooded < 16 * K * K
+
+
 def test_a_slow_ack_is_waited_for(bits_server, drivers, source):  # C17, with the time that the default allows
     driver = drivers("--upload-send-timeout-sec", 1, "--stall-timeout-sec", 1)
     path = source()

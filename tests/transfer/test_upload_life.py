@@ -2,6 +2,7 @@
 """What an upload keeps: over changes of its source, stops, deaths of the worker, and of its reply."""
 import os
 import pathlib
+import queue
 import signal
 import threading
 
@@ -138,19 +139,53 @@ def test_a_stop_keeps_the_session(bits_server, bits_driver, source, rule):
     assert creates == (2 if rule == "create:1" else 1)
 
 
-def test_close_is_not_sent_before_the_session_is_stored(bits_server, bits_driver, source):
+def durable_session(driver, op):
+    seen = driver.wait("session", op=op)
+    while not seen[-1]["durable"]:
+        seen += driver.wait("session", op=op)
+    return seen
+
+
+def says_nothing(driver):
+    with pytest.raises(queue.Empty):
+        driver.event(timeout=0.5)
+    return True
+
+
+def test_what_has_to_be_remembered_is_stored_first(bits_server, bits_driver, source):
+    """A session before much is sent in it, and that a Close was sent before it is."""
     bits_driver.tell("hold")
     op = begin(bits_driver, bits_server.url("/a"), source())
-    seen = bits_driver.wait("session", op=op)
-    while not seen[-1]["durable"]:
-        seen += bits_driver.wait("session", op=op)
-    assert "uploaded" in [e["event"] for e in seen]
-    with pytest.raises(Exception):
-        bits_driver.event(timeout=0.5)
-    assert "close" not in bits_server.types()
+    durable_session(bits_driver, op)
+    assert says_nothing(bits_driver) and bits_server.types() == ["create"]
+    bits_driver.tell("stored", op=op)
+    assert "uploaded" in [e["event"] for e in durable_session(bits_driver, op)]
+    assert says_nothing(bits_driver) and "close" not in bits_server.types()
     bits_driver.tell("stored", op=op)
     assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "done"
     assert bits_server.types()[-1] == "close"
+
+
+def test_a_single_fragment_waits_for_one_store_only(bits_server, bits_driver, source):
+    op = begin(bits_driver, bits_server.url("/a"), source(64 * K))
+    seen = bits_driver.wait(*ENDS, op=op)
+    assert [e["durable"] for e in seen if e["event"] == "session"].count(True) == 1
+
+
+@pytest.mark.parametrize("again_stored", [False, True])
+def test_a_stop_while_the_store_is_waited_for(bits_server, bits_driver, source, again_stored):
+    bits_driver.tell("hold")
+    op = begin(bits_driver, bits_server.url("/a"), source())
+    durable_session(bits_driver, op)
+    bits_driver.tell("stop", op=op)
+    assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "stopped"
+    if again_stored:
+        bits_driver.tell("stored", op=op)  # late: the operation is over
+    op = bits_driver.start()
+    durable_session(bits_driver, op)
+    bits_driver.tell("stored", op=op)
+    assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "done"
+    assert bits_server.types().count("create") == 1
 
 
 @pytest.mark.parametrize("rule", ["create:1", "fragment:1", "fragment:2", "fragment:4", "close:1"])
@@ -307,6 +342,38 @@ def test_a_reply_may_be_interrupted(bits_server, bits_driver, source, out, how):
     assert bits_server.types().count("fragment") == 1
     bits_driver.bulk("publish")
     assert (out / "answer").read_bytes() == content("a", 3000000)
+
+
+def lose_reply_at_close(driver, server, source, out):
+    url = server.url("/up", do="close:1:wait:x", reply="/r?size=7000")
+    op = begin(driver, url, source(10), UPLOAD_REPLY, reply=out / "answer")
+    wait_for_packet(server, "close:1")
+    return op
+
+
+def test_a_reply_that_was_lost_is_fetched_again(bits_server, bits_driver, source, out):
+    op = lose_reply_at_close(bits_driver, bits_server, source, out)
+    bits_driver.tell("stop", op=op)
+    bits_driver.wait("stopped", op=op)
+    bits_server.open("x")
+    bits_driver.bulk("discard")
+    bits_driver.tell("lose")
+    assert not temporaries(out)
+    result = again(bits_driver)
+    assert result.event == "done" and len(bits_server.requests) == 2
+    assert [e["size"] for e in result.events if e["event"] == "reply"] == [7000]
+    assert bits_server.types().count("fragment") == 1
+    bits_driver.bulk("publish")
+    assert (out / "answer").read_bytes() == content("a", 7000)
+
+
+def test_a_reply_that_was_lost_is_never_said_to_be_empty(bits_server, bits_driver, source, out):
+    op = lose_reply_at_close(bits_driver, bits_server, source, out)
+    bits_server.open("x")
+    assert bits_driver.wait(*ENDS, op=op)[-1]["event"] == "done"
+    bits_driver.tell("lose")
+    result = again(bits_driver)  # closed: nobody has it any more
+    assert result.event == "done" and "reply" not in result.kinds
 
 
 def test_a_directory_in_the_way_of_the_reply(bits_server, bits_driver, source, out):

@@ -13,6 +13,7 @@
  *   hold | stored op=             from now on SESSION is not confirmed by itself | session_stored
  *   forget                        the session, as after BG_E_LOCAL_FILE_CHANGED
  *   reply                         read_reply
+ *   lose                          all that is known of the reply
  *   quit                          (or end of input)
  *
  * Options: --worker PATH [--lock-fd N] [--idle-usec N] and the numbers and texts of
@@ -440,7 +441,11 @@ static void do_line(Driver *d, const char *line)
                 d->port.session_stored(d->port.ctx, op);
         else if (str_starts_with(line, "forget"))
                 forget(d);
-        else if (str_starts_with(line, "reply"))
+        else if (str_starts_with(line, "lose")) {
+                d->job.reply->state = FILE_PENDING;
+                d->job.reply->done_bytes = d->job.reply->synced_bytes = 0;
+                d->job.reply->size_bytes = BG_SIZE_UNKNOWN;
+        } else if (str_starts_with(line, "reply"))
                 read_reply(d);
         else if (str_starts_with(line, "quit"))
                 (void) sd_event_exit(d->loop, 0);

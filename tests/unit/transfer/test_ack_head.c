@@ -202,6 +202,17 @@ static void urls_are_resolved_and_never_fall_to_plain_http(void **state)
         http_url_done(&u);
 }
 
+static void a_url_says_whether_it_stays_here(void **state)
+{
+        assert_true(http_url_is_local("http://localhost:8080/x"));
+        assert_true(http_url_is_local("https://127.0.0.1/"));
+        assert_true(http_url_is_local("http://[::1]:81/"));
+        assert_true(http_url_is_local("http://[fe80::1]/"));
+        assert_false(http_url_is_local("http://example.org/localhost"));
+        assert_false(http_url_is_local("http://10.0.0.1/"));
+        assert_false(http_url_is_local("no url"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -213,6 +224,7 @@ int main(void)
                 cmocka_unit_test(random_lines_do_no_harm),
                 cmocka_unit_test(which_addresses_are_local),
                 cmocka_unit_test(a_name_that_leads_home_is_kept_out_unless_a_proxy_looks_it_up),
+                cmocka_unit_test(a_url_says_whether_it_stays_here),
                 cmocka_unit_test(urls_are_resolved_and_never_fall_to_plain_http),
         };
 
