@@ -36,6 +36,7 @@ struct HttpPost {
         bool easy_is_used_up; /* credentials were given to the handle */
         EventCurl *own_curl;  /* connections for us alone, when a scheme proves connections */
         uint32_t refusals;    /* heads of 401 and 407 to this packet */
+        bool asking;          /* the packet is out; else heads are what a proxy says to CONNECT */
 
         /* This attempt to send it; curl may make a second one by itself, on a fresh connection. */
         bool kept_out;
@@ -74,6 +75,8 @@ static bool judge_head(HttpPost *p)
 
         p->head_done = true;
         p->head_usec = http_client_now_usec(p->client);
+        if (is_challenge(h->status))
+                p->asking = false;
         if (is_challenge(h->status) && auth_is_applied(&p->auth))
                 return (h->chunked || h->has_length) &&
                        auth_follows(&p->auth, &p->refusals, h->has_length ? h->length_bytes : 0);
@@ -89,7 +92,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
         HttpPost *p = userdata;
         int r;
 
-        if (p->request_mono == 0) /* what a proxy says to CONNECT */
+        if (!p->asking)
                 return auth_heads_are_few(&p->refusals, data, n) ? n : 0;
         if (p->head_done)
                 return n; /* a trailer */
@@ -162,6 +165,7 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         if (p->kept_out)
                 return CURL_PREREQFUNC_ABORT;
         p->answer.peer_is_local = http_client_keeps_out(peer, p->proxy, p->url.scheme);
+        p->asking = true;
         p->head_done = p->head_began = false; /* of the request before, which was challenged */
         ack_head_clear(&p->head);
         p->skipped_bytes = 0;
@@ -170,6 +174,15 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         p->seen_bytes = 0;
         p->all_sent = false;
         return CURL_PREREQFUNC_OK;
+}
+
+/* A new connection, maybe in the middle: curl asks again when an idle one was closed. */
+static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+        HttpPost *p = userdata;
+
+        p->asking = false;
+        return CURL_SOCKOPT_OK;
 }
 
 static void finish(HttpPost *p)
@@ -358,6 +371,7 @@ static int start_attempt(HttpPost *p)
                 return r;
         ack_head_clear(&p->head);
         p->refusals = 0;
+        p->asking = false;
         p->answer = (HttpAnswer){.answered = false};
         p->kept_out = p->head_done = p->head_began = p->ended_early = p->all_sent = false;
         p->read_bytes = p->skipped_bytes = p->seen_bytes = p->request_mono = 0;
@@ -457,6 +471,8 @@ static int set_up(HttpPost *p)
             curl_easy_setopt(e, CURLOPT_READDATA, p) ||
             curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek) ||
             curl_easy_setopt(e, CURLOPT_SEEKDATA, p) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, p) ||
             curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request) ||
             curl_easy_setopt(e, CURLOPT_PREREQDATA, p) ||
             curl_easy_setopt(e, CURLOPT_ERRORBUFFER, p->curl_text))
