@@ -158,7 +158,8 @@ class Apache(Server):
             lines += [f"<Location /{kind}>", rules, "</Location>"]
             if upstream:
                 lines += [f"<Location /up-{kind}>", rules, f"ProxyPass {upstream}",
-                          f"ProxyPassReverse {upstream}", "RequestHeader unset Authorization", "</Location>"]
+                          f"ProxyPassReverse {upstream}", "ProxyPreserveHost On",
+                          "RequestHeader unset Authorization", "</Location>"]
         if upstream:
             lines.insert(0, f"LoadModule headers_module {APACHE_MODULES}/mod_headers.so")
         (self.dir / "apache.conf").write_text("\n".join(lines) + "\n")
@@ -239,6 +240,31 @@ class Nginx(Server):
             f"auth_basic here; auth_basic_user_file {self.dir}/users; }} }}")
         self.open_up()
         self.start("/usr/sbin/nginx", "-p", self.dir, "-c", self.dir / "nginx.conf", port=self.port)
+
+    def url(self, path):
+        return f"http://localhost:{self.port}{path}"
+
+
+class BitsSrv(Server):
+    """The server end of uploads; with `passwords` it asks by itself (Basic). Replies with what it got."""
+
+    def __init__(self, passwords=False, application=None):
+        need("htpasswd")
+        super().__init__(None)
+        self.port = free_port()
+        self.root = self.dir / "root"
+        (self.dir / "sessions").mkdir()
+        self.root.mkdir()
+        lines = ["[site /]", f"Directory = {self.root}", f"SessionDirectory = {self.dir}/sessions",
+                 "BITSUploadEnabled = 1", "BITSAllowOverwrites = 1"]
+        if application:
+            lines += ["BITSServerNotificationType = 2", f"BITSServerNotificationURL = {application}"]
+        if passwords:
+            run("htpasswd", "-bBC", "4", "-c", self.dir / "users", USER, PASSWORD)
+            lines += [f"AuthUserFile = {self.dir}/users", "AuthRealm = here"]
+        (self.dir / "conf").write_text("\n".join(lines) + "\n")
+        self.start(os.environ["BITSSRV"], "--config", self.dir / "conf", "--listen",
+                   f"127.0.0.1:{self.port}", "--access-log", self.dir / "access.log", port=self.port)
 
     def url(self, path):
         return f"http://localhost:{self.port}{path}"
