@@ -157,8 +157,8 @@ class Apache(Server):
             (self.dir / "www" / kind / "f").write_bytes(body(kind))
             lines += [f"<Location /{kind}>", rules, "</Location>"]
             if upstream:
-                lines += [f"<Location /up-{kind}>", rules, f"ProxyPass {upstream}",
-                          f"ProxyPassReverse {upstream}", "ProxyPreserveHost On",
+                lines += [f"<Location /up-{kind}>", rules, f"ProxyPass {upstream}/up-{kind}",
+                          "ProxyPreserveHost On",
                           "RequestHeader unset Authorization", "</Location>"]
         if upstream:
             lines.insert(0, f"LoadModule headers_module {APACHE_MODULES}/mod_headers.so")
@@ -253,15 +253,18 @@ class BitsSrv(Server):
         super().__init__(None)
         self.port = free_port()
         self.root = self.dir / "root"
-        (self.dir / "sessions").mkdir()
-        self.root.mkdir()
-        lines = ["[site /]", f"Directory = {self.root}", f"SessionDirectory = {self.dir}/sessions",
-                 "BITSUploadEnabled = 1", "BITSAllowOverwrites = 1"]
+        rules = ["BITSUploadEnabled = 1", "BITSAllowOverwrites = 1"]
         if application:
-            lines += ["BITSServerNotificationType = 2", f"BITSServerNotificationURL = {application}"]
+            rules += ["BITSServerNotificationType = 2", f"BITSServerNotificationURL = {application}"]
         if passwords:
             run("htpasswd", "-bBC", "4", "-c", self.dir / "users", USER, PASSWORD)
-            lines += [f"AuthUserFile = {self.dir}/users", "AuthRealm = here"]
+            rules += [f"AuthUserFile = {self.dir}/users", "AuthRealm = here"]
+        lines = []
+        for name in ("in", "up-basic", "up-digest", "up-gss"):  # replies are below their site
+            (self.root / name).mkdir(parents=True)
+            (self.dir / f"sessions-{name}").mkdir()
+            lines += [f"[site /{name}]", f"Directory = {self.root}/{name}",
+                      f"SessionDirectory = {self.dir}/sessions-{name}", *rules]
         (self.dir / "conf").write_text("\n".join(lines) + "\n")
         self.start(os.environ["BITSSRV"], "--config", self.dir / "conf", "--listen",
                    f"127.0.0.1:{self.port}", "--access-log", self.dir / "access.log", port=self.port)
