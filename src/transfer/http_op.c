@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "transfer/auth.h"
+#include "transfer/http_lane.h"
 #include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
@@ -32,7 +33,7 @@ struct HttpOp {
         const char *proxy; /* borrowed from the plan */
         Auth auth;
         bool easy_is_used_up; /* credentials were given to the handle */
-        EventCurl *own_curl;  /* connections for us alone, when a scheme proves connections */
+        HttpLane *lane;       /* where requests with credentials go; NULL: not yet */
         uint32_t refusals;    /* heads of 401 and 407 to this request */
         bool asking;          /* the request is out; else heads are what a proxy says to CONNECT */
 
@@ -67,7 +68,7 @@ static JobError bad_redirect(const char *text)
 
 static EventCurl *curl_of(const HttpOp *op)
 {
-        return op->own_curl ?: op->client->curl;
+        return op->lane ? http_lane_curl(op->lane) : op->client->curl;
 }
 
 static bool is_challenge(int status)
@@ -211,11 +212,12 @@ static int prepare_auth(HttpOp *op)
                         return -ENOMEM;
         }
         op->easy_is_used_up = auth_is_applied(&op->auth);
-        if (!auth_binds_connection(&op->auth))
-                return 0;
-        if (curl_easy_setopt(op->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1))
+        if (auth_binds_connection(&op->auth) &&
+            curl_easy_setopt(op->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1))
                 return -ENOMEM;
-        return op->own_curl ? 0 : event_curl_new(op->client->loop, 1, &op->own_curl);
+        if (!op->easy_is_used_up || op->lane)
+                return 0;
+        return http_lane_get(op->client, op->request.credentials, &op->lane);
 }
 
 /* Sends the request of this hop through the nth proxy. 0, -ENOENT when there is none, -ENOMEM. */
@@ -411,7 +413,7 @@ HttpOp *http_op_free(HttpOp *op)
                 else
                         curl_easy_cleanup(op->easy);
         }
-        event_curl_free(op->own_curl);
+        http_lane_unref(op->lane);
         curl_slist_free_all(op->fields);
         http_url_done(&op->url);
         mem_free(op);

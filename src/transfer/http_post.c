@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "transfer/ack_head.h"
 #include "transfer/auth.h"
+#include "transfer/http_lane.h"
 #include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
@@ -34,7 +35,7 @@ struct HttpPost {
         const char *proxy; /* borrowed from the plan */
         Auth auth;
         bool easy_is_used_up; /* credentials were given to the handle */
-        EventCurl *own_curl;  /* connections for us alone, when a scheme proves connections */
+        HttpLane *lane;       /* where packets with credentials go; NULL: not yet */
         uint32_t refusals;    /* heads of 401 and 407 to this packet */
         bool asking;          /* the packet is out; else heads are what a proxy says to CONNECT */
 
@@ -59,6 +60,11 @@ static JobError invalid_answer(const char *text)
 {
         return transfer_error_make(BG_E_INVALID_SERVER_RESPONSE, BG_ERROR_CONTEXT_REMOTE_FILE,
                                    false, text);
+}
+
+static EventCurl *curl_of(const HttpPost *p)
+{
+        return p->lane ? http_lane_curl(p->lane) : p->client->curl;
 }
 
 static bool is_challenge(int status)
@@ -281,7 +287,7 @@ static void on_done(void *ctx, CURLcode code)
 
 static void end_silent(HttpPost *p, const char *text)
 {
-        event_curl_remove(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+        event_curl_remove(curl_of(p), p->easy, &p->transfer);
         failed(p, transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_TIMEOUT),
                                       BG_ERROR_CONTEXT_REMOTE_FILE, false, text));
 }
@@ -307,7 +313,7 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
                 return; /* waits for a connection; curl's own time-out runs */
         if (p->head_done) {
                 if (now - p->head_usec >= HTTP_SKIP_MAX_SEC * USEC_PER_SEC) {
-                        event_curl_remove(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+                        event_curl_remove(curl_of(p), p->easy, &p->transfer);
                         p->ended_early = true;
                         answered(p);
                 }
@@ -341,9 +347,9 @@ static int prepare_auth(HttpPost *p)
                 if (!p->easy || set_up(p) < 0)
                         return -ENOMEM;
         }
-        if (!auth_binds_connection(&p->auth) || p->own_curl)
+        if (!auth_is_applied(&p->auth) || p->lane)
                 return 0;
-        return event_curl_new(p->client->loop, 1, &p->own_curl);
+        return http_lane_get(p->client, p->auth.set, &p->lane);
 }
 
 static int set_packet_options(HttpPost *p)
@@ -379,7 +385,7 @@ static int start_attempt(HttpPost *p)
         r = set_packet_options(p);
         if (r < 0)
                 return r;
-        return event_curl_add(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+        return event_curl_add(curl_of(p), p->easy, &p->transfer);
 }
 
 static int add_field(void *ctx, const char *name, const char *value)
@@ -444,7 +450,7 @@ JobError http_post_auth_error(const HttpPost *p, int status)
 
 void http_post_cancel(HttpPost *p)
 {
-        event_curl_remove(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+        event_curl_remove(curl_of(p), p->easy, &p->transfer);
         list_remove(&p->ticking.link);
 }
 
@@ -510,7 +516,7 @@ HttpPost *http_post_free(HttpPost *p)
         http_post_cancel(p);
         if (p->easy)
                 curl_easy_cleanup(p->easy);
-        event_curl_free(p->own_curl);
+        http_lane_unref(p->lane);
         curl_slist_free_all(p->fields);
         ack_head_done(&p->head);
         http_url_done(&p->url);
