@@ -247,6 +247,7 @@ static bool try_next_proxy(HttpPost *p, CURLcode code)
                 return false;
         p->proxy_nth++;
         auth_forget(&p->auth);
+        p->easy_is_used_up = true;
         return start_attempt(p) == 0;
 }
 

@@ -179,9 +179,10 @@ static void auth_failed(Upload *u, uint16_t status)
         fail(u, &error);
 }
 
-static void authenticate(Upload *u, uint16_t status)
+/* `may_go_on`: the protocol has patience for another try. */
+static void authenticate(Upload *u, uint16_t status, bool may_go_on)
 {
-        if (!http_post_authenticate(u->post, status))
+        if (!http_post_authenticate(u->post, status) || !may_go_on)
                 auth_failed(u, status);
         else if (source_holds(u))
                 advance(u);
@@ -210,8 +211,10 @@ static void on_answer(void *ctx, const HttpAnswer *a)
         u->near |= a->peer_is_local && !u->todo.via_host_id;
         out = a->answered ? bup_client_ack(&u->client, &a->ack, &a->exchange, now)
                           : bup_client_failed(&u->client, &a->failure, now);
-        if (out.verdict == BUP_AUTHENTICATE) {
-                authenticate(u, out.http_status);
+        if (out.verdict == BUP_AUTHENTICATE ||
+            ((out.http_status == 401 || out.http_status == 407) &&
+             out.context != BG_ERROR_CONTEXT_REMOTE_APPLICATION)) {
+                authenticate(u, out.http_status, out.verdict == BUP_AUTHENTICATE);
                 return;
         }
         if (out.restarted || out.moved)
