@@ -134,3 +134,12 @@ def test_uploads_with_replies_through_them(drivers, auth_server, tls, source, ou
     assert result.event == "done", result.last
     assert server.uploads["/up"] == path.read_bytes()
     assert temporaries(out)[0].read_bytes() == content("reply", 5000)
+
+
+def test_a_proxy_of_the_environment_may_bring_its_own(drivers, auth_server, server, out):
+    """As people write it; the job's slots are for other proxies then."""
+    proxy = auth_server(auth="basic", proxy=True)
+    driver = drivers(env={"http_proxy": f"http://user:password@127.0.0.1:{proxy.port}"})
+    result = fetch(driver, server.url("/f"), out / "f", usage=PRECONFIG)
+    assert result.event == "done" and schemes(proxy) == ["Basic"]
+    assert not any("proxy-authorization" in r["headers"] for r in server.requests)
