@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import pytest
+from bad_server import make_context
 
 READY_SEC = 20
 USER, PASSWORD = "user", "pass word"
@@ -64,6 +65,18 @@ class Server:
             except OSError:
                 assert self.process.poll() is None and time.monotonic() < end, self.words()
                 time.sleep(0.01)
+
+    def log(self):
+        path = self.dir / "access.log"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+    def logged(self, wanted):
+        """The lines for which wanted(words) holds, at least one: logs are written after answers."""
+        end = time.monotonic() + READY_SEC
+        while not (lines := [words for words in self.log() if wanted(words)]):
+            assert time.monotonic() < end, self.log()[-5:]
+            time.sleep(0.01)
+        return lines
 
     def words(self):
         return "".join(p.read_text(errors="replace")[-3000:] for p in self.dir.glob("*")
@@ -180,9 +193,6 @@ class Apache(Server):
     def url(self, path):
         return f"http://localhost:{self.port}{path}"
 
-    def log(self):
-        return [line.split() for line in (self.dir / "access.log").read_text().splitlines()]
-
 
 class Squid(Server):
     """A proxy that offers `schemes`: negotiate (of a realm), ntlm (any password is right), digest, basic."""
@@ -219,15 +229,15 @@ class Squid(Server):
     def props(self):
         return {"usage": 2, "list": f"localhost:{self.port}"}
 
-    def log(self):
-        return [line.split() for line in (self.dir / "access.log").read_text().splitlines()]
-
 
 class Nginx(Server):
+    """Basic alone; HTTP/2 at tls_url()."""
+
     def __init__(self):
         need("nginx", "htpasswd")
         super().__init__("www-data:www-data")
-        self.port = free_port()
+        self.port, self.tls_port = free_port(), free_port()
+        self.ca_path = make_context("good", self.dir)[1]
         run("htpasswd", "-bc", self.dir / "users", USER, PASSWORD)
         (self.dir / "www").mkdir()
         (self.dir / "www" / "f").write_bytes(body("nginx"))
@@ -236,13 +246,19 @@ class Nginx(Server):
         (self.dir / "nginx.conf").write_text(
             ("user www-data;" if self.user else "") +
             f"daemon off; pid {self.dir}/pid; error_log {self.dir}/error.log; events {{}} http {{ "
-            f"{temporary} access_log off; server {{ listen 127.0.0.1:{self.port}; root {self.dir}/www; "
-            f"auth_basic here; auth_basic_user_file {self.dir}/users; }} }}")
+            f"{temporary} log_format short '$server_protocol $remote_user $status'; "
+            f"access_log {self.dir}/access.log short; root {self.dir}/www; auth_basic here; "
+            f"auth_basic_user_file {self.dir}/users; ssl_certificate {self.dir}/server.pem; "
+            f"ssl_certificate_key {self.dir}/server.key; server {{ listen 127.0.0.1:{self.port}; }} "
+            f"server {{ listen 127.0.0.1:{self.tls_port} ssl http2; }} }}")
         self.open_up()
         self.start("/usr/sbin/nginx", "-p", self.dir, "-c", self.dir / "nginx.conf", port=self.port)
 
     def url(self, path):
         return f"http://localhost:{self.port}{path}"
+
+    def tls_url(self, path):
+        return f"https://127.0.0.1:{self.tls_port}{path}"
 
 
 class BitsSrv(Server):

@@ -102,7 +102,7 @@ def test_without_a_proxy_a_407_gets_nothing(drivers, auth_server, server, out, p
     assert proxy.requests == []
     result = fetch(driver, f"http://127.0.0.1:{proxy.port}/f", out / "g", PROXY_ALL, **props)
     assert_refused(result, 407)
-    assert set(schemes(proxy)) == {"-"}
+    assert schemes(proxy) == ["-"]
 
 
 def test_a_server_behind_a_tunnel_cannot_ask_for_the_proxys_password(tls_driver, auth_server, out):
@@ -134,3 +134,12 @@ def test_uploads_with_replies_through_them(drivers, auth_server, tls, source, ou
     assert result.event == "done", result.last
     assert server.uploads["/up"] == path.read_bytes()
     assert temporaries(out)[0].read_bytes() == content("reply", 5000)
+
+
+def test_a_proxy_of_the_environment_may_bring_its_own(drivers, auth_server, server, out):
+    """As people write it; the job's slots are for other proxies then."""
+    proxy = auth_server(auth="basic", proxy=True)
+    driver = drivers(env={"http_proxy": f"http://user:password@127.0.0.1:{proxy.port}"})
+    result = fetch(driver, server.url("/f"), out / "f", usage=PRECONFIG)
+    assert result.event == "done" and schemes(proxy) == ["Basic"]
+    assert not any("proxy-authorization" in r["headers"] for r in server.requests)

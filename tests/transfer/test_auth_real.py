@@ -68,7 +68,7 @@ def test_apache(with_ticket, apache, out, kind):
     result = fetch(with_ticket, url, out / "f", list(KIND.values()))
     assert result.event == "done", (result.last, apache.words())
     assert temporaries(out)[0].read_bytes() == body(kind)
-    assert apache.log()[-1][2].startswith(USER)
+    assert apache.logged(lambda w: w[1] == f"/{kind}/f" and w[2].startswith(USER) and w[3] == "200")
 
 
 def test_no_ticket_is_told(without_ticket, apache, out):
@@ -105,7 +105,7 @@ def test_squid(with_ticket, squid, apache, out, scheme):
     result = fetch(with_ticket, url, out / "f", [KIND["digest"], OF_PROXY[scheme]], **props)
     assert result.event == "done", (result.last, squid.words())
     assert temporaries(out)[0].read_bytes() == body("digest")
-    assert USER in squid.log()[-1][2]  # ntlm_fake_auth writes more around it
+    squid.logged(lambda w: USER in w[2] and w[3] == "200")  # ntlm_fake_auth writes more around it
 
 
 @pytest.mark.parametrize("scheme", OF_PROXY)
@@ -133,3 +133,22 @@ def test_squid_and_apache_together(with_ticket, squid, apache, out, of_proxy, ki
                    **squid.props())
     assert result.event == "done", (result.last, squid.words(), apache.words())
     assert temporaries(out)[0].read_bytes() == body(kind)
+
+
+@pytest.mark.parametrize("kind", ["basic", "digest", "gss"])
+def test_many_files_at_once(with_ticket, apache, out, kind):
+    with_ticket.job([KIND[kind]])
+    for i in range(40):
+        with_ticket.file(apache.url(f"/{kind}/f?{i}"), out / f"f{i}")
+    with_ticket.tell("run", parallel=6)
+    assert with_ticket.wait("ran")[-1] == {"event": "ran", "done": 40, "failed": 0}
+    assert {p.read_bytes() for p in temporaries(out)} == {body(kind)}
+
+
+def test_http_2_over_tls(drivers, nginx, out):
+    driver = drivers("--ca-bundle", nginx.ca_path)
+    url = nginx.tls_url("/f")
+    assert_refused(fetch(driver, url, out / "f", [(SERVER, BASIC, USER, "x")]), 401, "refuses")
+    creds = [KIND["basic"], KIND["digest"], (SERVER, NTLM, *GOOD), KIND["gss"]]
+    assert fetch(driver, url, out / "f", creds).event == "done"
+    assert {w[0] for w in nginx.logged(lambda w: w[2] == "200" and w[1] == USER)} >= {"HTTP/2.0"}

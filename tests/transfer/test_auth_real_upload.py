@@ -3,10 +3,9 @@
 Negotiate of a real realm), through squid."""
 import http.server
 import threading
-import time
 
 import pytest
-from conftest import EVENT_SEC, K, UPLOAD_REPLY, Driver, begin, temporaries, upload
+from conftest import K, UPLOAD_REPLY, Driver, begin, temporaries, upload
 from real_servers import Apache, BitsSrv, Realm, Squid
 from test_auth import assert_refused
 from test_auth_real import KIND, OF_PROXY, closing
@@ -83,8 +82,8 @@ def test_behind_apache(client, apache, bitssrv, source, out, kind):
     result = upload(client, url, path, UPLOAD_REPLY, creds=list(KIND.values()), reply=out / "r")
     assert_replied(result, apache, path, out, apache.words())
     assert refused_bodies(apache) == []
-    mine = [line for line in apache.log() if line[1].endswith(f"{kind}.bin") and line[3] == "200"]
-    assert mine and all(line[2].startswith("user") for line in mine)
+    mine = apache.logged(lambda w: w[1].endswith(f"{kind}.bin") and w[3] == "200")
+    assert all(words[2].startswith("user") for words in mine)
 
 
 @pytest.mark.parametrize("kind", KIND)
@@ -98,15 +97,8 @@ def test_a_farewell_behind_apache(client, apache, bitssrv, source, kind):
     client.op += 1
     client.tell("farewell", op=client.op)
     assert client.wait("farewell", op=client.op)[-1]["result"] == 0
-    end = time.monotonic() + EVENT_SEC  # the log is written when there is time for it
-    while True:
-        log = (bitssrv.dir / "access.log").read_text().splitlines()
-        mine = [line for line in log if f"bye-{kind}" in line and "packet=Cancel-Session" in line]
-        if mine:
-            break
-        assert time.monotonic() < end, log[-5:]
-        time.sleep(0.01)
-    assert " 200 " in mine[-1], mine
+    mine = bitssrv.logged(lambda w: f"/bye-{kind}.bin" in " ".join(w) and "packet=Cancel-Session" in w)
+    assert "200" in mine[-1]
 
 
 @pytest.mark.parametrize("of_proxy", OF_PROXY)
