@@ -15,7 +15,10 @@
 #include "base/attr.h"
 #include "com_rig.h"
 
-enum { NEEDLE_UNITS = 24, BLOCK_BYTES = 1 << 16 };
+/* What is freed is written over at its beginning, so the secret is longer than what is looked for.
+ */
+enum { FILL_UNITS = 200, NEEDLE_UNITS = 24, SECRET_UNITS = FILL_UNITS + NEEDLE_UNITS };
+enum { BLOCK_BYTES = 1 << 16 };
 
 static HRESULT set(IBackgroundCopyJob2 *job, int target, int scheme, const wchar_t *user,
                    const wchar_t *password)
@@ -193,7 +196,7 @@ static unsigned count_in_memory(const Needle *needle)
         return found;
 }
 
-static void make_secret(wchar_t text[NEEDLE_UNITS + 1], Needle *narrow, Needle *wide)
+static void make_secret(wchar_t text[SECRET_UNITS + 1], Needle *narrow, Needle *wide)
 {
         uint8_t random[NEEDLE_UNITS];
 
@@ -203,18 +206,19 @@ static void make_secret(wchar_t text[NEEDLE_UNITS + 1], Needle *narrow, Needle *
         for (size_t i = 0; i < NEEDLE_UNITS; i++) {
                 wchar_t c = (wchar_t) (L'A' + random[i] % 26);
 
-                text[i] = c;
+                text[FILL_UNITS + i] = c;
                 narrow->inverted[i] = (uint8_t) ~c;
                 for (size_t k = 0; k < sizeof(wchar_t); k++)
                         wide->inverted[i * sizeof(wchar_t) + k] = (uint8_t) ~(c >> (8 * k));
         }
-        text[NEEDLE_UNITS] = 0;
+        wmemset(text, L'x', FILL_UNITS);
+        text[SECRET_UNITS] = 0;
 }
 
 static void library_forgets_what_it_was_told(void **state)
 {
         ServiceRig *s = *state;
-        wchar_t text[NEEDLE_UNITS + 1];
+        wchar_t text[SECRET_UNITS + 1];
         Needle narrow, wide;
         GUID id;
         IBackgroundCopyJob2 *job = service_job(s, &id);
