@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "daemon/app_paths.h"
 #include "daemon/bus_server.h"
@@ -20,16 +21,20 @@
 #include "daemon/instance.h"
 #include "daemon/listen.h"
 #include "daemon/notifier.h"
+#include "daemon/program_pool.h"
 #include "daemon/queue_store.h"
+#include "daemon/rekey.h"
 #include "daemon/socket_guard.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "daemon/worker_path.h"
 #include "daemon/worker_pool.h"
 #include "netmon/netmon.h"
+#include "vault/vault.h"
 
 #define DEFAULT_IDLE_EXIT_SEC 60
 #define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
+#define PROGRAM_GRACE_USEC (5 * USEC_PER_SEC)
 #define ESCAPED_MAX_BYTES 4 /* of one byte, as \xNN */
 
 /* In the order of creation; app_stop() goes backwards. */
@@ -57,6 +62,14 @@ static void on_transfer_event(void *ctx, const TransferEvent *ev)
         App *app = ctx;
 
         manager_transfer_event(app->service.manager, ev);
+        turn_request(app->service.turn);
+}
+
+static void on_program_ended(void *ctx, uint64_t delivery, int32_t result)
+{
+        App *app = ctx;
+
+        manager_program_result(app->service.manager, delivery, result);
         turn_request(app->service.turn);
 }
 
@@ -141,6 +154,11 @@ static uint64_t idle_exit_sec(const App *app)
         return DEFAULT_IDLE_EXIT_SEC;
 }
 
+static uint64_t program_timeout_usec(const App *app)
+{
+        return app->config.service.program_timeout_sec * USEC_PER_SEC;
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
 {
         App *app = ctx;
@@ -157,6 +175,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 idle_set(app->idle, idle_exit_sec(app));
                 app->service.policy = fresh.policy;
                 manager_set_policy(app->service.manager, &fresh.policy);
+                program_pool_set_timeout(app->service.programs, program_timeout_usec(app));
                 turn_request(app->service.turn);
                 log_info("configuration read again");
         }
@@ -255,6 +274,34 @@ static int start_store(App *app)
         return APP_EXIT_OK;
 }
 
+/* $CREDENTIALS_DIRECTORY is the service manager's; it may hold the key. */
+static int start_vault(App *app)
+{
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
+        int r;
+
+        if (dir && !path_is_absolute(dir)) {
+                log_warning("CREDENTIALS_DIRECTORY is no absolute path, and not used: %s", dir);
+                dir = NULL;
+        }
+        r = vault_new(app->paths.state_dir, dir, app->service.uid, &app->service.vault);
+        return r < 0 ? start_failed("the vault", r) : APP_EXIT_OK;
+}
+
+static int open_credential(void *ctx, const GUID *job, const JobCredential *c,
+                           struct Credential *ret)
+{
+        App *app = ctx;
+        const VaultSlot slot = {.job = *job, .target = c->target, .scheme = c->scheme};
+        int r = vault_open(app->service.vault, &slot, c->sealed, c->sealed_bytes, ret);
+
+        if (r != 0)
+                log_line(LOG_WARNING, &(LogFields){.job = job},
+                         "credentials of a job cannot be opened: %s",
+                         vault_why(app->service.vault));
+        return r;
+}
+
 static int start_pool(App *app)
 {
         _cleanup_free_ char *worker = NULL;
@@ -270,6 +317,8 @@ static int start_pool(App *app)
                                     .lock_fd = app->lock.shared_fd,
                                     .config = &app->config.transfer,
                                     .idle_usec = WORKER_IDLE_USEC,
+                                    .open_credential = open_credential,
+                                    .credential_ctx = app,
                             },
                             on_transfer_event, app, &app->pool);
         return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;
@@ -296,6 +345,21 @@ static int start_clients(App *app)
         return r < 0 ? start_failed("the connections", r) : APP_EXIT_OK;
 }
 
+static int start_programs(App *app)
+{
+        const ProgramPoolOptions options = {
+                .loop = app->loop,
+                .uid = app->service.uid,
+                .timeout_usec = program_timeout_usec(app),
+                .grace_usec = PROGRAM_GRACE_USEC,
+                .ended = on_program_ended,
+                .ctx = app,
+        };
+        int r = program_pool_new(&options, &app->service.programs);
+
+        return r < 0 ? start_failed("the programs of jobs", r) : APP_EXIT_OK;
+}
+
 static int start_engine(App *app)
 {
         Service *s = &app->service;
@@ -304,6 +368,7 @@ static int start_engine(App *app)
                 .transfer = worker_pool_port(app->pool),
                 .notifier = notifier_port(s->notifier),
                 .random = {.fill = fill_random},
+                .vault = vault_port(s->vault),
                 .clock = s->clock,
         };
         int r;
@@ -321,6 +386,13 @@ static int start_engine(App *app)
         if (r >= 0)
                 r = idle_new(s, idle_exit_sec(app), on_idle_expired, app, &app->idle);
         return r < 0 ? start_failed("the queue", r) : APP_EXIT_OK;
+}
+
+/* Where the service is. A program that does not know looks at the usual place. */
+static void tell_programs(const App *app)
+{
+        if (program_pool_set_socket(app->service.programs, listener_path(app->listener)) < 0)
+                log_warning("no memory to tell programs of jobs where the socket is");
 }
 
 static bool socket_is_there(void *ctx)
@@ -345,6 +417,7 @@ static const char *restore_socket(void *ctx)
                           problem ? problem : strerror(-r));
                 return NULL;
         }
+        tell_programs(app);
         log_line(LOG_NOTICE, NULL, "the socket was removed; listening on %s now",
                  app->paths.socket);
         return app->paths.socket;
@@ -386,8 +459,20 @@ static int start_listening(App *app)
                 return r == -EADDRINUSE ? APP_EXIT_TAKEN : APP_EXIT_FAILURE;
         }
         start_guard(app);
+        tell_programs(app);
         r = state_lock_announce(&app->lock, listener_path(app->listener));
         return r < 0 ? start_failed("the service", r) : APP_EXIT_OK;
+}
+
+/* A change of the key that was interrupted goes on. */
+static int start_rekey(App *app)
+{
+        int r = rekey_new(&app->service, &app->service.rekey);
+
+        if (r < 0)
+                return start_failed("the change of keys", r);
+        rekey_continue(app->service.rekey);
+        return APP_EXIT_OK;
 }
 
 static int start_config(App *app)
@@ -404,7 +489,8 @@ static int start_config(App *app)
 static int app_start(App *app)
 {
         static int (*const steps[])(App * app) = {
-                start_store, start_pool, start_clients, start_engine, start_listening,
+                start_store,    start_vault,  start_pool,      start_clients,
+                start_programs, start_engine, start_listening, start_rekey,
         };
         int r = sd_event_new(&app->loop);
 
@@ -457,7 +543,9 @@ static void app_stop(App *app)
         (void) listener_free(app->listener);
         state_lock_leave(&app->lock);
         s->turn = turn_free(s->turn); /* the loop has ended, so nothing can be asked of it */
+        s->rekey = rekey_free(s->rekey);
         s->clients = clients_free(s->clients);
+        s->programs = program_pool_free(s->programs);
         (void) worker_pool_free(app->pool);
         (void) netmon_free(app->netmon);
         (void) idle_free(app->idle);
@@ -465,6 +553,7 @@ static void app_stop(App *app)
         (void) notifier_free(s->notifier);
         (void) watch_free(s->watch);
         (void) queue_store_close(app->store);
+        (void) vault_free(s->vault);
         (void) sd_event_unref(app->loop);
         config_done(&app->config);
         state_lock_done(&app->lock);

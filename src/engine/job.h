@@ -29,8 +29,13 @@ typedef struct JobNotify {
         List in_waiting;         /* of the owner: four deliveries are already out */
         struct Delivery *sticky; /* outstanding, or NULL */
         struct Delivery *modification;
-        uint64_t sticky_after_mono; /* not before; 0 = at once */
-        bool modified;              /* a JobModification is owed */
+        uint64_t sticky_after_mono;  /* not before; 0 = at once */
+        bool program_turn;           /* the callback failed, so the program comes next; once it was
+                                        started, the event is its own */
+        bool program_wanted;         /* counted in NotifyPlan.programs_wanted */
+        uint64_t program_after_mono; /* the program not before; 0 = at once */
+        uint32_t program_setting;    /* counts changes of the program */
+        bool modified;               /* a JobModification is owed */
         uint64_t modified_after_mono;
 } JobNotify;
 
@@ -136,6 +141,10 @@ HRESULT job_set_proxy(JobProps *props, uint32_t usage, const char *list, const c
 HRESULT job_set_files_in_flight(JobProps *props, uint32_t n);
 /* NULL or "": to be generated. */
 HRESULT job_set_reply_name(JobProps *props, const char *name);
+/* NULL or "" twice removes it. No check whether the program is there or its path absolute: that
+ * shows when it is to run. */
+HRESULT job_set_notify_cmd_line(JobProps *props, const char *program, const char *parameters,
+                                uint32_t uid);
 
 /* Fits what a store handed out the ranges that the engine indexes by? */
 bool job_is_sane(const Job *job);
@@ -147,6 +156,7 @@ typedef struct JobStep {
         uint64_t now_wall;
         uint64_t active_usec;   /* the running period, to be added when it ends */
         HRESULT end_result;     /* of rows into a final state */
+        bool keep_event;        /* a job that completes by itself tells its program afterwards */
         uint64_t farewell_wall; /* of rows into CANCELLED: JobStatus.farewell_wall */
 } JobStep;
 JobStatus job_status_after(const JobStatus *status, const JobStep *step);

@@ -18,6 +18,7 @@
 #include "engine/port/random.h"
 #include "engine/port/store.h"
 #include "engine/port/transfer.h"
+#include "engine/port/vault.h"
 #include "engine/types.h"
 
 typedef struct Manager Manager;
@@ -27,6 +28,7 @@ typedef struct ManagerPorts {
         TransferPort transfer;
         NotifierPort notifier;
         RandomPort random;
+        VaultPort vault;
         Clock clock;
 } ManagerPorts;
 
@@ -93,12 +95,33 @@ HRESULT manager_set_reply_optional(Manager *m, const Caller *caller, const GUID 
 HRESULT manager_reply_data(Manager *m, const Caller *caller, const GUID *id, uint8_t **ret_data,
                            uint64_t *ret_bytes);
 
+/* IBackgroundCopyJob2::SetNotifyCmdLine; NULL or "" twice removes it. E_INVALIDARG for parameters
+ * without a program, BG_E_STRING_TOO_LONG, BG_E_BLOCKED_BY_POLICY when programs are forbidden (they
+ * can still be removed). Whether the program is there shows when it is to run. */
+HRESULT manager_set_notify_cmd_line(Manager *m, const Caller *caller, const GUID *id,
+                                    const char *program, const char *parameters);
+
+/* Seals the credentials of jobs, ended ones too, with the present key of the vault; a few of them a
+ * call, because it takes its time. Start with a zeroed struct and call again while it returns 1. 0:
+ * all are done, and that is durable: rekey_end() may follow. Negative errno: rekey_end() must not
+ * follow; -ENOKEY: the vault refuses, its why() says more. */
+typedef struct ManagerReseal {
+        uint64_t after; /* serial of the last job that is done */
+        uint32_t slots; /* sealed anew so far */
+        uint32_t lost;  /* left as they are, since no key opens them */
+} ManagerReseal;
+_must_use_ int manager_reseal(Manager *m, ManagerReseal *r);
+
 /* Callbacks: caller->client becomes (or stops being) the job's one notify interface. */
 HRESULT manager_set_notify_client(Manager *m, const Caller *caller, const GUID *id, bool on);
 bool manager_has_notify_client(Manager *m, const Job *job);
 /* Answer to NotifierPort.deliver(): S_OK consumes the event, anything else is tried again after
  * the job's retry delay. Unknown deliveries are ignored. */
 void manager_notify_result(Manager *m, uint64_t delivery, HRESULT hr);
+/* Answer to NotifierPort.run_program(): 0 consumes the event; with anything else the program is run
+ * again after the job's retry delay, unless the job left the state that the event tells of.
+ * `result` as JobStatus.program_result. Unknown deliveries are ignored. */
+void manager_program_result(Manager *m, uint64_t delivery, int32_t result);
 /* The connection ended: its registrations are void, its deliveries failed. */
 void manager_client_gone(Manager *m, uint64_t client);
 

@@ -303,6 +303,23 @@ void manager_final_event(Manager *m, Op *op, const TransferEvent *ev)
         manager_op_end(m, op);
 }
 
+/* One that waits for its program to run stays: nothing else remembers that it is to be told. */
+Job *manager_oldest_tombstone(const Manager *m)
+{
+        LIST_FOREACH (it, &m->queue.tombstones)
+                if (!notify_plan_holds(&m->notify, QUEUE_JOB(it)))
+                        return QUEUE_JOB(it);
+        return NULL;
+}
+
+void manager_drop_tombstone(Manager *m, Job *job)
+{
+        notify_plan_forget(&m->notify, job);
+        list_remove(&job->run->in_todo);
+        list_remove(&job->run->in_dirty);
+        queue_drop(&m->queue, job);
+}
+
 static bool is_expired(const Manager *m, const Job *job)
 {
         uint64_t now = manager_wall(m);
@@ -315,7 +332,7 @@ static bool is_expired(const Manager *m, const Job *job)
 /* Nothing waits for this: it happens whenever the manager runs anyway. */
 void manager_expire_tombstones(Manager *m)
 {
-        Job *job = queue_oldest_tombstone(&m->queue);
+        Job *job = manager_oldest_tombstone(m);
         Txn t;
 
         if (!job || !is_expired(m, job) || manager_now(m) < m->buried_after)
@@ -326,8 +343,6 @@ void manager_expire_tombstones(Manager *m)
                 m->buried_after = manager_now(m) + COMMIT_RETRY_USEC;
                 return;
         }
-        list_remove(&job->run->in_todo);
-        list_remove(&job->run->in_dirty);
-        queue_drop(&m->queue, job);
+        manager_drop_tombstone(m, job);
         m->schedule = true; /* one at a time; look again soon */
 }

@@ -120,6 +120,20 @@ static void distrust_unsynced(Manager *m, Job *job)
         }
 }
 
+/* An event that its state cannot have is nobody's: a damaged file must not run programs. */
+static void mend_event(Job *job)
+{
+        JobStatus *s = &job->status;
+        bool kept = s->state == BG_JOB_STATE_ACKNOWLEDGED && job->props.auto_complete &&
+                    job->props.notify_program;
+
+        if (s->state == BG_JOB_STATE_ERROR
+                    ? s->undelivered != NOTIFY_ERROR
+                    : s->undelivered != NOTIFY_TRANSFERRED ||
+                              (s->state != BG_JOB_STATE_TRANSFERRED && !kept))
+                s->undelivered = NOTIFY_NONE;
+}
+
 /* ACKNOWLEDGED is stored without touching every file: whole files of such a job were published. */
 static void finish_file(Job *job, JobFile *file)
 {
@@ -184,6 +198,7 @@ static void restart_job(Manager *m, Job *job, bool same_boot)
                 status->state, waits_for_event(job) ? JOB_EVENT_NETWORK_BACK : JOB_EVENT_RESTART);
 
         restart_upload(job);
+        mend_event(job);
         if (!same_boot && status->state != BG_JOB_STATE_TRANSFERRED)
                 distrust_unsynced(m, job);
         job->run->synced = status->state == BG_JOB_STATE_TRANSFERRED;
@@ -231,10 +246,15 @@ int manager_load(Manager *m)
         m->next_serial = next_serial;
         LIST_FOREACH (it, &m->queue.live)
                 restart_job(m, QUEUE_JOB(it), same_boot);
-        LIST_FOREACH (it, &m->queue.tombstones)
+        LIST_FOREACH (it, &m->queue.tombstones) {
+                mend_event(QUEUE_JOB(it));
                 finish_tombstone(QUEUE_JOB(it));
-        LIST_FOREACH (it, &m->queue.farewells)
+                manager_todo(m, QUEUE_JOB(it)); /* its program may not have run yet */
+        }
+        LIST_FOREACH (it, &m->queue.farewells) {
+                mend_event(QUEUE_JOB(it));
                 manager_begin_farewell(m, QUEUE_JOB(it));
+        }
         harden_queue(m);
         m->schedule = true;
         return 0;

@@ -77,6 +77,7 @@ void txn_save_dirty_files(Txn *t, Job *job);
 void txn_save_file(Txn *t, const Job *job, const JobFile *file);
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n);
 void txn_delete_job(Txn *t, const Job *job);
+void txn_save_credential(Txn *t, const Job *job, const JobCredential *credential);
 _must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled back */
 /* The job's view and its dirty files in one transaction. */
 _must_use_ int manager_save(Manager *m, Job *job, const Job *view, bool durable);
@@ -151,6 +152,10 @@ void manager_farewell_event(Manager *m, Op *op, const TransferEvent *ev);
 void manager_hurry_farewells(Manager *m);
 
 /* manager_final.c */
+/* The oldest ended job that has nothing more to tell; NULL. */
+Job *manager_oldest_tombstone(const Manager *m);
+/* Takes an ended job out and frees it. */
+void manager_drop_tombstone(Manager *m, Job *job);
 void manager_tend_final(Manager *m, Job *job);
 void manager_begin_auto_complete(Manager *m, Job *job);
 void manager_final_event(Manager *m, Op *op, const TransferEvent *ev);
@@ -159,6 +164,8 @@ void manager_expire_tombstones(Manager *m);
 /* manager_notify.c */
 void manager_tend_notify(Manager *m, Job *job);
 void manager_expire_deliveries(Manager *m);
+/* Programs run, or are still to run. */
+bool manager_has_programs(const Manager *m);
 
 /* manager_api.c */
 /* A live job the caller may change now: BG_E_NOT_FOUND, E_ACCESSDENIED, BG_E_INVALID_STATE. */

@@ -96,6 +96,15 @@ void txn_delete_job(Txn *t, const Job *job)
         (void) txn_ok(t, store->job_delete(store->ctx, job));
 }
 
+void txn_save_credential(Txn *t, const Job *job, const JobCredential *credential)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (t->error < 0)
+                return;
+        (void) txn_ok(t, store->credential_save(store->ctx, job, credential));
+}
+
 int txn_commit(Txn *t, bool durable)
 {
         StorePort *store = &t->m->ports.store;

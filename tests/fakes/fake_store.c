@@ -75,6 +75,8 @@ static Job *job_dup(const Job *from)
                 memcpy(job->session, from->session, from->session_bytes);
                 job->session_bytes = from->session_bytes;
         }
+        job->props.notify_program = dup(from->props.notify_program);
+        job->props.notify_parameters = dup(from->props.notify_parameters);
         return job;
 }
 
@@ -91,6 +93,8 @@ static void job_drop(Job *job)
         free(job->props.description);
         free(job->props.proxy_list);
         free(job->props.proxy_bypass);
+        free(job->props.notify_program);
+        free(job->props.notify_parameters);
         free(job);
 }
 

@@ -73,6 +73,8 @@ void sim_init(Sim *sim, uint64_t seed)
         sim->rig.transfer.on_call_ctx = sim;
         sim->rig.notifier.on_call = count_port_call;
         sim->rig.notifier.on_call_ctx = sim;
+        sim->rig.notifier.on_run = sim_run_program;
+        sim->rig.notifier.on_run_ctx = sim;
         sim->files_vanish = seed % 2 == 1;
         set_faults(sim);
 }
@@ -171,6 +173,12 @@ static void step(Sim *sim)
                 crash(sim);
 }
 
+/* Programs have to do it alone for some, or nobody would see whether they do. */
+static bool is_left_to_its_program(const Sim *sim, const Job *job)
+{
+        return job->props.notify_program && sim->seed % 3 != 0;
+}
+
 static void register_everybody(Sim *sim)
 {
         for (uint32_t i = 0; i < sim->jobs_len; i++) {
@@ -181,7 +189,8 @@ static void register_everybody(Sim *sim)
                     job->status.intent != INTENT_NONE)
                         continue;
                 if (manager_set_notify_flags(sim->rig.m, &ADMIN, &j->id, 11) != S_OK ||
-                    manager_set_notify_client(sim->rig.m, &ADMIN, &j->id, true) != S_OK)
+                    manager_set_notify_client(sim->rig.m, &ADMIN, &j->id,
+                                              !is_left_to_its_program(sim, job)) != S_OK)
                         sim_break(sim, "a setter failed in calm weather");
         }
 }
@@ -233,6 +242,8 @@ static void calm_down(Sim *sim)
                         SUCCEEDED(manager_read_job(sim->rig.m, &ADMIN, &sim->jobs[i].id, &job)) &&
                         job->status.farewell_wall != 0;
         }
+        sim->rig.policy.allow_programs = true;
+        manager_set_policy(sim->rig.m, &sim->rig.policy);
         if (!sim->network_up) {
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);
@@ -250,6 +261,7 @@ static void calm_down(Sim *sim)
                         fake_rig_run(&sim->rig);
                         sim_check(sim);
                         sim_answer_deliveries(sim, 0);
+                        sim_end_program(sim, 0);
                 }
                 fake_rig_advance(&sim->rig, 600 * USEC_PER_SEC);
                 sim->simulated_usec += 600 * USEC_PER_SEC;

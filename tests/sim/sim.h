@@ -20,9 +20,12 @@ typedef struct SimJob {
         NotifyKind owed; /* sticky event that no client has taken yet */
         uint64_t token;  /* of an open Complete or Cancel; 0 = none */
         JobIntent asked;
-        bool owes_farewell;   /* when calm began */
-        uint32_t cancelled;   /* the session it had then; 0 = none */
-        uint64_t waits_since; /* first of its level to be allowed, and still not running */
+        bool owes_farewell;     /* when calm began */
+        uint32_t cancelled;     /* the session it had then; 0 = none */
+        uint32_t program_since; /* FakeNotifier.runs when its program was set last */
+        uint64_t failed_run;    /* the program's last failed run of this service; 0 = none … */
+        uint64_t program_not_before; /* … and when it may be run again */
+        uint64_t waits_since;        /* first of its level to be allowed, and still not running */
 } SimJob;
 
 typedef struct Sim {
@@ -54,6 +57,10 @@ const char *sim_live(Sim *sim, uint32_t steps);
 
 /* sim_actions.c: one thing that happens. */
 void sim_act(Sim *sim);
+/* One program ends, or fails to have begun. */
+void sim_end_program(Sim *sim, uint32_t per_mille_fail);
+/* FakeNotifier.on_run: a start that may fail, and must not come too early. */
+int sim_run_program(void *ctx, const Job *job);
 void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail);
 SimJob *sim_job_of(Sim *sim, const GUID *id);
 /* Makes the model's entry for a job it does not know. */

@@ -299,16 +299,48 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
         expect(sim, hr, want, "a setter answered wrongly");
 }
 
+/* A run of the old one tells nothing of the new one. */
+static void note_new_program(Sim *sim, SimJob *j)
+{
+        j->program_since = sim->rig.notifier.runs;
+        j->failed_run = 0;
+}
+
+static void set_program(Sim *sim, SimJob *j, const Caller *caller)
+{
+        HRESULT want = common_refusal(sim, j, caller);
+        const char *program = sim_chance(sim, 800) ? "/bin/notify" : NULL;
+        HRESULT hr = manager_set_notify_cmd_line(sim->rig.m, caller, &j->id, program,
+                                                 program ? "notify \"a job\"" : NULL);
+        const Job *stored = fake_store_job(&sim->rig.store, &j->id);
+
+        if (program && !sim->rig.policy.allow_programs && want != BG_E_NOT_FOUND)
+                want = BG_E_BLOCKED_BY_POLICY;
+        expect(sim, hr, want, "SetNotifyCmdLine answered wrongly");
+        if (hr != S_OK || sim->crashed)
+                return;
+        note_new_program(sim, j);
+        if (!stored || !stored->props.notify_program != !program)
+                sim_break(sim, "an acknowledged program is not stored");
+}
+
 static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
 {
         HRESULT want = common_refusal(sim, j, caller);
+        const Job *job = peek(sim, j);
+        bool changes = job && job->owner_uid != caller->uid;
         HRESULT hr = manager_take_ownership(sim->rig.m, caller, &j->id);
 
         if (!caller->is_admin)
                 want = E_ACCESSDENIED;
         expect(sim, hr, want, "TakeOwnership answered wrongly");
-        if (hr == S_OK && !sim->crashed)
-                j->uid = caller->uid;
+        if (hr != S_OK || sim->crashed)
+                return;
+        j->uid = caller->uid;
+        if (changes && job->props.notify_program)
+                sim_break(sim, "a new owner runs the old one's program");
+        if (changes)
+                note_new_program(sim, j);
 }
 
 /* The worker may be fetching the reply into the directory that it was told. */
@@ -408,8 +440,10 @@ static void call(Sim *sim)
                 end_job(sim, j, caller, INTENT_COMPLETE);
         else if (pick < 70)
                 end_job(sim, j, caller, INTENT_CANCEL);
-        else if (pick < 88)
+        else if (pick < 83)
                 set_property(sim, j, caller);
+        else if (pick < 88)
+                set_program(sim, j, caller);
         else if (pick < 90)
                 take_ownership(sim, j, caller);
         else if (pick < 92)
@@ -436,6 +470,57 @@ void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail)
         if (taken && j && d->kind == j->owed && (!seen || d->id > seen->last_delivery))
                 j->owed = NOTIFY_NONE;
         manager_notify_result(sim->rig.m, fake_notifier_take(d), taken ? S_OK : E_FAIL);
+}
+
+int sim_run_program(void *ctx, const Job *job)
+{
+        Sim *sim = ctx;
+        const SimJob *j = sim_job_of(sim, &job->id);
+        const FakeSeen *seen = fake_notifier_seen(&sim->rig.notifier, &job->id);
+
+        if (!sim->rig.policy.allow_programs)
+                sim_break(sim, "a program runs although the policy forbids it");
+        if (j && j->failed_run != 0 && (!seen || seen->last_delivery < j->failed_run) &&
+            sim->rig.clock.mono < j->program_not_before)
+                sim_break(sim, "a program is run again too early");
+        return !sim->calm && sim_chance(sim, 100) ? -ENOENT : 0;
+}
+
+/* Is this run one of the job's event of now, and of its program of now? */
+static bool is_current(const Sim *sim, const SimJob *j, const FakeDelivery *d)
+{
+        const FakeSeen *seen = fake_notifier_seen(&sim->rig.notifier, &d->job);
+
+        return d->kind == j->owed && d->run > j->program_since &&
+               (!seen || d->id > seen->last_delivery);
+}
+
+void sim_end_program(Sim *sim, uint32_t per_mille_fail)
+{
+        static const int32_t FAILURES[] = {1, 255, -9, -15, PROGRAM_NOT_STARTED - ENOEXEC};
+        FakeDelivery *d = fake_notifier_find_program(&sim->rig.notifier);
+        int32_t result = 0;
+        const Job *job;
+        SimJob *j;
+
+        if (!d)
+                return;
+        j = sim_job_of(sim, &d->job);
+        if (j && per_mille_fail > 0 && sim_chance(sim, 150))
+                end_job(sim, j, &CALLERS[3], INTENT_COMPLETE); /* out of the program */
+        if (sim->crashed)
+                return;
+        if (sim_chance(sim, per_mille_fail))
+                result = FAILURES[sim_below(sim, ARRAY_LEN(FAILURES))];
+        job = j ? peek(sim, j) : NULL;
+        if (job && is_current(sim, j, d)) {
+                if (result == 0)
+                        j->owed = NOTIFY_NONE;
+                j->failed_run = result != 0 ? d->id : 0;
+                j->program_not_before =
+                        sim->rig.clock.mono + job->props.retry_delay_sec * USEC_PER_SEC;
+        }
+        manager_program_result(sim->rig.m, fake_notifier_take(d), result);
 }
 
 static void client_dies(Sim *sim)
@@ -513,6 +598,7 @@ static void change_the_world(Sim *sim)
         default:
                 sim->rig.policy.background_jobs = 1 + (uint32_t) sim_below(sim, 3);
                 sim->rig.policy.foreground_jobs = 1 + (uint32_t) sim_below(sim, 6);
+                sim->rig.policy.allow_programs = sim_chance(sim, 800);
                 manager_set_policy(sim->rig.m, &sim->rig.policy);
                 break;
         }
@@ -530,7 +616,10 @@ void sim_act(Sim *sim)
         } else if (pick < 930) {
                 call(sim);
         } else if (pick < 980) {
-                sim_answer_deliveries(sim, 200);
+                if (sim_chance(sim, 500))
+                        sim_answer_deliveries(sim, 200);
+                else
+                        sim_end_program(sim, 400);
         } else if (pick < 992) {
                 change_the_world(sim);
         } else {

@@ -350,6 +350,18 @@ static uint32_t count_farewells(const Sim *sim)
         return n;
 }
 
+/* They stay until their program has run. */
+static uint32_t count_held(const Sim *sim)
+{
+        const FakeImage *image = &sim->rig.store.image;
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < image->len; i++)
+                n += job_state_is_final(image->jobs[i]->status.state) &&
+                     image->jobs[i]->status.undelivered != NOTIFY_NONE;
+        return n;
+}
+
 void sim_check(Sim *sim)
 {
         const char *violation = fake_rig_violation(&sim->rig);
@@ -367,8 +379,9 @@ void sim_check(Sim *sim)
         manager_counts(sim->rig.m, &counts);
         if (counts.jobs != live)
                 sim_break(sim, "the number of jobs is wrong");
-        if (!is_store_bad(sim) &&
-            sim->rig.store.image.len > live + sim->rig.policy.tombstones_max + count_farewells(sim))
+        if (!is_store_bad(sim) && sim->rig.store.image.len > live + sim->rig.policy.tombstones_max +
+                                                                     count_farewells(sim) +
+                                                                     count_held(sim))
                 sim_break(sim, "ended jobs pile up in the store");
         if (!is_store_bad(sim) && sim->rig.store.tainted_len > 0)
                 sim_break(sim, "a refused commit is never taken back");
@@ -396,6 +409,7 @@ void sim_check_restart(Sim *sim)
 
                 j->token = 0;
                 j->waits_since = 0;
+                j->failed_run = 0;
                 if (!j->live)
                         continue;
                 if (FAILED(manager_read_job(sim->rig.m, &ADMIN, &j->id, &job))) {
@@ -456,4 +470,6 @@ void sim_check_end(Sim *sim)
                 if (sim->jobs[i].owes_farewell &&
                     !fake_transfer_said_farewell(&sim->rig.transfer, &sim->jobs[i].id))
                         sim_break(sim, "a server that answers was not told of a cancel");
+        if (manager_has_work(sim->rig.m))
+                sim_break(sim, "programs are left over");
 }

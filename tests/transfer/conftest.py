@@ -13,6 +13,7 @@ import uuid
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fakes"))
+from auth_server import AuthServer  # noqa: E402
 from bad_bits_server import BadBitsServer  # noqa: E402
 from bad_server import BadServer, content  # noqa: E402
 
@@ -20,6 +21,8 @@ ENDS = {"done", "failed", "stopped", "refused"}
 EVENT_SEC = 20
 K = 1024
 UPLOAD, UPLOAD_REPLY = 1, 2
+SERVER, PROXY = 1, 2
+BASIC, DIGEST, NTLM, NEGOTIATE, PASSPORT = 1, 2, 3, 4, 5
 
 
 class Driver:
@@ -60,9 +63,12 @@ class Driver:
             if seen[-1]["event"] in kinds and op in (None, seen[-1].get("op")):
                 return seen
 
-    def job(self, **props):
+    def job(self, creds=(), **props):
+        """creds: (target, scheme, user, password) each; user None: implicit."""
         self.index = 0
         self.tell("job", id=self.job_id, **props)
+        for target, scheme, user, password in creds:
+            self.tell("cred", target=target, scheme=scheme, user=user, password=password)
 
     def file(self, url, local, **state):
         self.tell("file", index=self.index, url=url, local=local, **state)
@@ -175,6 +181,20 @@ def out(tmp_path):
     directory = tmp_path / "out"
     directory.mkdir()
     return directory
+
+
+@pytest.fixture
+def auth_server():
+    """Makes servers (proxy=True: proxies) that want to know who is there."""
+    made = []
+
+    def make(accounts=None, **rules):
+        made.append(AuthServer(accounts, **rules).__enter__())
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
 
 
 @pytest.fixture

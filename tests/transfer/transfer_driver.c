@@ -5,6 +5,7 @@
  *   file index= url= local= [state= size= done= synced= etag= modified=]   adds a file to the job
  *   job [id=GUID] [usage= list= bypass=]                                   begins a new job;
  *       [type=1|2 reply= optional=]     an upload; `reply` is where its reply goes
+ *   cred target= scheme= [user= password=] [lost=1]     a slot of the job; without a user implicit
  *   start op= index= | stop op= | sync op= | publish op= | discard op=     the port, on that job
  *   run parallel=                 all files of the job at once, printing only how it ended
  *   check local=                  check_destination
@@ -33,6 +34,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "daemon/worker_pool.h"
+#include "vault/vault.h"
 
 #define LINE_MAX_BYTES (4 * 1024 * 1024)
 #define FIRST_RUN_OP 1000000
@@ -269,6 +271,9 @@ static void free_job(Driver *d)
                 free_file(d->job.files[i]);
         if (d->job.reply)
                 free_file(d->job.reply);
+        for (uint32_t i = 0; i < d->job.credentials_len; i++)
+                mem_free(d->job.credentials[i].sealed);
+        mem_free(d->job.credentials);
         mem_free(d->job.session);
         mem_free(d->job.files);
         mem_free(d->job.props.proxy_list);
@@ -332,6 +337,46 @@ static void add_file(Driver *d, const char *line)
         d->job.files[d->job.files_len++] = f;
 }
 
+/* Stands for the seal of the vault: "user NUL password NUL", or nothing for a key that is lost. */
+static void add_credential(Driver *d, const char *line)
+{
+        _cleanup_free_ char *user = value_of(line, "user");
+        _cleanup_free_ char *password = value_of(line, "password");
+        size_t user_bytes = strlen(user ?: "") + 1, bytes = user_bytes + strlen(password ?: "") + 1;
+        JobCredential *grown = mem_realloc(d->job.credentials, (d->job.credentials_len + 1) *
+                                                                       sizeof(*d->job.credentials));
+        uint8_t *sealed = mem_alloc(bytes);
+
+        if (!grown || !sealed)
+                die("out of memory");
+        memcpy(sealed, user ?: "", user_bytes);
+        memcpy(sealed + user_bytes, password ?: "", bytes - user_bytes);
+        d->job.credentials = grown;
+        grown[d->job.credentials_len++] = (JobCredential){
+                .target = (uint32_t) number_of(line, "target", BG_AUTH_TARGET_SERVER),
+                .scheme = (uint32_t) number_of(line, "scheme", BG_AUTH_SCHEME_BASIC),
+                .implicit = !user,
+                .sealed = sealed,
+                .sealed_bytes = number_of(line, "lost", 0) ? 0 : (uint32_t) bytes,
+        };
+}
+
+static int open_credential(void *ctx, const GUID *job, const JobCredential *c,
+                           struct Credential *ret)
+{
+        const char *user = (const char *) c->sealed;
+        Credential opened = {NULL};
+
+        if (c->sealed_bytes == 0)
+                return VAULT_KEY_LOST;
+        if (secret_copy(user, strlen(user), &opened.user) < 0 ||
+            secret_copy(user + strlen(user) + 1, c->sealed_bytes - strlen(user) - 2,
+                        &opened.password) < 0)
+                return -ENOMEM;
+        *ret = opened;
+        return 0;
+}
+
 static void check(Driver *d, const char *line)
 {
         _cleanup_free_ char *local = value_of(line, "local");
@@ -371,6 +416,8 @@ static void do_line(Driver *d, const char *line)
 
         if (str_starts_with(line, "job"))
                 new_job(d, line);
+        else if (str_starts_with(line, "cred"))
+                add_credential(d, line);
         else if (str_starts_with(line, "file"))
                 add_file(d, line);
         else if (str_starts_with(line, "start"))
@@ -475,6 +522,7 @@ static void parse_options(int argc, char *argv[], Options *o)
         transfer_config_init(&o->config);
         o->pool = (WorkerPoolOptions){.lock_fd = -1, .idle_usec = 10 * USEC_PER_SEC};
         o->pool.config = &o->config;
+        o->pool.open_credential = open_credential;
         while ((c = getopt_long(argc, argv, "", OPTIONS, NULL)) >= 0) {
                 TransferConfig *t = &o->config;
 

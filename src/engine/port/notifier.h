@@ -16,5 +16,9 @@ typedef struct NotifierPort {
          * (then the callback counts as invalid). */
         int (*deliver)(void *ctx, uint64_t client, uint64_t delivery, const Job *job,
                        NotifyKind kind);
+        /* Runs the job's notify_program for a sticky event, as the service's user and without
+         * waiting for it. Answered once by manager_program_result(delivery), also when the start
+         * fails later or the program runs too long. 0 or negative errno (it cannot be started). */
+        int (*run_program)(void *ctx, uint64_t delivery, const Job *job, NotifyKind kind);
         void *ctx;
 } NotifierPort;

@@ -267,6 +267,7 @@ static void properties_survive_a_restart(void **state)
                   S_OK);
         assert_hr(manager_set_files_in_flight(rig->m, &FAKE_USER, &id, 2), S_OK);
         assert_hr(manager_set_auto_complete(rig->m, &FAKE_USER, &id, true), S_OK);
+        assert_hr(manager_set_notify_cmd_line(rig->m, &FAKE_USER, &id, "/p", "p q"), S_OK);
         assert_true(fake_rig_restart(rig, false));
         job = fake_rig_read(rig, &id);
         assert_string_equal(job->props.name, "n");
@@ -279,6 +280,9 @@ static void properties_survive_a_restart(void **state)
         assert_string_equal(job->props.proxy_bypass, "b");
         assert_int_equal(job->props.files_in_flight, 2);
         assert_true(job->props.auto_complete);
+        assert_string_equal(job->props.notify_program, "/p");
+        assert_string_equal(job->props.notify_parameters, "p q");
+        assert_int_equal(job->props.notify_uid, 1000);
 }
 
 static void kill_keeps_written_bytes_power_loss_only_synced_ones(void **state)
