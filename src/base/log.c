@@ -29,11 +29,13 @@ typedef enum LogTarget {
         LOG_TARGET_JOURNAL,
 } LogTarget;
 
-/* Written once by log_setup() before there are threads, then only read. */
+/* Written by the functions below while there are no other threads, then only read. */
 static struct {
         const char *program;
         int max_level;
         LogTarget target;
+        char *kept_error; /* log_keep_error(); NULL */
+        size_t kept_bytes;
 } settings = {.program = "bitsd", .max_level = LOG_INFO, .target = LOG_TARGET_STDERR};
 
 /* $JOURNAL_STREAM names the socket by "device:inode"; a redirected stderr is another one. Where
@@ -63,6 +65,12 @@ void log_setup(const char *program, int max_level)
                 settings.target = LOG_TARGET_STDERR_PRIORITY;
         else
                 settings.target = LOG_TARGET_STDERR;
+}
+
+void log_keep_error(char *dst, size_t dst_bytes)
+{
+        settings.kept_error = dst;
+        settings.kept_bytes = dst_bytes;
 }
 
 typedef struct JournalEntry {
@@ -139,6 +147,8 @@ void log_line(int level, const LogFields *fields, const char *fmt, ...)
         va_end(ap);
         (void) str_escape(text, sizeof(line) - strlen(MESSAGE_FIELD), message);
 
+        if (level <= LOG_ERR && settings.kept_error)
+                (void) str_copy(settings.kept_error, settings.kept_bytes, text);
         if (settings.target != LOG_TARGET_JOURNAL || send_to_journal(level, fields, line) < 0)
                 send_to_stderr(level, text);
         errno = saved_errno;

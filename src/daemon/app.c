@@ -53,6 +53,8 @@ typedef struct App {
         Service service;      /* owns nothing: its members are released here too */
         char *state_dir_text; /* as UTF-8, whatever the path is made of */
         char *store_note_text;
+        bool reported;         /* to whoever started us */
+        char start_error[512]; /* the mark of a failure, and the last error before we are ready */
 } App;
 
 /* ---- what comes in ---- */
@@ -214,15 +216,29 @@ static int start_failed(const char *what, int r)
         return APP_EXIT_FAILURE;
 }
 
-static void tell_ready(const App *app)
+static void report(App *app, const char *text)
 {
         int fd = app->options->ready_fd;
 
-        if (fd < 0)
+        log_keep_error(NULL, 0);
+        if (fd < 0 || app->reported)
                 return;
-        if (fd_write_all(fd, "1", 1) < 0)
+        app->reported = true;
+        if (fd_write_all(fd, text, strlen(text)) < 0)
                 log_debug("whoever waited for us has gone");
         (void) close(fd);
+}
+
+static void tell_ready(App *app)
+{
+        report(app, "1");
+}
+
+/* A mark and the last error: who started us sees nothing of our log. */
+static void tell_failed(App *app)
+{
+        app->start_error[0] = '!';
+        report(app, app->start_error);
 }
 
 static int claim_instance(App *app, bool *ret_serve)
@@ -572,6 +588,7 @@ int app_run(const Options *options)
         bool serve = false;
         int status;
 
+        log_keep_error(app.start_error + 1, sizeof(app.start_error) - 1);
         app.service.started_mono = clock_mono_usec(&app.service.clock);
         status = app_paths_prepare(options, app.service.uid, &app.paths);
         if (status == APP_EXIT_OK)
@@ -583,6 +600,9 @@ int app_run(const Options *options)
                 if (status == APP_EXIT_OK)
                         status = app_serve(&app);
         }
+        if (status != APP_EXIT_OK)
+                tell_failed(&app);
+        log_keep_error(NULL, 0);
         app_stop(&app);
         return status;
 }
