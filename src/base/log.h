@@ -25,6 +25,11 @@ void log_setup(const char *program, int max_level);
  * NULL ends that. For what a process that does not get to its work has to tell its starter; no
  * other thread may log meanwhile. */
 void log_keep_error(char *dst, size_t dst_bytes);
+/* True when standard error is closed or /dev/null, and so lines are lost. */
+bool log_is_lost(void);
+/* Takes all lines in place of standard error; the text is escaped. NULL: standard error again. */
+typedef void (*log_sink)(void *ctx, int level, const LogFields *fields, const char *text);
+void log_set_sink(log_sink sink, void *ctx);
 void log_line(int level, const LogFields *fields, const char *fmt, ...) _printf_(3, 4);
 
 #define log_error(...) log_line(LOG_ERR, NULL, __VA_ARGS__)

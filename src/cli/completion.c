@@ -80,15 +80,9 @@ static const OptSpec *find_option(const char *word, size_t bytes, const Verb *ve
 
         if (word[1] == '-' && bytes > 2)
                 named = options_find_long(word + 2, bytes - 2, verb ? verb->name : NULL);
-        if (named)
-                return named->arg == OPT_ARG_NONE ? NULL : named;
-        for (int id = 0; id < OPT_COUNT; id++) {
-                const OptSpec *spec = options_spec((OptId) id);
-
-                if (spec->arg != OPT_ARG_NONE && bytes == 2 && word[1] == spec->short_name)
-                        return spec;
-        }
-        return NULL;
+        if (bytes == 2)
+                named = options_find_short(word[1], verb ? verb->name : NULL);
+        return named && named->arg != OPT_ARG_NONE ? named : NULL;
 }
 
 static const OptSpec *find_option_word(const char *word, const Verb *verb)

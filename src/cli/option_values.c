@@ -283,6 +283,10 @@ void option_set_value(Options *o, OptId id, const char *value, UsageError *error
                 if (o->notify_on != 0 && strstr(value, "none"))
                         value_error(error, id, value, "none, or others");
                 break;
+        case OPT_LINES:
+                if (parse_u32(value, &o->lines) < 0)
+                        value_error(error, id, value, "a number");
+                break;
         case OPT_PASSWORD_FD:
                 if (parse_u32(value, &o->password_fd) < 0 || o->password_fd > INT32_MAX)
                         value_error(error, id, value, "the number of a descriptor");

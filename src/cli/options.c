@@ -81,6 +81,9 @@ static const OptSpec SPECS[OPT_COUNT] = {
         {OPT_ON, 0, "on", OPT_ARG_NEEDED, "EVENT,…", "tell of: transferred, error, none"},
         {OPT_WITH_PROGRAM, 0, "with-program", OPT_ARG_NONE, NULL,
          "a column with the programs that are run"},
+        {OPT_FOLLOW, 'f', "follow", OPT_ARG_NONE, NULL, "go on with what comes, until Ctrl-C",
+         "log"},
+        {OPT_LINES, 'n', "lines", OPT_ARG_NEEDED, "N", "the last N lines alone", "log"},
 };
 
 /* What the conventions promise for later versions: known, so that the answer can be friendly. */
@@ -191,12 +194,21 @@ const OptSpec *options_find_long(const char *name, size_t bytes, const char *ver
         return found;
 }
 
-static const OptSpec *find_short(char letter)
+const OptSpec *options_find_short(char letter, const char *verb)
 {
-        for (size_t i = 0; i < OPT_COUNT; i++)
-                if (SPECS[i].short_name == letter)
-                        return &SPECS[i];
-        return NULL;
+        const OptSpec *found = NULL;
+
+        for (size_t i = 0; i < OPT_COUNT; i++) {
+                const OptSpec *spec = &SPECS[i];
+
+                if (spec->short_name != letter)
+                        continue;
+                if (spec->verb && str_equal(spec->verb, verb))
+                        return spec;
+                if (!spec->verb)
+                        found = spec;
+        }
+        return found;
 }
 
 /* Only ways that do not show it to everybody who lists the processes. */
@@ -271,7 +283,7 @@ static void parse_long(Parser *p, const char *word)
 static void parse_short(Parser *p, const char *letters)
 {
         for (; *letters; letters++) {
-                const OptSpec *spec = find_short(*letters);
+                const OptSpec *spec = options_find_short(*letters, p->o->verb);
 
                 if (!spec) {
                         usage_error_set(p->error, "bitsctl help lists the options", "no option -%c",

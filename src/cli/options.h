@@ -68,6 +68,8 @@ typedef enum OptId {
         OPT_CLEAR,
         OPT_ON,
         OPT_WITH_PROGRAM,
+        OPT_FOLLOW,
+        OPT_LINES,
         OPT_COUNT,
 } OptId;
 
@@ -93,8 +95,9 @@ typedef struct OptSpec {
 
 /* Indexed by OptId. */
 const OptSpec *options_spec(OptId id);
-/* The option of this name, of `bytes` bytes and without dashes, behind a verb, which may be NULL;
- * NULL when there is none. */
+/* The option of this letter, or of this name of `bytes` bytes and without dashes, behind a verb,
+ * which may be NULL; NULL when there is none. */
+const OptSpec *options_find_short(char letter, const char *verb);
 const OptSpec *options_find_long(const char *name, size_t bytes, const char *verb);
 
 typedef enum ColourWish {
@@ -145,6 +148,7 @@ typedef struct Options { /* strings are borrowed from argv */
         uint32_t password_fd;
         const char *program;
         const char *parameters;
+        uint32_t lines;
         uint32_t notify_on; /* BG_NOTIFY_JOB_TRANSFERRED, _ERROR */
         const char *verb;   /* NULL: none was given */
         const char **args;  /* the words behind the verb */

@@ -116,6 +116,16 @@ static const char *const WAIT_NOTES[] = {
         NULL,
 };
 
+static const char *const LOG_NOTES[] = {
+        "Of a job all there is, also when it ended long ago (by its whole id); of the service the",
+        "last 50 lines. A service that bitsctl started keeps a log of its own beside its queue;",
+        "one that systemd started writes to the journal.",
+        "",
+        "  bitsctl log nightly",
+        "  bitsctl log -f -n 0",
+        NULL,
+};
+
 static const char *const CRED_NOTES[] = {
         "set   fills the slots of a job: one for each scheme, at the server or (--proxy) at the",
         "      proxy. The password is asked for, or read from a file, a descriptor or stdin",
@@ -164,6 +174,8 @@ static const Verb VERBS[] = {
          BIT(OPT_OUTPUT) | BIT(OPT_FORCE) | BIT(OPT_HEX), 1, 1, verb_reply, REPLY_NOTES},
         {"watch", NULL, "look", "[JOB…]", "events, one line each, until Ctrl-C", 0, 0,
          VERB_ARGS_ANY, verb_watch, JOB_NOTES},
+        {"log", NULL, "look", "[JOB]", "what the service did", BIT(OPT_FOLLOW) | BIT(OPT_LINES), 0,
+         1, verb_log, LOG_NOTES},
         {"status", NULL, "look", "", "the service: version, limits, network, counts", 0, 0, 0,
          verb_status, NULL},
         {"create", NULL, "build", "NAME", "new suspended job",
@@ -204,7 +216,7 @@ static const Verb VERBS[] = {
 };
 
 static const char *const LATER[] = {
-        "top", "log", "chown", "export", "import", "completion", NULL,
+        "top", "chown", "export", "import", "completion", NULL,
 };
 
 const Verb *verbs_table(void)

@@ -49,6 +49,7 @@ int verb_cancel(Cli *cli);
 int verb_get(Cli *cli);
 int verb_put(Cli *cli);
 int verb_reply(Cli *cli);
+int verb_log(Cli *cli);
 int verb_wait(Cli *cli);
 int verb_watch(Cli *cli);
 int verb_help(Cli *cli);

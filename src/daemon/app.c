@@ -20,11 +20,13 @@
 #include "daemon/idle.h"
 #include "daemon/instance.h"
 #include "daemon/listen.h"
+#include "daemon/log_file.h"
 #include "daemon/notifier.h"
 #include "daemon/program_pool.h"
 #include "daemon/queue_store.h"
 #include "daemon/rekey.h"
 #include "daemon/socket_guard.h"
+#include "daemon/start_report.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "daemon/worker_path.h"
@@ -53,8 +55,8 @@ typedef struct App {
         Service service;      /* owns nothing: its members are released here too */
         char *state_dir_text; /* as UTF-8, whatever the path is made of */
         char *store_note_text;
-        bool reported;         /* to whoever started us */
-        char start_error[512]; /* the mark of a failure, and the last error before we are ready */
+        StartReport report;
+        LogFile *log; /* NULL: standard error will do */
 } App;
 
 /* ---- what comes in ---- */
@@ -216,29 +218,16 @@ static int start_failed(const char *what, int r)
         return APP_EXIT_FAILURE;
 }
 
-static void report(App *app, const char *text)
+/* Started by the library, say, whose programs do not want our words on their terminals. */
+static void open_log(App *app)
 {
-        int fd = app->options->ready_fd;
+        int r;
 
-        log_keep_error(NULL, 0);
-        if (fd < 0 || app->reported)
+        if (!log_is_lost() || !app->paths.state_dir)
                 return;
-        app->reported = true;
-        if (fd_write_all(fd, text, strlen(text)) < 0)
-                log_debug("whoever waited for us has gone");
-        (void) close(fd);
-}
-
-static void tell_ready(App *app)
-{
-        report(app, "1");
-}
-
-/* A mark and the last error: who started us sees nothing of our log. */
-static void tell_failed(App *app)
-{
-        app->start_error[0] = '!';
-        report(app, app->start_error);
+        r = log_file_open(app->paths.state_dir, LOG_FILE_BYTES_MAX, &app->log);
+        if (r < 0)
+                log_warning("no log in %s: %s", app->paths.state_dir, strerror(-r));
 }
 
 static int claim_instance(App *app, bool *ret_serve)
@@ -256,7 +245,7 @@ static int claim_instance(App *app, bool *ret_serve)
                 *ret_serve = true;
                 return APP_EXIT_OK;
         case INSTANCE_SERVED:
-                tell_ready(app);
+                start_report_ready(&app->report);
                 return APP_EXIT_OK;
         case INSTANCE_TAKEN:
                 return APP_EXIT_TAKEN;
@@ -533,7 +522,7 @@ static int app_serve(App *app)
         manager_counts(app->service.manager, &counts);
         log_info("bitsd " BITSD_VERSION " listens on %s, jobs: %u", listener_path(app->listener),
                  counts.jobs);
-        tell_ready(app);
+        start_report_ready(&app->report);
         (void) sd_notifyf(0, "READY=1\nSTATUS=Listening on %s", listener_path(app->listener));
         r = sd_event_loop(app->loop);
         (void) sd_notify(0, "STOPPING=1\nSTATUS=Leaving");
@@ -588,12 +577,13 @@ int app_run(const Options *options)
         bool serve = false;
         int status;
 
-        log_keep_error(app.start_error + 1, sizeof(app.start_error) - 1);
+        start_report_begin(&app.report, options->ready_fd);
         app.service.started_mono = clock_mono_usec(&app.service.clock);
         status = app_paths_prepare(options, app.service.uid, &app.paths);
         if (status == APP_EXIT_OK)
                 status = claim_instance(&app, &serve);
         if (serve) {
+                open_log(&app);
                 status = start_config(&app);
                 if (status == APP_EXIT_OK)
                         status = app_start(&app);
@@ -601,8 +591,8 @@ int app_run(const Options *options)
                         status = app_serve(&app);
         }
         if (status != APP_EXIT_OK)
-                tell_failed(&app);
-        log_keep_error(NULL, 0);
+                start_report_failed(&app.report);
         app_stop(&app);
+        (void) log_file_free(app.log);
         return status;
 }

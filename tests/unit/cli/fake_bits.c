@@ -46,6 +46,7 @@ static struct {
         const char *reply;
         size_t reply_bytes;
         size_t password_bytes;
+        const char *state_dir;
 } fake;
 
 struct bits_client {
@@ -57,6 +58,11 @@ struct bits_events {
 };
 
 /* ---- for the tests ---- */
+
+void fake_set_state_dir(const char *dir)
+{
+        fake.state_dir = dir;
+}
 
 void fake_set_text(char **field, const char *text)
 {
@@ -85,6 +91,7 @@ void fake_reset(void)
         fake.gave_event = false;
         fake.last_message = "";
         fake.reply = NULL;
+        fake.state_dir = "/home/ann/.local/state/bitsd";
         fake.reply_bytes = 0;
         fake.next_id = 0xa0000001;
         buf_done(&fake.calls);
@@ -660,7 +667,7 @@ HRESULT bits_service_status(bits_client *client, bits_status **ret)
                 .max_files_per_job = 200,
                 .network_up = 1,
                 .rate_bps = 8493466,
-                .state_dir = mem_strdup("/home/ann/.local/state/bitsd"),
+                .state_dir = mem_strdup(fake.state_dir),
                 .store_note = mem_strdup(""),
         };
         *ret = status;
