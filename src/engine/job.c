@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/utf.h"
 #include "engine/file_name.h"
+#include "engine/job_credential.h"
 #include "engine/job_file.h"
 
 enum {
@@ -67,6 +68,7 @@ Job *job_free(Job *job)
         mem_free(job->files);
         (void) job_file_free(job->reply);
         mem_free(job->session);
+        job_credentials_drop(job);
         job_props_done(&job->props);
         mem_free(job);
         return NULL;
@@ -288,7 +290,7 @@ bool job_is_sane(const Job *job)
 
         if (job->session_bytes > JOB_SESSION_BYTES_MAX || (job->session_bytes > 0 && !job->session))
                 return false;
-        return (unsigned) job->type <= BG_JOB_TYPE_UPLOAD_REPLY &&
+        return job_credentials_are_sane(job) && (unsigned) job->type <= BG_JOB_TYPE_UPLOAD_REPLY &&
                (unsigned) job->props.priority <= BG_JOB_PRIORITY_LOW &&
                (unsigned) job->props.proxy_usage <= BG_JOB_PROXY_USAGE_AUTODETECT &&
                job->props.name && job->props.description &&

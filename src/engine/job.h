@@ -89,7 +89,8 @@ typedef struct JobRun {
         uint32_t dirty_len, dirty_cap;
         bool dirty_all; /* no memory for the list: look at all files */
         bool status_dirty;
-        bool harden; /* a durable commit has to come before files are touched */
+        bool credentials_dirty; /* the store may hold others than the job */
+        bool harden;            /* a durable commit has to come before files are touched */
 
         List ops; /* running transfers and the sync */
         uint32_t ops_len;

@@ -49,6 +49,7 @@ Manager *manager_free(Manager *m)
                 for (Op *op = hash_next(m->ops, &pos); op; op = hash_next(m->ops, &pos))
                         mem_free(op);
         m->ops = hash_free(m->ops);
+        manager_rekey_done(m);
         notify_plan_done(&m->notify);
         heap_done(&m->timers); /* its nodes live in the jobs */
         queue_done(&m->queue);
@@ -176,6 +177,7 @@ uint64_t manager_next_wakeup_mono(const Manager *m)
                 next = MIN(next, m->network_after);
         if (m->queue.tombstones_len > m->policy.tombstones_max && manager_oldest_tombstone(m))
                 next = MIN(next, m->buried_after);
+        next = MIN(next, manager_rekey_due(m));
         return next;
 }
 
@@ -223,6 +225,7 @@ void manager_run(Manager *m)
         if (!list_is_empty(&m->dirty) && m->checkpoint_at <= now)
                 checkpoint_now(m);
         manager_expire_tombstones(m);
+        manager_tend_rekey(m);
 }
 
 int manager_flush(Manager *m)
@@ -239,7 +242,7 @@ bool manager_has_work(const Manager *m)
             0)
                 return true;
         return hash_size(m->ops) > 0 || !list_is_empty(&m->todo) || m->intents > 0 ||
-               m->queue.farewells_len > 0 || manager_has_programs(m);
+               m->queue.farewells_len > 0 || manager_has_programs(m) || m->rekey.active;
 }
 
 uint64_t manager_job_rate_bps(Manager *m, const Job *job)

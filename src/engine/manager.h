@@ -27,8 +27,8 @@ typedef struct ManagerPorts {
         StorePort store;
         TransferPort transfer;
         NotifierPort notifier;
+        VaultPort vault; /* all NULL: none, and credentials are E_NOTIMPL */
         RandomPort random;
-        VaultPort vault;
         Clock clock;
 } ManagerPorts;
 
@@ -101,16 +101,24 @@ HRESULT manager_reply_data(Manager *m, const Caller *caller, const GUID *id, uin
 HRESULT manager_set_notify_cmd_line(Manager *m, const Caller *caller, const GUID *id,
                                     const char *program, const char *parameters);
 
-/* Seals the credentials of jobs, ended ones too, with the present key of the vault; a few of them a
- * call, because it takes its time. Start with a zeroed struct and call again while it returns 1. 0:
- * all are done, and that is durable: rekey_end() may follow. Negative errno: rekey_end() must not
- * follow; -ENOKEY: the vault refuses, its why() says more. */
-typedef struct ManagerReseal {
-        uint64_t after; /* serial of the last job that is done */
-        uint32_t slots; /* sealed anew so far */
-        uint32_t lost;  /* left as they are, since no key opens them */
-} ManagerReseal;
-_must_use_ int manager_reseal(Manager *m, ManagerReseal *r);
+/* IBackgroundCopyJob2::SetCredentials and RemoveCredentials; BG_AUTH_TARGET, BG_AUTH_SCHEME, UTF-8.
+ * Only for the owner: an administrator who is not gets E_ACCESSDENIED. Both NULL: implicit, NTLM
+ * and NEGOTIATE only. On disk when answered. Codes of api-core §9.7 and §9.8, and
+ * HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA) beyond Policy.sealed_bytes_per_user,
+ * ERROR_GEN_FAILURE when the vault's key cannot be used (VaultPort.why tells). The texts stay the
+ * caller's, who wipes them. Removing answers S_FALSE when the slot is empty. Transfers that run go
+ * on with what they were given. */
+HRESULT manager_set_credentials(Manager *m, const Caller *caller, const GUID *id, uint32_t target,
+                                uint32_t scheme, const char *user, const char *password);
+HRESULT manager_remove_credentials(Manager *m, const Caller *caller, const GUID *id,
+                                   uint32_t target, uint32_t scheme);
+/* A new key for the vault; whoever may ask for it is the caller's to check. Answered through
+ * NotifierPort.reply(token) once the old key is gone, some turns later: S_OK, then
+ * manager_rekeyed_slots() says how many slots that were; ERROR_BUSY while another call waits; the
+ * vault's error (the old key stays; ask again); the store's (the change goes on by itself).
+ * An interrupted change goes on with the next start. */
+void manager_rekey(Manager *m, uint64_t token);
+uint32_t manager_rekeyed_slots(const Manager *m);
 
 /* Callbacks: caller->client becomes (or stops being) the job's one notify interface. */
 HRESULT manager_set_notify_client(Manager *m, const Caller *caller, const GUID *id, bool on);

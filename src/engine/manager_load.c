@@ -247,6 +247,7 @@ int manager_load(Manager *m)
         LIST_FOREACH (it, &m->queue.live)
                 restart_job(m, QUEUE_JOB(it), same_boot);
         LIST_FOREACH (it, &m->queue.tombstones) {
+                manager_forget_credentials(m, QUEUE_JOB(it));
                 mend_event(QUEUE_JOB(it));
                 finish_tombstone(QUEUE_JOB(it));
                 manager_todo(m, QUEUE_JOB(it)); /* its program may not have run yet */
@@ -256,6 +257,7 @@ int manager_load(Manager *m)
                 manager_begin_farewell(m, QUEUE_JOB(it));
         }
         harden_queue(m);
+        manager_resume_rekey(m);
         m->schedule = true;
         return 0;
 }

@@ -213,7 +213,10 @@ static HRESULT store_owner(Manager *m, Job *job, uint32_t uid, const JobRow *row
         view.owner_uid = uid;
         view.props.notify_program = view.props.notify_parameters = NULL;
         view.props.notify_uid = 0;
-        r = manager_save(m, job, &view, false);
+        view.credentials = NULL;
+        view.credentials_len = 0;
+        /* Secrets that are gone stay gone, also after power loss. */
+        r = manager_save(m, job, &view, job->credentials_len > 0);
         if (r < 0)
                 return hresult_from_errno(r);
         *ret_next = view.status;
@@ -244,6 +247,7 @@ HRESULT manager_take_ownership(Manager *m, const Caller *caller, const GUID *id)
                 return hr;
         (void) job_set_notify_cmd_line(&job->props, NULL, NULL, 0); /* removing cannot fail */
         forget_runs(m, job);
+        queue_keep_credentials(job, &(Job){0});
         list_remove(&job->run->notify.in_waiting); /* it was in line behind the old owner's */
         queue_set_owner(job, owner);
         manager_touch(m, job);

@@ -27,6 +27,18 @@ typedef struct Op {
         List in_job;   /* JobRun.ops: OP_FILE, OP_SYNC and OP_SWEEP */
 } Op;
 
+/* A change of the vault's key under way (manager_rekey.c). */
+typedef struct Rekey {
+        bool active;
+        GUID *jobs; /* owned: those that had credentials when it began … */
+        uint32_t len;
+        uint32_t pos;   /* … of which so many are done */
+        uint32_t slots; /* sealed anew so far, or by the last change */
+        uint64_t not_before;
+        bool has_token;
+        uint64_t token;
+} Rekey;
+
 struct Manager {
         ManagerPorts ports;
         Policy policy;
@@ -52,6 +64,7 @@ struct Manager {
         uint32_t intents;     /* jobs with a final step under way */
         uint32_t farewells_running;
         List farewells_waiting; /* JobUpload.in_farewell: enough others run */
+        Rekey rekey;
         int store_error;
 };
 
@@ -74,12 +87,13 @@ typedef struct Txn {
 void txn_begin(Txn *t, Manager *m);
 void txn_save_job(Txn *t, const Job *view);
 void txn_save_dirty_files(Txn *t, Job *job);
+/* What the view has that the store does not: itself, its credentials, and the dirty files. */
+void txn_save_view(Txn *t, Job *job, const Job *view);
 void txn_save_file(Txn *t, const Job *job, const JobFile *file);
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n);
 void txn_delete_job(Txn *t, const Job *job);
-void txn_save_credential(Txn *t, const Job *job, const JobCredential *credential);
 _must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled back */
-/* The job's view and its dirty files in one transaction. */
+/* txn_save_view() in one transaction. */
 _must_use_ int manager_save(Manager *m, Job *job, const Job *view, bool durable);
 /* The store now has everything of this job. */
 void manager_mark_clean(Job *job);
@@ -140,6 +154,18 @@ HRESULT manager_make_reply(Manager *m, const Job *job, const char *local, JobFil
  * anything else is done. True while that goes on. */
 bool manager_sweep_reply(Manager *m, Job *job);
 void manager_sweep_event(Manager *m, Op *op, const TransferEvent *ev);
+
+/* manager_credentials.c */
+/* The job needs them no more: they are forgotten here, and in the store with its next commit. */
+void manager_forget_credentials(Manager *m, Job *job);
+
+/* manager_rekey.c */
+/* A change of the key that was interrupted goes on. */
+void manager_resume_rekey(Manager *m);
+void manager_tend_rekey(Manager *m);
+uint64_t manager_rekey_due(const Manager *m);
+/* Forgets where it stands. */
+void manager_rekey_done(Manager *m);
 
 /* manager_farewell.c */
 /* What JobStatus.farewell_wall becomes when the job is cancelled now; 0: nobody to tell. */

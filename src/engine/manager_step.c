@@ -41,6 +41,12 @@ static bool tells_program_later(const Manager *m, const Job *job)
                notify_plan_has_program(&m->notify, job);
 }
 
+/* A farewell may meet a challenge. */
+static bool needs_no_credentials(const JobStatus *status)
+{
+        return job_state_is_final(status->state) && status->farewell_wall == 0;
+}
+
 bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobError *error,
                        HRESULT end_result, Job *ret_view)
 {
@@ -62,6 +68,10 @@ bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobE
                 return false; /* nothing happens at all */
         *ret_view = *job;
         ret_view->status = job_status_after(&job->status, &step);
+        if (needs_no_credentials(&ret_view->status)) {
+                ret_view->credentials = NULL;
+                ret_view->credentials_len = 0;
+        }
         return true;
 }
 
@@ -86,8 +96,7 @@ static int persist(Manager *m, Job *job, const JobRow *row, const Job *view)
         if (!evicted)
                 return manager_save(m, job, view, durable);
         txn_begin(&t, m);
-        txn_save_job(&t, view);
-        txn_save_dirty_files(&t, job);
+        txn_save_view(&t, job, view);
         txn_delete_job(&t, evicted);
         r = txn_commit(&t, durable);
         if (r < 0) {
@@ -154,6 +163,8 @@ void manager_step_apply(Manager *m, Job *job, const JobRow *row, const JobStatus
         m->intents -= job->status.intent != INTENT_NONE;
         m->intents += next->intent != INTENT_NONE;
         job->status = *next;
+        if (needs_no_credentials(next))
+                queue_keep_credentials(job, &(Job){0});
         job->run->blocked_until = 0;
         if (row->kind == JOB_ROW_MOVE)
                 apply_move(m, job, row->event, from);

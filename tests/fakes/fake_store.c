@@ -5,13 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum ChangeKind { CHANGE_JOB, CHANGE_DELETE, CHANGE_FILE } ChangeKind;
+typedef enum ChangeKind {
+        CHANGE_JOB,
+        CHANGE_DELETE,
+        CHANGE_FILE,
+        CHANGE_CREDENTIAL,
+        CHANGE_NO_CREDENTIAL,
+} ChangeKind;
 
 typedef struct Change {
         ChangeKind kind;
         GUID id;
-        Job *job;      /* CHANGE_JOB: without files */
-        JobFile *file; /* CHANGE_FILE: by index, inserted when new */
+        Job *job;                 /* CHANGE_JOB: without files */
+        JobFile *file;            /* CHANGE_FILE: by index, inserted when new */
+        JobCredential credential; /* without a blob for CHANGE_NO_CREDENTIAL */
         List in_txn;
 } Change;
 
@@ -53,6 +60,31 @@ static void file_drop(JobFile *file)
         free(file);
 }
 
+static JobCredential credential_dup(const JobCredential *from)
+{
+        JobCredential copy = *from;
+
+        copy.sealed = must(malloc(from->sealed_bytes));
+        memcpy(copy.sealed, from->sealed, from->sealed_bytes);
+        return copy;
+}
+
+static void credentials_dup(Job *to, const Job *from)
+{
+        to->credentials = must(calloc(JOB_CREDENTIALS_MAX, sizeof(JobCredential)));
+        for (uint32_t i = 0; i < from->credentials_len; i++)
+                to->credentials[to->credentials_len++] = credential_dup(&from->credentials[i]);
+}
+
+static void credentials_clear(Job *job)
+{
+        for (uint32_t i = 0; i < job->credentials_len; i++)
+                free(job->credentials[i].sealed);
+        free(job->credentials);
+        job->credentials = NULL;
+        job->credentials_len = 0;
+}
+
 static Job *job_dup(const Job *from)
 {
         Job *job = must(calloc(1, sizeof(Job)));
@@ -88,6 +120,7 @@ static void job_drop(Job *job)
         if (job->reply)
                 file_drop(job->reply);
         free(job->session);
+        credentials_clear(job);
         free(job->props.reply_name);
         free(job->props.name);
         free(job->props.description);
@@ -131,6 +164,26 @@ static void image_put_file(Job *job, const JobFile *file)
         job->files[job->files_len++] = file_dup(file);
 }
 
+static void image_remove_credential(Job *job, const JobCredential *c)
+{
+        for (uint32_t i = 0; i < job->credentials_len; i++) {
+                if (job->credentials[i].target != c->target ||
+                    job->credentials[i].scheme != c->scheme)
+                        continue;
+                free(job->credentials[i].sealed);
+                job->credentials[i] = job->credentials[--job->credentials_len];
+                return;
+        }
+}
+
+static void image_put_credential(Job *job, const JobCredential *c)
+{
+        image_remove_credential(job, c);
+        if (!job->credentials)
+                job->credentials = must(calloc(JOB_CREDENTIALS_MAX, sizeof(JobCredential)));
+        job->credentials[job->credentials_len++] = credential_dup(c);
+}
+
 /* Serials grow, so new jobs belong at the end. */
 static void image_put_job(FakeImage *image, const Job *job)
 {
@@ -145,6 +198,10 @@ static void image_put_job(FakeImage *image, const Job *job)
         copy->files = image->jobs[i]->files;
         copy->files_len = image->jobs[i]->files_len;
         copy->reply = image->jobs[i]->reply;
+        copy->credentials = image->jobs[i]->credentials;
+        copy->credentials_len = image->jobs[i]->credentials_len;
+        image->jobs[i]->credentials = NULL;
+        image->jobs[i]->credentials_len = 0;
         image->jobs[i]->reply = NULL;
         image->jobs[i]->files = NULL;
         image->jobs[i]->files_len = 0;
@@ -160,6 +217,10 @@ static void image_apply(FakeImage *image, const Change *change)
                 image_put_job(image, change->job);
         } else if (change->kind == CHANGE_FILE && i >= 0) {
                 image_put_file(image->jobs[i], change->file);
+        } else if (change->kind == CHANGE_CREDENTIAL && i >= 0) {
+                image_put_credential(image->jobs[i], &change->credential);
+        } else if (change->kind == CHANGE_NO_CREDENTIAL && i >= 0) {
+                image_remove_credential(image->jobs[i], &change->credential);
         } else if (change->kind == CHANGE_DELETE && i >= 0) {
                 job_drop(image->jobs[i]);
                 memmove(&image->jobs[i], &image->jobs[i + 1],
@@ -178,6 +239,7 @@ static void changes_drop(List *changes)
                         job_drop(change->job);
                 if (change->file)
                         file_drop(change->file);
+                free(change->credential.sealed);
                 free(change);
         }
 }
@@ -384,9 +446,36 @@ static int fake_file_save(void *ctx, const Job *job, const JobFile *file)
         return 0;
 }
 
+static int fake_credential_save(void *ctx, const Job *job, const JobCredential *c)
+{
+        FakeStore *s = ctx;
+        int r = gate(s, FAKE_STORE_CREDENTIAL_SAVE);
+
+        if (r < 0)
+                return r;
+        change_new(s, CHANGE_CREDENTIAL, &job->id)->credential = credential_dup(c);
+        return 0;
+}
+
+static int fake_credential_delete(void *ctx, const Job *job, uint32_t target, uint32_t scheme)
+{
+        FakeStore *s = ctx;
+        int r = gate(s, FAKE_STORE_CREDENTIAL_DELETE);
+
+        if (r < 0)
+                return r;
+        change_new(s, CHANGE_NO_CREDENTIAL, &job->id)->credential =
+                (JobCredential){.target = target, .scheme = scheme};
+        return 0;
+}
+
 static int load_job(const Job *job, const StoreSink *sink)
 {
-        int r = sink->job(sink->ctx, job_dup(job));
+        Job *copy = job_dup(job);
+        int r;
+
+        credentials_dup(copy, job);
+        r = sink->job(sink->ctx, copy);
 
         for (uint32_t i = 0; r >= 0 && i < job->files_len; i++)
                 r = sink->file(sink->ctx, &job->id, file_dup(job->files[i]));
@@ -423,6 +512,8 @@ StorePort fake_store_port(FakeStore *s)
                 .job_delete = fake_job_delete,
                 .files_insert = fake_files_insert,
                 .file_save = fake_file_save,
+                .credential_save = fake_credential_save,
+                .credential_delete = fake_credential_delete,
                 .load = fake_load,
                 .ctx = s,
         };
@@ -440,6 +531,8 @@ static void image_copy(FakeImage *to, const FakeImage *from)
         image_clear(to);
         for (uint32_t i = 0; i < from->len; i++) {
                 image_put_job(to, from->jobs[i]);
+                for (uint32_t c = 0; c < from->jobs[i]->credentials_len; c++)
+                        image_put_credential(to->jobs[i], &from->jobs[i]->credentials[c]);
                 for (uint32_t f = 0; f < from->jobs[i]->files_len; f++)
                         image_put_file(to->jobs[i], from->jobs[i]->files[f]);
                 if (from->jobs[i]->reply)

@@ -15,11 +15,13 @@ typedef enum FakeStoreCall {
         FAKE_STORE_JOB_DELETE,
         FAKE_STORE_FILES_INSERT,
         FAKE_STORE_FILE_SAVE,
+        FAKE_STORE_CREDENTIAL_SAVE,
+        FAKE_STORE_CREDENTIAL_DELETE,
         FAKE_STORE_LOAD,
         FAKE_STORE_HARDEN, /* committed, but not brought to disk */
 } FakeStoreCall;
 
-typedef struct FakeImage { /* jobs with their files, in order of their serials */
+typedef struct FakeImage { /* jobs with their files and credentials, in order of their serials */
         Job **jobs;
         uint32_t len;
 } FakeImage;

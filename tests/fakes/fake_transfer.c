@@ -143,6 +143,8 @@ static int fake_start(void *ctx, uint64_t number, const Job *job, const JobFile 
         if (is_unlucky(t, t->faults.start))
                 r = -EMFILE;
         check_start(t, job, file);
+        if (t->on_start)
+                t->on_start(t->on_start_ctx, job);
         if (r < 0)
                 return r;
         op = op_new(t, FAKE_FILE, number, job);

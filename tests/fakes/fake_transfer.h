@@ -91,6 +91,9 @@ typedef struct FakeTransfer {
         const char *violation;
         void (*on_call)(void *ctx); /* before every call of the port; NULL = nothing */
         void *on_call_ctx;
+        /* What a worker is started with; NULL = nothing. */
+        void (*on_start)(void *ctx, const Job *job);
+        void *on_start_ctx;
 } FakeTransfer;
 
 void fake_transfer_init(FakeTransfer *t, FakeDisk *disk, const FakeStore *store, FakeRandom *r);
