@@ -15,7 +15,11 @@
 #include "job_json.h"
 #include "job_words.h"
 
-static const char *level_name(unsigned level)
+enum {
+        WORD_BYTES = 64, /* room for any of the words before the text */
+};
+
+static const char *level_name(uint32_t level)
 {
         static const char *const names[] = {"emerg",   "alert",  "crit", "error",
                                             "warning", "notice", "info", "debug"};
@@ -38,19 +42,36 @@ static bool parse_time(const char *word, uint64_t *ret_usec)
         return sec >= 0;
 }
 
+/* The next word of a line, without the blank behind it. False when it is too long, or ends the
+ * line. */
+static bool take_word(const char **line, char dst[WORD_BYTES])
+{
+        const char *blank = strchr(*line, ' ');
+        size_t len = blank ? (size_t) (blank - *line) : WORD_BYTES;
+
+        if (len >= WORD_BYTES)
+                return false;
+        (void) memcpy(dst, *line, len);
+        dst[len] = '\0';
+        *line = blank + 1;
+        return true;
+}
+
 bool log_entry_parse(const char *line, LogEntry *ret)
 {
-        char when[32], job[64];
-        int text = 0;
+        char when[WORD_BYTES], pid[WORD_BYTES], level[WORD_BYTES], job[WORD_BYTES];
         LogEntry e = {0};
 
-        if (sscanf(line, "%31s %" SCNu64 " %u %63s %n", when, &e.pid, &e.level, job, &text) != 4 ||
-            text == 0 || !parse_time(when, &e.wall_usec))
+        if (!take_word(&line, when) || !take_word(&line, pid) || !take_word(&line, level) ||
+            !take_word(&line, job))
+                return false;
+        if (!parse_time(when, &e.wall_usec) || parse_u64(pid, &e.pid) < 0 ||
+            parse_u32(level, &e.level) < 0)
                 return false;
         e.has_job = !str_equal(job, "-");
         if (e.has_job && FAILED(bits_guid_parse(job, &e.job)))
                 return false;
-        e.text = line + text;
+        e.text = line;
         *ret = e;
         return true;
 }
@@ -75,7 +96,7 @@ void log_entry_add_field(LogEntry *e, const char *line)
         else if (str_starts_with(line, pid_key))
                 e->pid = number(line + strlen(pid_key));
         else if (str_starts_with(line, level_key))
-                e->level = (unsigned) number(line + strlen(level_key));
+                e->level = (uint32_t) number(line + strlen(level_key));
         else if (str_starts_with(line, job_key))
                 e->has_job = SUCCEEDED(bits_guid_parse(line + strlen(job_key), &e->job));
         else if (str_starts_with(line, text_key))

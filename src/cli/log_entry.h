@@ -13,7 +13,7 @@
 typedef struct LogEntry {
         uint64_t wall_usec;
         uint64_t pid;
-        unsigned level; /* of syslog(3) */
+        uint32_t level; /* of syslog(3) */
         bool has_job;
         GUID job;
         const char *text; /* borrowed from the line */
