@@ -347,6 +347,9 @@ static int start_clients(App *app)
                 r = watch_new(s, &s->watch);
         if (r >= 0)
                 r = notifier_new(s, &s->notifier);
+        s->rekey = rekey_new(s);
+        if (r >= 0 && !s->rekey)
+                r = -ENOMEM;
         return r < 0 ? start_failed("the connections", r) : APP_EXIT_OK;
 }
 
@@ -382,6 +385,7 @@ static int start_engine(App *app)
         s->manager = manager_new(&ports, &s->policy);
         if (!s->manager)
                 return start_failed("the queue", -ENOMEM);
+        rekey_report(s->rekey);
         r = manager_load(s->manager);
         if (r < 0)
                 return start_failed("the queue", r);
@@ -469,17 +473,6 @@ static int start_listening(App *app)
         return r < 0 ? start_failed("the service", r) : APP_EXIT_OK;
 }
 
-/* A change of the key that was interrupted goes on. */
-static int start_rekey(App *app)
-{
-        int r = rekey_new(&app->service, &app->service.rekey);
-
-        if (r < 0)
-                return start_failed("the change of keys", r);
-        rekey_continue(app->service.rekey);
-        return APP_EXIT_OK;
-}
-
 static int start_config(App *app)
 {
         Config config;
@@ -495,7 +488,7 @@ static int app_start(App *app)
 {
         static int (*const steps[])(App * app) = {
                 start_store,    start_vault,  start_pool,      start_clients,
-                start_programs, start_engine, start_listening, start_rekey,
+                start_programs, start_engine, start_listening,
         };
         int r = sd_event_new(&app->loop);
 
@@ -548,13 +541,13 @@ static void app_stop(App *app)
         (void) listener_free(app->listener);
         state_lock_leave(&app->lock);
         s->turn = turn_free(s->turn); /* the loop has ended, so nothing can be asked of it */
-        s->rekey = rekey_free(s->rekey);
         s->clients = clients_free(s->clients);
         s->programs = program_pool_free(s->programs);
         (void) worker_pool_free(app->pool);
         (void) netmon_free(app->netmon);
         (void) idle_free(app->idle);
         (void) manager_free(s->manager);
+        (void) rekey_free(s->rekey);
         (void) notifier_free(s->notifier);
         (void) watch_free(s->watch);
         (void) queue_store_close(app->store);

@@ -1,61 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about credentials, and about the key they are sealed with. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/hresult.h"
 #include "daemon/call.h"
 #include "daemon/notifier.h"
 #include "daemon/rekey.h"
 #include "vault/vault.h"
-
-/* Of all jobs of one owner together: ten slots with the longest secrets in 34 jobs, or some 500,000
- * ordinary ones. It bounds what one user makes the service hold in memory. */
-#define OWNER_SEALED_BYTES_MAX (UINT64_C(64) * 1024 * 1024)
-
-typedef struct SealedSum {
-        uint32_t owner_uid;
-        uint64_t bytes;
-} SealedSum;
-
-static bool add_sealed(void *ctx, const Job *job)
-{
-        SealedSum *sum = ctx;
-
-        if (job->owner_uid == sum->owner_uid)
-                for (uint32_t i = 0; i < job->credentials_len; i++)
-                        sum->bytes += job->credentials[i].sealed_bytes;
-        return true;
-}
-
-/* What the slot takes already is given back when it is filled again. */
-static uint64_t slot_bytes(const Job *job, uint32_t target, uint32_t scheme)
-{
-        for (uint32_t i = 0; i < job->credentials_len; i++)
-                if (job->credentials[i].target == target && job->credentials[i].scheme == scheme)
-                        return job->credentials[i].sealed_bytes;
-        return 0;
-}
-
-static HRESULT check_room(Call *call, uint32_t target, uint32_t scheme, size_t secret_bytes)
-{
-        const Caller self = service_self(call->service);
-        Manager *m = call->service->manager;
-        SealedSum sum = {0};
-        const Job *job;
-
-        if (FAILED(manager_read_job(m, &call->caller, &call->job, &job)))
-                return S_OK; /* the call itself will say so */
-        sum.owner_uid = job->owner_uid;
-        if (FAILED(manager_enum_jobs(m, &self, BG_JOB_ENUM_ALL_USERS, add_sealed, &sum)))
-                return E_FAIL;
-        sum.bytes += VAULT_SEALED_BYTES_MIN + secret_bytes;
-        if (sum.bytes - slot_bytes(job, target, scheme) <= OWNER_SEALED_BYTES_MAX)
-                return S_OK;
-        call_explain(call, "the credentials of all your jobs would take more than %" PRIu64 " MiB",
-                     OWNER_SEALED_BYTES_MAX >> 20);
-        return HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA);
-}
 
 /* Why, where the code has more than one reason. Never with anything of the secrets. */
 static void explain(Call *call, HRESULT hr, bool has_user, bool has_password)
@@ -81,6 +32,11 @@ static void explain(Call *call, HRESULT hr, bool has_user, bool has_password)
         case BG_E_USERNAME_TOO_LARGE:
         case BG_E_PASSWORD_TOO_LARGE:
                 break;
+        case HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA):
+                call_explain(call,
+                             "the credentials of all jobs would take more than %" PRIu64 " MiB",
+                             call->service->policy.sealed_bytes_per_user >> 20);
+                break;
         default:
                 if (*why)
                         call_explain(call, "%s", why);
@@ -101,8 +57,6 @@ HRESULT call_set_credentials(Call *call)
         if (SUCCEEDED(hr))
                 hr = call_read(call, "uubsbs", &target, &scheme, &has_user, &user, &has_password,
                                &password);
-        if (SUCCEEDED(hr))
-                hr = check_room(call, target, scheme, strlen(user) + strlen(password));
         if (FAILED(hr))
                 return hr;
         hr = manager_set_credentials(call->service->manager, &call->caller, &call->job, target,

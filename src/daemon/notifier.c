@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "daemon/program_pool.h"
+#include "daemon/rekey.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "ipc/error_name.h"
@@ -125,7 +126,12 @@ void notifier_answer(Notifier *n, uint64_t token, HRESULT hr, const char *detail
 
 static void port_reply(void *ctx, uint64_t token, HRESULT hr)
 {
-        notifier_answer(ctx, token, hr, NULL);
+        Notifier *n = ctx;
+
+        if (token == REKEY_TOKEN)
+                rekey_ended(n->service->rekey, hr);
+        else
+                notifier_answer(n, token, hr, NULL);
 }
 
 static void log_change(const Job *job)

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The change of the key that credentials are sealed with (docs/design/vault.md): a part of the
- * queue on each turn of the loop, so that nobody waits for it. One at a time; whoever asks
- * meanwhile waits for the same one. If it is cut short, both keys stay, and it goes on at the next
- * start or when it is asked for. */
+/* Who waits for a new key of the credentials. The engine does the work, over turns of the loop and
+ * over restarts (engine/manager.h); it knows one who asks, so all others that ask meanwhile wait
+ * here for the same change. */
 #pragma once
 
 #include "base/cleanup.h"
 #include "daemon/service.h"
 
-/* After the engine has its queue. 0 or negative errno. */
-_must_use_ int rekey_new(Service *s, Rekey **ret);
+/* What the engine answers to; no call of a client has it (notifier.h counts from 1). */
+#define REKEY_TOKEN UINT64_MAX
+
+/* NULL when out of memory. */
+_must_use_ Rekey *rekey_new(Service *s);
 Rekey *rekey_free(Rekey *r); /* NULL allowed */
 DEFINE_CLEANUP(Rekey *, rekey_free)
 
-/* Goes on with one that was interrupted, if there is one. */
-void rekey_continue(Rekey *r);
-/* Begins one, or joins the one under way. `token` (notifier_defer) is answered with the number of
- * slots that were sealed anew, or an error. */
+/* Tells in the log that an interrupted change goes on, or why none can. */
+void rekey_report(Rekey *r);
+/* Asks for a change, or joins the one that was asked for. `token` (notifier_defer) is answered with
+ * the number of slots that were sealed anew, or an error. */
 void rekey_ask(Rekey *r, uint64_t token);
+/* The engine's answer. */
+void rekey_ended(Rekey *r, HRESULT hr);

@@ -87,6 +87,15 @@ def memory_of(pid):
                 continue
 
 
+def assert_memory_has_only(pid, known, secrets):
+    if SANITIZED or os.geteuid() != 0:
+        return
+    memory = list(memory_of(pid))
+    assert any(known.encode() in data for _, data in memory)  # it would be found
+    found = [where for where, data in memory for s in secrets for form in forms(s) if form in data]
+    assert not found, f"a secret is still in memory: {found}"
+
+
 def put(client, job, scheme, user, password):
     client.call("SetCredentials", "ayuubsbs", job, SERVER, scheme, True, user, True, password)
 
@@ -142,14 +151,30 @@ def test_a_secret_that_was_used_is_nowhere(talkative, scheme, rule):
     for ended in (job, bad):
         client.call("Complete", "ay", ended)
     assert (service.dir / "got").read_bytes() == content("a", SIZE)
-    if not SANITIZED and os.geteuid() == 0:
-        memory = list(memory_of(service.process.pid))
-        assert any(server.url("/f", size=SIZE).encode() in data for _, data in memory)  # can be found
-        found = [where for where, data in memory for s in secrets for form in forms(s) if form in data]
-        assert not found, f"a secret is still in memory: {found}"
+    assert_memory_has_only(service.process.pid, server.url("/f", size=SIZE), secrets)
     service.stop(signal.SIGKILL)
     for path in files_below(service.dir):
         assert_absent(path.read_bytes(), (*secrets, user), path)
+
+
+def test_a_long_secret_leaves_no_piece_behind(talkative):
+    """It comes in many pieces, and goes to the worker in many."""
+    client = talkative.connect()
+    name, pieces = marker(), [marker() for _ in range(4)]
+    password = "".join(piece + "x" * 16000 for piece in pieces)
+    job = client.create(name)
+    for scheme in (BASIC, DIGEST, NTLM):
+        put(client, job, scheme, "user", password)
+    with pytest.raises(CallError):
+        put(client, job, BASIC, "user", password + "x" * 3000)
+    with AuthServer({"user": "another"}, auth="basic") as server:
+        client.add(job, (server.url("/f", size=SIZE), str(talkative.dir / "got")))
+        client.call("Resume", "ay", job)
+        wait_until(lambda: client.read(job)["state"] == ERROR, "the refusal")
+    assert client.call("Rekey") == 3
+    assert_memory_has_only(talkative.process.pid, name, pieces)
+    for path in files_below(talkative.dir):
+        assert_absent(path.read_bytes(), pieces, path)
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer looks into its process")

@@ -100,7 +100,7 @@ static void ended_jobs_refuse_them(void **state)
         }
 }
 
-static void they_survive_a_kill_and_not_a_new_owner(void **state)
+static void they_survive_a_kill(void **state)
 {
         ServiceRig *s = *state;
         GUID id;
@@ -114,11 +114,7 @@ static void they_survive_a_kill_and_not_a_new_owner(void **state)
         assert_hr(unset(job, 1, 2), S_OK);
         service_rig_kill(s);
         assert_hr(unset(job, 1, 2), S_FALSE);
-        assert_hr(IBackgroundCopyJob2_TakeOwnership(job), geteuid() == 0 ? S_OK : E_ACCESSDENIED);
-        if (geteuid() == 0) {
-                assert_hr(unset(job, 2, 4), S_FALSE);
-                assert_cmd_line(job, L"", L"");
-        }
+        assert_hr(unset(job, 2, 4), S_OK);
         (void) IBackgroundCopyJob2_Release(job);
 }
 
@@ -245,7 +241,7 @@ int main(int argc, char **argv)
         const struct CMUnitTest tests[] = {
                 CASE(live_jobs_take_them_in_every_state),
                 CASE(ended_jobs_refuse_them),
-                CASE(they_survive_a_kill_and_not_a_new_owner),
+                CASE(they_survive_a_kill),
                 CASE(credentials_do_not_hinder_servers_that_do_not_ask),
                 CASE(library_forgets_what_it_was_told),
         };
