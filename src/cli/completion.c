@@ -30,12 +30,14 @@ static void offer_verbs(Cli *cli, const char *word)
 static void offer_options(Cli *cli, const char *word, const Verb *verb)
 {
         uint64_t bits = OPT_GLOBAL_BITS | (verb ? verb->options : 0);
+        const char *name = verb ? verb->name : NULL;
 
         for (int id = 0; id < OPT_COUNT; id++) {
                 const OptSpec *spec = options_spec((OptId) id);
                 _cleanup_free_ char *text = NULL;
 
-                if (!(bits & OPT_BIT(id)) || !spec->name)
+                if (!(bits & OPT_BIT(id)) || !spec->name ||
+                    options_find_long(spec->name, strlen(spec->name), name) != spec)
                         continue;
                 text = must(
                         mem_printf("--%s%s", spec->name, spec->arg == OPT_ARG_NEEDED ? "=" : ""));

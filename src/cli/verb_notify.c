@@ -55,6 +55,8 @@ static char *absolute_path(const char *path)
 
         if (path[0] == '/')
                 return must(mem_strdup(path));
+        while (path[0] == '.' && path[1] == '/')
+                path += 1 + strspn(path + 1, "/");
         here = must(getcwd(NULL, 0)); /* malloc-compatible */
         return must(mem_printf("%s/%s", str_equal(here, "/") ? "" : here, path));
 }
