@@ -134,6 +134,16 @@ static bool verb_takes_job(const Verb *verb, size_t words_before)
         return verb->max_args == VERB_ARGS_ANY || words_before == 0;
 }
 
+/* How many words behind an option are its value. */
+static size_t words_of_value(const Options *o, size_t i, const Verb *verb)
+{
+        const OptSpec *spec = find_option_word(o->args[i], verb);
+
+        if (!spec || spec->arg != OPT_ARG_NEEDED)
+                return 0;
+        return i + 1 < o->n_args && str_equal(o->args[i + 1], "=") ? 2 : 1;
+}
+
 /* The first word that is no option. */
 static const Verb *find_verb(const Options *o, size_t *ret_words_behind)
 {
@@ -141,8 +151,10 @@ static const Verb *find_verb(const Options *o, size_t *ret_words_behind)
         size_t n = 0;
 
         for (size_t i = 0; i + 1 < o->n_args; i++) {
-                if (o->args[i][0] == '-')
+                if (o->args[i][0] == '-') {
+                        i += words_of_value(o, i, verb);
                         continue;
+                }
                 if (verb)
                         n++;
                 else
