@@ -419,3 +419,16 @@ def test_the_services_own_words_are_shown(ctl):
     assert ran.returncode == 7
     assert "could not start: the directory" in ran.stderr and "chmod 700" in ran.stderr, ran
     assert len(ran.stderr.splitlines()) <= 3
+
+
+# ---- an ordinary user ----
+
+def test_an_ordinary_user_logs_in_too(ordinary, site):
+    ran = ordinary.run("get", url(site), "-o", "f", "--login=ann", "--password-stdin", input=password())
+    assert ran.returncode == 0 and ran.stderr == "", ran
+    t = ordinary.terminal("get", url(site), "-o", "g", "--login=ann")
+    t.expect("password of ann for the server: ")
+    t.type(SECRET.encode() + b"\n")
+    assert t.wait() == 0, t.text()
+    assert (ordinary.cwd / "g").read_bytes() == body("1", SIZE)
+    assert "is transferred" in ordinary.ok("log")
