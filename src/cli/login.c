@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/str.h"
+#include "base/utf.h"
 
 #include "message.h"
 #include "must.h"
@@ -49,6 +49,8 @@ int login_check_name(const Cli *cli, const char *user)
 {
         if (!*user)
                 return message_usage(&cli->out, NULL, "the user name is empty");
+        if (!utf8_is_valid(user, strlen(user)))
+                return message_usage(&cli->out, NULL, "the user name is no valid UTF-8");
         if (!strchr(user, ':'))
                 return STATUS_OK;
         return message_usage(&cli->out,

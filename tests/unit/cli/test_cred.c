@@ -197,6 +197,17 @@ static void stdin_is_read_when_it_is_asked_for(void **state)
         }
 }
 
+static void a_name_that_is_no_text_is_refused(void **state)
+{
+        Ran ran;
+
+        set_up_job();
+        ran = run_cli("cred set job --login \377 --password-stdin");
+        assert_int_equal(ran.status, 2);
+        assert_non_null(strstr(ran.talk, "no valid UTF-8"));
+        ran_done(&ran);
+}
+
 static void all_schemes_but_passport_are_set(void **state)
 {
         Ran ran;
@@ -287,6 +298,7 @@ int main(void)
                 cmocka_unit_test(a_longer_one_does_not),
                 cmocka_unit_test(a_descriptor_is_read_and_left_open),
                 cmocka_unit_test(stdin_is_read_when_it_is_asked_for),
+                cmocka_unit_test(a_name_that_is_no_text_is_refused),
                 cmocka_unit_test(all_schemes_but_passport_are_set),
                 cmocka_unit_test(one_answer_serves_several_jobs),
                 cmocka_unit_test(a_login_is_set_before_the_job_starts),
