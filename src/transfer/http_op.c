@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "transfer/auth.h"
+#include "transfer/http_lane.h"
 #include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
@@ -32,7 +33,9 @@ struct HttpOp {
         const char *proxy; /* borrowed from the plan */
         Auth auth;
         bool easy_is_used_up; /* credentials were given to the handle */
+        HttpLane *lane;       /* where requests with credentials go; NULL: not yet */
         uint32_t refusals;    /* heads of 401 and 407 to this request */
+        bool asking;          /* the request is out; else heads are what a proxy says to CONNECT */
 
         HttpHead head;
         bool head_done;
@@ -63,6 +66,11 @@ static JobError bad_redirect(const char *text)
                                    BG_ERROR_CONTEXT_REMOTE_FILE, true, text);
 }
 
+static EventCurl *curl_of(const HttpOp *op)
+{
+        return op->lane ? http_lane_curl(op->lane) : op->client->curl;
+}
+
 static bool is_challenge(int status)
 {
         return status == 401 || status == 407;
@@ -79,6 +87,7 @@ static bool judge_head(HttpOp *op)
         }
         if (is_challenge(op->head.status)) { /* curl goes on by itself, or on_challenge() will */
                 op->take = HTTP_SKIP_BODY;
+                op->asking = false;
                 return auth_follows(
                         &op->auth, &op->refusals,
                         op->head.length_bytes == BG_SIZE_UNKNOWN ? 0 : op->head.length_bytes);
@@ -102,7 +111,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
         int r;
 
         op->active_usec = http_client_now_usec(op->client);
-        if (op->request_usec == 0) /* what a proxy says to CONNECT */
+        if (!op->asking)
                 return auth_heads_are_few(&op->refusals, data, n) ? n : 0;
         if (op->head_done) {
                 if (n < 5 || memcmp(data, "HTTP/", 5) != 0)
@@ -142,6 +151,7 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
 
         op->request_usec = op->active_usec = http_client_now_usec(op->client);
         op->head_done = false; /* of the request before, which was challenged */
+        op->asking = true;
         if (!op->request.keep_out || !http_client_keeps_out(peer, op->proxy, op->url.scheme))
                 return CURL_PREREQFUNC_OK;
         op->error = transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_CANNOT_CONNECT),
@@ -150,27 +160,20 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         return CURL_PREREQFUNC_ABORT;
 }
 
+/* A new connection, maybe in the middle: curl asks again when an idle one was closed. */
+static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+        HttpOp *op = userdata;
+
+        op->asking = false;
+        return CURL_SOCKOPT_OK;
+}
+
 static void finish(HttpOp *op, HttpOutcome outcome, JobError error)
 {
         transfer_error_set_host(&error, op->url.host);
         list_remove(&op->ticking.link);
         op->handler.done(op->handler.ctx, outcome, &error); /* may free `op` */
-}
-
-/* A scheme that proves a connection gets one for itself, and HTTP/1.1. */
-static int set_auth_options(HttpOp *op)
-{
-        bool bound = auth_binds_connection(&op->auth);
-        int r;
-
-        op->easy_is_used_up |= auth_is_applied(&op->auth);
-        r = auth_apply(&op->auth, op->easy);
-        if (r < 0 || !bound)
-                return r;
-        if (curl_easy_setopt(op->easy, CURLOPT_FORBID_REUSE, 1L) ||
-            curl_easy_setopt(op->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1))
-                return -ENOMEM;
-        return 0;
 }
 
 static int set_hop_options(HttpOp *op)
@@ -184,9 +187,10 @@ static int set_hop_options(HttpOp *op)
             curl_easy_setopt(e, CURLOPT_HEADERDATA, op) ||
             curl_easy_setopt(e, CURLOPT_WRITEDATA, op) ||
             curl_easy_setopt(e, CURLOPT_PREREQDATA, op) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, op) ||
             curl_easy_setopt(e, CURLOPT_ERRORBUFFER, op->curl_text))
                 return -ENOMEM;
-        return set_auth_options(op);
+        return auth_apply(&op->auth, e);
 }
 
 static CURL *new_handle(const HttpClient *c);
@@ -200,12 +204,20 @@ static int prepare_auth(HttpOp *op)
                         !op->request.foreign && http_url_same_origin(op->request.url, op->url.text),
                         !direct);
         auth_expect_digest(&op->auth);
-        if (!op->easy_is_used_up)
+        if (op->easy_is_used_up) {
+                curl_easy_cleanup(op->easy);
+                op->easy_is_used_up = false;
+                op->easy = new_handle(op->client);
+                if (!op->easy)
+                        return -ENOMEM;
+        }
+        op->easy_is_used_up = auth_is_applied(&op->auth);
+        if (auth_binds_connection(&op->auth) &&
+            curl_easy_setopt(op->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1))
+                return -ENOMEM;
+        if (!op->easy_is_used_up || op->lane)
                 return 0;
-        curl_easy_cleanup(op->easy);
-        op->easy_is_used_up = false;
-        op->easy = new_handle(op->client);
-        return op->easy ? 0 : -ENOMEM;
+        return http_lane_get(op->client, op->request.credentials, &op->lane);
 }
 
 /* Sends the request of this hop through the nth proxy. 0, -ENOENT when there is none, -ENOMEM. */
@@ -220,6 +232,7 @@ static int start_hop(HttpOp *op)
         if (r < 0)
                 return r;
         op->refusals = 0;
+        op->asking = false;
         op->head = (HttpHead){0};
         op->head_done = false;
         op->take = HTTP_SKIP_BODY;
@@ -229,7 +242,7 @@ static int start_hop(HttpOp *op)
         r = set_hop_options(op);
         if (r < 0)
                 return r;
-        return event_curl_add(op->client->curl, op->easy, &op->transfer);
+        return event_curl_add(curl_of(op), op->easy, &op->transfer);
 }
 
 static JobError hop_error(int r)
@@ -343,6 +356,7 @@ static CURL *new_handle(const HttpClient *c)
                   curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES) ||
                   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ||
                   curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) ||
+                  curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) ||
                   curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request))) {
                 curl_easy_cleanup(e);
                 return NULL;
@@ -390,7 +404,7 @@ HttpOp *http_op_free(HttpOp *op)
                 return NULL;
         list_remove(&op->ticking.link);
         if (op->easy) {
-                event_curl_remove(op->client->curl, op->easy, &op->transfer);
+                event_curl_remove(curl_of(op), op->easy, &op->transfer);
                 /* The handle must not point into the freed operation. */
                 (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
                 (void) curl_easy_setopt(op->easy, CURLOPT_ERRORBUFFER, NULL);
@@ -399,6 +413,7 @@ HttpOp *http_op_free(HttpOp *op)
                 else
                         curl_easy_cleanup(op->easy);
         }
+        http_lane_unref(op->lane);
         curl_slist_free_all(op->fields);
         http_url_done(&op->url);
         mem_free(op);
@@ -407,7 +422,7 @@ HttpOp *http_op_free(HttpOp *op)
 
 static void end_silent(HttpOp *op, const char *text)
 {
-        event_curl_remove(op->client->curl, op->easy, &op->transfer);
+        event_curl_remove(curl_of(op), op->easy, &op->transfer);
         if (op->head_done && op->take == HTTP_SKIP_BODY)
                 on_done(op, CURLE_OK);
         else

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "transfer/ack_head.h"
 #include "transfer/auth.h"
+#include "transfer/http_lane.h"
 #include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
@@ -34,8 +35,9 @@ struct HttpPost {
         const char *proxy; /* borrowed from the plan */
         Auth auth;
         bool easy_is_used_up; /* credentials were given to the handle */
-        EventCurl *own_curl;  /* connections for us alone, when a scheme proves connections */
+        HttpLane *lane;       /* where packets with credentials go; NULL: not yet */
         uint32_t refusals;    /* heads of 401 and 407 to this packet */
+        bool asking;          /* the packet is out; else heads are what a proxy says to CONNECT */
 
         /* This attempt to send it; curl may make a second one by itself, on a fresh connection. */
         bool kept_out;
@@ -60,6 +62,11 @@ static JobError invalid_answer(const char *text)
                                    false, text);
 }
 
+static EventCurl *curl_of(const HttpPost *p)
+{
+        return p->lane ? http_lane_curl(p->lane) : p->client->curl;
+}
+
 static bool is_challenge(int status)
 {
         return status == 401 || status == 407;
@@ -74,6 +81,8 @@ static bool judge_head(HttpPost *p)
 
         p->head_done = true;
         p->head_usec = http_client_now_usec(p->client);
+        if (is_challenge(h->status))
+                p->asking = false;
         if (is_challenge(h->status) && auth_is_applied(&p->auth))
                 return (h->chunked || h->has_length) &&
                        auth_follows(&p->auth, &p->refusals, h->has_length ? h->length_bytes : 0);
@@ -89,7 +98,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
         HttpPost *p = userdata;
         int r;
 
-        if (p->request_mono == 0) /* what a proxy says to CONNECT */
+        if (!p->asking)
                 return auth_heads_are_few(&p->refusals, data, n) ? n : 0;
         if (p->head_done)
                 return n; /* a trailer */
@@ -162,6 +171,7 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         if (p->kept_out)
                 return CURL_PREREQFUNC_ABORT;
         p->answer.peer_is_local = http_client_keeps_out(peer, p->proxy, p->url.scheme);
+        p->asking = true;
         p->head_done = p->head_began = false; /* of the request before, which was challenged */
         ack_head_clear(&p->head);
         p->skipped_bytes = 0;
@@ -170,6 +180,15 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         p->seen_bytes = 0;
         p->all_sent = false;
         return CURL_PREREQFUNC_OK;
+}
+
+/* A new connection, maybe in the middle: curl asks again when an idle one was closed. */
+static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+        HttpPost *p = userdata;
+
+        p->asking = false;
+        return CURL_SOCKOPT_OK;
 }
 
 static void finish(HttpPost *p)
@@ -228,6 +247,7 @@ static bool try_next_proxy(HttpPost *p, CURLcode code)
                 return false;
         p->proxy_nth++;
         auth_forget(&p->auth);
+        p->easy_is_used_up = true;
         return start_attempt(p) == 0;
 }
 
@@ -268,7 +288,7 @@ static void on_done(void *ctx, CURLcode code)
 
 static void end_silent(HttpPost *p, const char *text)
 {
-        event_curl_remove(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+        event_curl_remove(curl_of(p), p->easy, &p->transfer);
         failed(p, transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_TIMEOUT),
                                       BG_ERROR_CONTEXT_REMOTE_FILE, false, text));
 }
@@ -294,7 +314,7 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
                 return; /* waits for a connection; curl's own time-out runs */
         if (p->head_done) {
                 if (now - p->head_usec >= HTTP_SKIP_MAX_SEC * USEC_PER_SEC) {
-                        event_curl_remove(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+                        event_curl_remove(curl_of(p), p->easy, &p->transfer);
                         p->ended_early = true;
                         answered(p);
                 }
@@ -328,9 +348,9 @@ static int prepare_auth(HttpPost *p)
                 if (!p->easy || set_up(p) < 0)
                         return -ENOMEM;
         }
-        if (!auth_binds_connection(&p->auth) || p->own_curl)
+        if (!auth_is_applied(&p->auth) || p->lane)
                 return 0;
-        return event_curl_new(p->client->loop, 1, &p->own_curl);
+        return http_lane_get(p->client, p->auth.set, &p->lane);
 }
 
 static int set_packet_options(HttpPost *p)
@@ -358,6 +378,7 @@ static int start_attempt(HttpPost *p)
                 return r;
         ack_head_clear(&p->head);
         p->refusals = 0;
+        p->asking = false;
         p->answer = (HttpAnswer){.answered = false};
         p->kept_out = p->head_done = p->head_began = p->ended_early = p->all_sent = false;
         p->read_bytes = p->skipped_bytes = p->seen_bytes = p->request_mono = 0;
@@ -365,7 +386,7 @@ static int start_attempt(HttpPost *p)
         r = set_packet_options(p);
         if (r < 0)
                 return r;
-        return event_curl_add(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+        return event_curl_add(curl_of(p), p->easy, &p->transfer);
 }
 
 static int add_field(void *ctx, const char *name, const char *value)
@@ -430,7 +451,7 @@ JobError http_post_auth_error(const HttpPost *p, int status)
 
 void http_post_cancel(HttpPost *p)
 {
-        event_curl_remove(p->own_curl ?: p->client->curl, p->easy, &p->transfer);
+        event_curl_remove(curl_of(p), p->easy, &p->transfer);
         list_remove(&p->ticking.link);
 }
 
@@ -457,6 +478,8 @@ static int set_up(HttpPost *p)
             curl_easy_setopt(e, CURLOPT_READDATA, p) ||
             curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek) ||
             curl_easy_setopt(e, CURLOPT_SEEKDATA, p) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, p) ||
             curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request) ||
             curl_easy_setopt(e, CURLOPT_PREREQDATA, p) ||
             curl_easy_setopt(e, CURLOPT_ERRORBUFFER, p->curl_text))
@@ -494,7 +517,7 @@ HttpPost *http_post_free(HttpPost *p)
         http_post_cancel(p);
         if (p->easy)
                 curl_easy_cleanup(p->easy);
-        event_curl_free(p->own_curl);
+        http_lane_unref(p->lane);
         curl_slist_free_all(p->fields);
         ack_head_done(&p->head);
         http_url_done(&p->url);

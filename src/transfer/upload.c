@@ -162,15 +162,6 @@ static void source_failed(Upload *u, const HttpAnswer *a)
         fail(u, &error);
 }
 
-/* A daemon that dies may lose what was not stored, and with the session all that was sent in it. A
- * single fragment is not worth the wait. */
-static bool is_worth_saving(const BupClient *c)
-{
-        uint64_t size = c->state.source.size_bytes;
-
-        return size > 0 && size > bup_pace_next(&c->pace, size);
-}
-
 /* Credentials go only where the job's own URL points, or where the protocol lets its server send
  * us (a host id whose name TLS has verified). */
 static bool is_foreign(const Upload *u)
@@ -188,12 +179,22 @@ static void auth_failed(Upload *u, uint16_t status)
         fail(u, &error);
 }
 
-static void authenticate(Upload *u, uint16_t status)
+/* `may_go_on`: the protocol has patience for another try. */
+static void authenticate(Upload *u, uint16_t status, bool may_go_on)
 {
-        if (!http_post_authenticate(u->post, status))
+        if (!http_post_authenticate(u->post, status) || !may_go_on)
                 auth_failed(u, status);
         else if (source_holds(u))
                 advance(u);
+}
+
+/* A daemon that dies may lose what was not stored, and with the session all that was sent in it. A
+ * single fragment is not worth the wait. */
+static bool is_worth_saving(const BupClient *c)
+{
+        uint64_t size = c->state.source.size_bytes;
+
+        return size > 0 && size > bup_pace_next(&c->pace, size);
 }
 
 static void on_answer(void *ctx, const HttpAnswer *a)
@@ -210,8 +211,10 @@ static void on_answer(void *ctx, const HttpAnswer *a)
         u->near |= a->peer_is_local && !u->todo.via_host_id;
         out = a->answered ? bup_client_ack(&u->client, &a->ack, &a->exchange, now)
                           : bup_client_failed(&u->client, &a->failure, now);
-        if (out.verdict == BUP_AUTHENTICATE) {
-                authenticate(u, out.http_status);
+        if (out.verdict == BUP_AUTHENTICATE ||
+            ((out.http_status == 401 || out.http_status == 407) &&
+             out.context != BG_ERROR_CONTEXT_REMOTE_APPLICATION)) {
+                authenticate(u, out.http_status, out.verdict == BUP_AUTHENTICATE);
                 return;
         }
         if (out.restarted || out.moved)

@@ -19,6 +19,7 @@ static void count_port_call(void *ctx)
         sim->crashed = true;
         sim->rig.transfer.dead = true;
         sim->rig.notifier.dead = true;
+        sim->rig.vault.dead = true;
 }
 
 static int store_fault(void *ctx, FakeStoreCall call)
@@ -66,6 +67,8 @@ void sim_init(Sim *sim, uint64_t seed)
         fake_disk_remote(&sim->rig.disk, "/home/u/1-0")->size = 0; /* sources */
         /* Long enough that no test of the model meets an evicted tombstone by surprise. */
         sim->rig.policy.tombstones_max = 1 + (uint32_t) sim_below(sim, 30);
+        sim->rig.policy.sealed_bytes_per_user =
+                (5 + sim_below(sim, 100)) * sim->rig.vault.blob_bytes;
         manager_set_policy(sim->rig.m, &sim->rig.policy);
         sim->rig.store.fault = store_fault;
         sim->rig.store.fault_ctx = sim;
@@ -73,6 +76,10 @@ void sim_init(Sim *sim, uint64_t seed)
         sim->rig.transfer.on_call_ctx = sim;
         sim->rig.notifier.on_call = count_port_call;
         sim->rig.notifier.on_call_ctx = sim;
+        sim->rig.vault.on_call = count_port_call;
+        sim->rig.vault.on_call_ctx = sim;
+        sim->rig.transfer.on_start = sim_check_start;
+        sim->rig.transfer.on_start_ctx = sim;
         sim->rig.notifier.on_run = sim_run_program;
         sim->rig.notifier.on_run_ctx = sim;
         sim->files_vanish = seed % 2 == 1;
@@ -242,6 +249,9 @@ static void calm_down(Sim *sim)
                         SUCCEEDED(manager_read_job(sim->rig.m, &ADMIN, &sim->jobs[i].id, &job)) &&
                         job->status.farewell_wall != 0;
         }
+        sim->rig.vault.result = 0;
+        if (sim->rig.vault.previous != 0 || sim_chance(sim, 300))
+                sim_rekey(sim);
         sim->rig.policy.allow_programs = true;
         manager_set_policy(sim->rig.m, &sim->rig.policy);
         if (!sim->network_up) {

@@ -337,6 +337,8 @@ static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
         if (hr != S_OK || sim->crashed)
                 return;
         j->uid = caller->uid;
+        if (changes)
+                memset(j->secrets, 0, sizeof(j->secrets));
         if (changes && job->props.notify_program)
                 sim_break(sim, "a new owner runs the old one's program");
         if (changes)
@@ -440,8 +442,10 @@ static void call(Sim *sim)
                 end_job(sim, j, caller, INTENT_COMPLETE);
         else if (pick < 70)
                 end_job(sim, j, caller, INTENT_CANCEL);
-        else if (pick < 83)
+        else if (pick < 76)
                 set_property(sim, j, caller);
+        else if (pick < 83)
+                sim_use_credentials(sim, j, caller);
         else if (pick < 88)
                 set_program(sim, j, caller);
         else if (pick < 90)
@@ -574,7 +578,7 @@ static void lose_reply(Sim *sim)
 
 static void change_the_world(Sim *sim)
 {
-        switch (sim_below(sim, sim->files_vanish ? 7 : 6)) {
+        switch (sim_below(sim, sim->files_vanish ? 9 : 8)) {
         case 0:
                 sim->network_up = !sim->network_up;
                 manager_network_changed(sim->rig.m, sim->network_up);
@@ -593,6 +597,12 @@ static void change_the_world(Sim *sim)
                 fake_transfer_lose_worker(&sim->rig.transfer, sim->rig.m);
                 break;
         case 6:
+                sim->rig.vault.result = sim->rig.vault.result == 0 ? -EIO : 0;
+                break;
+        case 7:
+                sim_rekey(sim);
+                break;
+        case 8:
                 lose_reply(sim);
                 break;
         default:

@@ -331,6 +331,7 @@ static void check_job(Sim *sim, SimJob *j)
         check_sums(sim, job);
         check_bytes(sim, job);
         check_upload(sim, job);
+        sim_check_credentials(sim, j, job);
         check_stopped(sim, job);
         if (job->files_len != j->files)
                 sim_break(sim, "an acknowledged file is lost");
@@ -402,6 +403,7 @@ static bool adopt_unknown(void *ctx, const Job *job)
 /* After a crash: what was acknowledged is there; what was not may be there or not. */
 void sim_check_restart(Sim *sim)
 {
+        sim->rekey_token = 0;
         (void) manager_enum_jobs(sim->rig.m, &ADMIN, BG_JOB_ENUM_ALL_USERS, adopt_unknown, sim);
         for (uint32_t i = 0; i < sim->jobs_len; i++) {
                 SimJob *j = &sim->jobs[i];
@@ -419,6 +421,7 @@ void sim_check_restart(Sim *sim)
                 if (job->files_len < j->files)
                         sim_break(sim, "an acknowledged file is lost in a crash");
                 j->files = job->files_len;
+                sim_restart_credentials(sim, j, job);
                 j->uid = job->owner_uid;
                 if (job->status.state == j->state && job->status.undelivered == NOTIFY_NONE)
                         continue; /* delivered or nothing owed: checked at the end */
@@ -472,4 +475,5 @@ void sim_check_end(Sim *sim)
                         sim_break(sim, "a server that answers was not told of a cancel");
         if (manager_has_work(sim->rig.m))
                 sim_break(sim, "programs are left over");
+        sim_check_rekeyed(sim);
 }

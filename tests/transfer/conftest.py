@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -25,13 +26,19 @@ SERVER, PROXY = 1, 2
 BASIC, DIGEST, NTLM, NEGOTIATE, PASSPORT = 1, 2, 3, 4, 5
 
 
+def sealed(user, password):
+    """What the driver can open, and nobody finds in its memory before."""
+    return None if user is None else bytes(b ^ 0x5a for b in f"{user}\0{password}".encode()).hex()
+
+
 class Driver:
-    def __init__(self, *options, env=None, pass_fds=()):
+    def __init__(self, *options, env=None, pass_fds=(), stderr=None):
         command = [os.environ["TRANSFER_DRIVER"], "--worker", os.environ["BITSD_WORKER"],
                    *map(str, options)]
         clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={**clean, **(env or {})}, pass_fds=pass_fds)
+                                        text=True, env={**clean, **(env or {})}, pass_fds=pass_fds,
+                                        stderr=stderr)
         self.events = queue.Queue()
         self.op = 0
         self.index = 0
@@ -68,7 +75,7 @@ class Driver:
         self.index = 0
         self.tell("job", id=self.job_id, **props)
         for target, scheme, user, password in creds:
-            self.tell("cred", target=target, scheme=scheme, user=user, password=password)
+            self.tell("cred", target=target, scheme=scheme, sealed=sealed(user, password))
 
     def file(self, url, local, **state):
         self.tell("file", index=self.index, url=url, local=local, **state)
@@ -184,6 +191,13 @@ def out(tmp_path):
 
 
 @pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    return port
+
+
+@pytest.fixture
 def auth_server():
     """Makes servers (proxy=True: proxies) that want to know who is there."""
     made = []
@@ -218,8 +232,8 @@ def source(tmp_path):
     return make
 
 
-def begin(driver, url, path, kind=UPLOAD, **props):
-    driver.job(type=kind, **props)
+def begin(driver, url, path, kind=UPLOAD, creds=(), **props):
+    driver.job(creds, type=kind, **props)
     driver.file(url, path)
     return driver.start()
 

@@ -5,7 +5,7 @@
  *   file index= url= local= [state= size= done= synced= etag= modified=]   adds a file to the job
  *   job [id=GUID] [usage= list= bypass=]                                   begins a new job;
  *       [type=1|2 reply= optional=]     an upload; `reply` is where its reply goes
- *   cred target= scheme= [user= password=] [lost=1]     a slot of the job; without a user implicit
+ *   cred target= scheme= [sealed=HEX]    a slot of the job; without a seal implicit
  *   start op= index= | stop op= | sync op= | publish op= | discard op=     the port, on that job
  *   run parallel=                 all files of the job at once, printing only how it ended
  *   check local=                  check_destination
@@ -337,43 +337,58 @@ static void add_file(Driver *d, const char *line)
         d->job.files[d->job.files_len++] = f;
 }
 
-/* Stands for the seal of the vault: "user NUL password NUL", or nothing for a key that is lost. */
+/* Stands for the seal of the vault: the bytes of "user NUL password", each one xor 0x5a, come as
+ * hexadecimal digits and stay as they are until a worker needs them. */
+#define SEAL 0x5a
+
 static void add_credential(Driver *d, const char *line)
 {
-        _cleanup_free_ char *user = value_of(line, "user");
-        _cleanup_free_ char *password = value_of(line, "password");
-        size_t user_bytes = strlen(user ?: "") + 1, bytes = user_bytes + strlen(password ?: "") + 1;
+        _cleanup_free_ char *hex = value_of(line, "sealed");
+        size_t bytes = strlen(hex ?: "") / 2;
         JobCredential *grown = mem_realloc(d->job.credentials, (d->job.credentials_len + 1) *
                                                                        sizeof(*d->job.credentials));
         uint8_t *sealed = mem_alloc(bytes);
 
         if (!grown || !sealed)
                 die("out of memory");
-        memcpy(sealed, user ?: "", user_bytes);
-        memcpy(sealed + user_bytes, password ?: "", bytes - user_bytes);
+        for (size_t i = 0; i < bytes; i++) {
+                const char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+                sealed[i] = (uint8_t) strtoul(digits, NULL, 16);
+        }
         d->job.credentials = grown;
         grown[d->job.credentials_len++] = (JobCredential){
                 .target = (uint32_t) number_of(line, "target", BG_AUTH_TARGET_SERVER),
                 .scheme = (uint32_t) number_of(line, "scheme", BG_AUTH_SCHEME_BASIC),
-                .implicit = !user,
+                .implicit = !hex,
                 .sealed = sealed,
-                .sealed_bytes = number_of(line, "lost", 0) ? 0 : (uint32_t) bytes,
+                .sealed_bytes = (uint32_t) bytes,
         };
+}
+
+static Secret *unseal(const uint8_t *sealed, size_t bytes)
+{
+        Secret *s;
+
+        if (secret_new(bytes, &s) < 0)
+                die("out of memory");
+        for (size_t i = 0; i < bytes; i++)
+                secret_data(s)[i] = sealed[i] ^ SEAL;
+        return s;
 }
 
 static int open_credential(void *ctx, const GUID *job, const JobCredential *c,
                            struct Credential *ret)
 {
-        const char *user = (const char *) c->sealed;
-        Credential opened = {NULL};
+        const uint8_t *end = memchr(c->sealed, SEAL, c->sealed_bytes);
+        size_t user_bytes = end ? (size_t) (end - c->sealed) : 0;
 
-        if (c->sealed_bytes == 0)
+        if (!end)
                 return VAULT_KEY_LOST;
-        if (secret_copy(user, strlen(user), &opened.user) < 0 ||
-            secret_copy(user + strlen(user) + 1, c->sealed_bytes - strlen(user) - 2,
-                        &opened.password) < 0)
-                return -ENOMEM;
-        *ret = opened;
+        *ret = (Credential){
+                .user = unseal(c->sealed, user_bytes),
+                .password = unseal(end + 1, c->sealed_bytes - user_bytes - 1),
+        };
         return 0;
 }
 

@@ -14,7 +14,7 @@ import time
 BUILD, ROOT = (pathlib.Path(arg).resolve() for arg in sys.argv[1:3])
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 SIZE = 300000
-C_SOURCES = ("credentials.c", "download.c", "enumerate.c", "notify.c", "upload_reply.c")
+C_SOURCES = ("callback.c", "credentials.c", "download.c", "enumerate.c", "notify.c", "upload_reply.c")
 NATIVE_SOURCES = ("native_download.c", "native_upload.c")
 CXX_SOURCES = ("callback.cpp",)
 TIMEOUT = 60
