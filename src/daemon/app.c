@@ -20,11 +20,13 @@
 #include "daemon/idle.h"
 #include "daemon/instance.h"
 #include "daemon/listen.h"
+#include "daemon/log_file.h"
 #include "daemon/notifier.h"
 #include "daemon/program_pool.h"
 #include "daemon/queue_store.h"
 #include "daemon/rekey.h"
 #include "daemon/socket_guard.h"
+#include "daemon/start_report.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "daemon/worker_path.h"
@@ -53,6 +55,8 @@ typedef struct App {
         Service service;      /* owns nothing: its members are released here too */
         char *state_dir_text; /* as UTF-8, whatever the path is made of */
         char *store_note_text;
+        StartReport report;
+        LogFile *log; /* NULL: standard error will do */
 } App;
 
 /* ---- what comes in ---- */
@@ -214,15 +218,16 @@ static int start_failed(const char *what, int r)
         return APP_EXIT_FAILURE;
 }
 
-static void tell_ready(const App *app)
+/* Started by the library, say, whose programs do not want our words on their terminals. */
+static void open_log(App *app)
 {
-        int fd = app->options->ready_fd;
+        int r;
 
-        if (fd < 0)
+        if (!log_is_lost() || !app->paths.state_dir)
                 return;
-        if (fd_write_all(fd, "1", 1) < 0)
-                log_debug("whoever waited for us has gone");
-        (void) close(fd);
+        r = log_file_open(app->paths.state_dir, LOG_FILE_BYTES_MAX, &app->log);
+        if (r < 0)
+                log_warning("no log in %s: %s", app->paths.state_dir, strerror(-r));
 }
 
 static int claim_instance(App *app, bool *ret_serve)
@@ -240,7 +245,7 @@ static int claim_instance(App *app, bool *ret_serve)
                 *ret_serve = true;
                 return APP_EXIT_OK;
         case INSTANCE_SERVED:
-                tell_ready(app);
+                start_report_ready(&app->report);
                 return APP_EXIT_OK;
         case INSTANCE_TAKEN:
                 return APP_EXIT_TAKEN;
@@ -510,7 +515,7 @@ static int app_serve(App *app)
         manager_counts(app->service.manager, &counts);
         log_info("bitsd " BITSD_VERSION " listens on %s, jobs: %u", listener_path(app->listener),
                  counts.jobs);
-        tell_ready(app);
+        start_report_ready(&app->report);
         (void) sd_notifyf(0, "READY=1\nSTATUS=Listening on %s", listener_path(app->listener));
         r = sd_event_loop(app->loop);
         (void) sd_notify(0, "STOPPING=1\nSTATUS=Leaving");
@@ -565,17 +570,22 @@ int app_run(const Options *options)
         bool serve = false;
         int status;
 
+        start_report_begin(&app.report, options->ready_fd);
         app.service.started_mono = clock_mono_usec(&app.service.clock);
         status = app_paths_prepare(options, app.service.uid, &app.paths);
         if (status == APP_EXIT_OK)
                 status = claim_instance(&app, &serve);
         if (serve) {
+                open_log(&app);
                 status = start_config(&app);
                 if (status == APP_EXIT_OK)
                         status = app_start(&app);
                 if (status == APP_EXIT_OK)
                         status = app_serve(&app);
         }
+        if (status != APP_EXIT_OK)
+                start_report_failed(&app.report);
         app_stop(&app);
+        (void) log_file_free(app.log);
         return status;
 }
