@@ -5,6 +5,7 @@ import http.server
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import socketserver
@@ -170,7 +171,11 @@ class Server:
 def server(tmp_path):
     instance = Server(tmp_path)
     yield instance
-    instance.close()
+    try:
+        instance.close()
+    finally:  # pytest keeps directories of some runs; logs are worth that, gigabytes are not
+        shutil.rmtree(instance.root, ignore_errors=True)
+        shutil.rmtree(instance.sessions, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -184,6 +184,19 @@ def test_too_many_wrong_passwords_at_once_are_asked_to_wait(server):
     assert set(codes) == {401, 503}, codes
 
 
+def test_whoever_has_a_password_may_take_his_time(server, users):
+    server.start(config="[server]\nMinimumBodyRate = 1000\nMinimumBodyRateWindow = 1\n"
+                 + SITE.format(users))
+    wire = server.wire()
+    session = wire.open("/f", ANNA)
+    fields = [("BITS-Packet-Type", "Fragment"), *fragment_fields(session, 0, 60, 60), *ANNA]
+    wire.send(head("BITS_POST", "/f", fields, 60))
+    for _ in range(60):
+        wire.send(b"x")
+        time.sleep(0.05)
+    assert wire.receive().received == 60
+
+
 def test_passwords_are_in_no_log(guarded):
     wire = guarded.wire()
     wire.packet("/f", "Ping", BERT)
