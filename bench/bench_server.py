@@ -18,10 +18,10 @@ PROTOCOL = "{7df0354d-249b-430f-820d-3d2a9bef4931}"
 
 
 class Bitssrv:
-    def __init__(self, build, work, certificate=None):
+    def __init__(self, build, work, certificate=None, options=()):
         self.root = work / "in"
         self.root.mkdir(exist_ok=True)
-        options = ["--root", self.root, "--allow-overwrites"]
+        options = [*options, "--root", self.root, "--allow-overwrites"]
         options += ["--listen-tls", "127.0.0.1:0", "--tls-cert", certificate[0], "--tls-key",
                     certificate[1]] if certificate else ["--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen([build / "src/server/bitssrv", *options],

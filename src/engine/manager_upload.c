@@ -10,9 +10,18 @@
 #include "engine/manager_state.h"
 #include "engine/retry.h"
 
+enum { ACK_CHECKPOINT_USEC = 50 * 1000 };
+
 static void hurry_checkpoint(Manager *m)
 {
         m->checkpoint_at = MIN(m->checkpoint_at, manager_now(m));
+}
+
+/* What a server acknowledged is written down soon, so that after a crash it is not sent again. A
+ * fast line, or many uploads, share a commit. */
+static void checkpoint_soon(Manager *m)
+{
+        m->checkpoint_at = MIN(m->checkpoint_at, manager_now(m) + ACK_CHECKPOINT_USEC);
 }
 
 static void broken_worker(Manager *m, Job *job, HRESULT code, const char *text)
@@ -33,6 +42,7 @@ static void learn_session(Manager *m, Op *op, const TransferEvent *ev)
                 return;
         }
         manager_mark_dirty(m, job);
+        checkpoint_soon(m);
         if (ev->durable)
                 job->run->upload.session_op = op->id;
 }

@@ -116,6 +116,7 @@ typedef struct BupClient {
         bool stopped; /* the last verdict ended it */
         bool unsaved; /* the state changed in a way that has to be stored before it is acted on */
         bool ping_due;
+        bool unsure;     /* how far the server is: the next fragment is small and asks */
         bool challenged; /* the server has asked for credentials before */
         bool in_flight;
         bool close_was_sent; /* before the request in flight */

@@ -531,6 +531,32 @@ static void an_upload_goes_on_where_it_was_after_a_crash(void **state)
         upload_end(&u);
 }
 
+/* C14: what the server has beyond our knowledge is not sent again, but for the question. */
+static void a_large_fragment_waits_until_the_offset_is_known(void **state)
+{
+        const uint64_t size = 8 << 20;
+        Upload u;
+
+        upload_begin(&u, URL, size, false);
+        u.config.fragment_start_bytes = u.config.fragment_cap_bytes = 1 << 20;
+        upload_restart(&u);
+        upload_create(&u);
+        upload_expect_fragment(&u, 0, (1 << 20) - 1); /* of a new session it is known */
+        upload_goes_on_at(&u, 200, 1 << 20);
+        resume(&u);
+        upload_goes_on(&u, 200, ACK);
+        upload_expect_fragment(&u, 1 << 20, (1 << 20) + BUP_FRAGMENT_FLOOR_BYTES - 1);
+        upload_goes_on_at(&u, 200, 3 << 20);
+        upload_expect_fragment(&u, 3 << 20, (4 << 20) - 1);
+        resume(&u);
+        upload_goes_on(&u, 200, ACK);
+        upload_expect_fragment(&u, 3 << 20, (3 << 20) + BUP_FRAGMENT_FLOOR_BYTES - 1);
+        upload_goes_on(&u, 500, SESSION_LOST);
+        upload_create(&u);
+        upload_expect_fragment(&u, 0, (1 << 20) - 1);
+        upload_end(&u);
+}
+
 static void close_is_announced_to_the_store_until_it_is_answered(void **state)
 {
         Upload u;
@@ -766,6 +792,7 @@ int main(void)
                 cmocka_unit_test(failures_say_what_the_caller_said),
                 cmocka_unit_test(cut_fragments_are_followed_by_smaller_ones),
                 cmocka_unit_test(an_upload_goes_on_where_it_was_after_a_crash),
+                cmocka_unit_test(a_large_fragment_waits_until_the_offset_is_known),
                 cmocka_unit_test(close_is_announced_to_the_store_until_it_is_answered),
                 cmocka_unit_test(the_name_of_the_file_is_told_where_it_belongs_or_not_at_all),
                 cmocka_unit_test(a_machine_that_was_not_started_does_nothing),
