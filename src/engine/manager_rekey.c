@@ -29,7 +29,7 @@ static void answer(Manager *m, HRESULT hr)
         if (!rekey->has_token)
                 return;
         rekey->has_token = false;
-        m->ports.notifier.reply(m->ports.notifier.ctx, rekey->token, hr);
+        m->ports.notifier.reply(m->ports.notifier.ctx, rekey->token, hr, NULL);
 }
 
 void manager_rekey_done(Manager *m)
@@ -102,7 +102,7 @@ void manager_rekey(Manager *m, uint64_t token)
                 hr = r == 0 ? S_OK : from_vault(r);
         }
         if (FAILED(hr)) {
-                port->reply(port->ctx, token, hr);
+                port->reply(port->ctx, token, hr, NULL);
                 return;
         }
         m->rekey.has_token = true;

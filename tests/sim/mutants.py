@@ -22,12 +22,12 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        answer(m, job, result);",
      "        reset(final);"),
     ("a call is answered twice", "manager_final.c",
-     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr, file);\n"
      "}\n"
      "\n"
      "static void reset",
-     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
-     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr, file);\n"
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr, file);\n"
      "}\n"
      "\n"
      "static void reset"),
