@@ -124,14 +124,25 @@ void notifier_answer(Notifier *n, uint64_t token, HRESULT hr, const char *detail
         pending_free(n, p);
 }
 
-static void port_reply(void *ctx, uint64_t token, HRESULT hr)
+/* Which file it was, for the user may have thousands. */
+static const char *name_file(const JobFile *file, HRESULT hr, char detail[CALL_DETAIL_BYTES])
 {
+        char name[CALL_DETAIL_BYTES / 2];
+
+        (void) snprintf(detail, CALL_DETAIL_BYTES, "%s: %s",
+                        str_escape(name, sizeof(name), file->local), hresult_text(hr));
+        return detail;
+}
+
+static void port_reply(void *ctx, uint64_t token, HRESULT hr, const JobFile *file)
+{
+        char detail[CALL_DETAIL_BYTES];
         Notifier *n = ctx;
 
         if (token == REKEY_TOKEN)
                 rekey_ended(n->service->rekey, hr);
         else
-                notifier_answer(n, token, hr, NULL);
+                notifier_answer(n, token, hr, file ? name_file(file, hr, detail) : NULL);
 }
 
 static void log_change(const Job *job)

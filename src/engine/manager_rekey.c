@@ -29,7 +29,7 @@ static void answer(Manager *m, HRESULT hr)
         if (!rekey->has_token)
                 return;
         rekey->has_token = false;
-        m->ports.notifier.reply(m->ports.notifier.ctx, rekey->token, hr);
+        m->ports.notifier.reply(m->ports.notifier.ctx, rekey->token, hr, NULL);
 }
 
 void manager_rekey_done(Manager *m)
@@ -102,7 +102,7 @@ void manager_rekey(Manager *m, uint64_t token)
                 hr = r == 0 ? S_OK : from_vault(r);
         }
         if (FAILED(hr)) {
-                port->reply(port->ctx, token, hr);
+                port->reply(port->ctx, token, hr, NULL);
                 return;
         }
         m->rekey.has_token = true;
@@ -205,8 +205,15 @@ static void store_refused(Manager *m, int r, uint32_t pos)
 static void finish(Manager *m)
 {
         const VaultPort *vault = &m->ports.vault;
-        int r = vault->rekey_end(vault->ctx);
+        int r;
 
+        /* What a refused commit left in the file may be sealed with the old key. */
+        r = m->overreached ? manager_checkpoint(m, true) : 0;
+        if (r < 0) {
+                store_refused(m, r, m->rekey.pos);
+                return;
+        }
+        r = vault->rekey_end(vault->ctx);
         manager_rekey_done(m);
         answer(m, r == 0 ? S_OK : from_vault(r));
 }

@@ -99,12 +99,16 @@ static void save_changed_slots(Txn *t, const Job *job, const Job *view)
 
 void txn_save_view(Txn *t, Job *job, const Job *view)
 {
+        if (t->error < 0)
+                return;
         txn_save_job(t, view);
         txn_save_dirty_files(t, job);
         if (job->run->credentials_dirty)
                 save_all_slots(t, view);
         else if (view->credentials != job->credentials)
                 save_changed_slots(t, job, view);
+        /* Until the commit is known to have worked, and the job is clean. */
+        job->run->credentials_dirty |= view->credentials != job->credentials;
 }
 
 void txn_begin(Txn *t, Manager *m)
@@ -204,7 +208,6 @@ void manager_mark_dirty(Manager *m, Job *job)
 void manager_take_back(Manager *m, Job *job)
 {
         manager_mark_dirty(m, job);
-        job->run->credentials_dirty = true;
         m->overreached = true;
         m->checkpoint_at = manager_now(m);
 }

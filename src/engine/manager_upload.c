@@ -153,6 +153,24 @@ static void learn_uploaded(Manager *m, Job *job, uint64_t size_bytes)
         hurry_checkpoint(m);
 }
 
+/* A reply comes with the answer to the last packet of data, and an empty file has none: what the
+ * server's application might have said of it is never heard. Not to be taken for an empty reply
+ * unless the user does (upload-protocol §16.10, §16.11). */
+static bool misses_reply(const Job *job)
+{
+        return job->type == BG_JOB_TYPE_UPLOAD_REPLY && !job->props.reply_optional &&
+               job->files[0]->size_bytes == 0;
+}
+
+static void fail_without_reply(Manager *m, Job *job)
+{
+        JobError error = job_error_make(BG_E_INVALID_SERVER_RESPONSE, BG_ERROR_CONTEXT_REMOTE_FILE,
+                                        0, "no server can answer an empty file with a reply");
+
+        error.fatal = true;
+        manager_fail(m, job, &error);
+}
+
 static void end_op(Manager *m, Op *op)
 {
         JobUpload *upload = &op->job->run->upload;
@@ -180,6 +198,10 @@ static void learn_over(Manager *m, Op *op, const TransferEvent *ev)
                                                 "the reply is not there any more");
 
                 manager_fail(m, job, &error);
+                return;
+        }
+        if (misses_reply(job)) {
+                fail_without_reply(m, job);
                 return;
         }
         job->run->upload.over = true;
@@ -213,6 +235,14 @@ static void upload_failed(Manager *m, Op *op, const TransferEvent *ev)
         learn_end(m, op, ev, op->file->stopping ? NULL : error);
 }
 
+/* Early, before the session is closed and the server has a file of it. */
+static void learn_source(Manager *m, Job *job, const TransferEvent *ev)
+{
+        learn_acknowledged(m, job, ev->size_bytes, ev->done_bytes);
+        if (misses_reply(job))
+                fail_without_reply(m, job);
+}
+
 void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev)
 {
         Job *job = op->job;
@@ -232,7 +262,7 @@ void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev)
                 else if (ev->kind == TRANSFER_PROGRESS)
                         learn_acknowledged(m, job, job->files[0]->size_bytes, ev->done_bytes);
                 else if (ev->kind == TRANSFER_META)
-                        learn_acknowledged(m, job, ev->size_bytes, ev->done_bytes);
+                        learn_source(m, job, ev);
                 break;
         case TRANSFER_UPLOADED:
                 learn_uploaded(m, job, job->files[0]->size_bytes);

@@ -19,7 +19,7 @@ static bool is_alive(FakeNotifier *n)
         return !n->dead;
 }
 
-static void fake_reply(void *ctx, uint64_t token, HRESULT hr)
+static void fake_reply(void *ctx, uint64_t token, HRESULT hr, const JobFile *file)
 {
         FakeNotifier *n = ctx;
 
@@ -31,6 +31,7 @@ static void fake_reply(void *ctx, uint64_t token, HRESULT hr)
         }
         n->answered[token] = true;
         n->answers[token] = hr;
+        n->answered_file[token] = file ? (int32_t) file->index : JOB_NO_FILE;
 }
 
 static FakeSeen *find_seen(FakeNotifier *n, const Job *job, bool *ret_new)

@@ -37,6 +37,7 @@ typedef struct FakeNotifier {
         const FakeClock *clock; /* tells which deliveries timed out; NULL = none does */
         bool answered[FAKE_TOKENS];
         HRESULT answers[FAKE_TOKENS];
+        int32_t answered_file[FAKE_TOKENS];       /* JOB_NO_FILE: about none */
         FakeDelivery deliveries[FAKE_DELIVERIES]; /* outstanding */
         FakeSeen seen[FAKE_SEEN];
         uint32_t seen_len;

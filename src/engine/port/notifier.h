@@ -6,8 +6,9 @@
 #include "engine/types.h"
 
 typedef struct NotifierPort {
-        /* Answers a call that manager.h said is answered later. */
-        void (*reply)(void *ctx, uint64_t token, HRESULT hr);
+        /* Answers a call that manager.h said is answered later. `file`: the one that a failure is
+         * about; NULL when it is about none. */
+        void (*reply)(void *ctx, uint64_t token, HRESULT hr, const JobFile *file);
         /* The job changed (state_changed: also its state). For watchers; may be merged and
          * rate-limited by the other side, which always sends the last state. */
         void (*changed)(void *ctx, const Job *job, bool state_changed);

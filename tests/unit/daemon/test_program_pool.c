@@ -547,7 +547,7 @@ static int run_by_pool(void *ctx, uint64_t delivery, const Job *job, NotifyKind 
         return program_pool_run(f->pool, delivery, job, kind);
 }
 
-static void no_answer(void *ctx, uint64_t token, HRESULT hr)
+static void no_answer(void *ctx, uint64_t token, HRESULT hr, const JobFile *file)
 {
 }
 
