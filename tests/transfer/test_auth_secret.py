@@ -37,6 +37,13 @@ def memory(pid):
     return b"\0".join(found)
 
 
+def need_memory():
+    if os.geteuid() != 0:
+        pytest.skip("only root may look into the memory of a worker")
+    if b"__asan_init" in pathlib.Path(os.environ["BITSD_WORKER"]).read_bytes():
+        pytest.skip("a sanitizer's lazy symbols save registers, with what is in them, on the stack")
+
+
 def assert_clean(driver, pids):
     for pid in pids:
         proc = pathlib.Path(f"/proc/{pid}")
@@ -59,10 +66,7 @@ def servers(auth_server):
 @pytest.fixture
 def quiet_driver(drivers, tmp_path):
     """Its log goes to a file; it must be readable by us."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may look into the memory of a worker")
-    if b"__asan_init" in pathlib.Path(os.environ["BITSD_WORKER"]).read_bytes():
-        pytest.skip("a sanitizer's lazy symbols save registers, with what is in them, on the stack")
+    need_memory()
     with (tmp_path / "log").open("w") as log:
         driver = drivers("--upload-fragment-bytes", 64 * K, stderr=log, env={"MALLOC_PERTURB_": ""})
     yield driver
@@ -127,8 +131,7 @@ def test_files_of_the_transfer_say_nothing(quiet_driver, servers, out):
 
 def test_nothing_stays_of_a_ticket(drivers, out):
     """The library that gets it wipes, too."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may look into the memory of a worker")
+    need_memory()
     realm = Realm()
     apache = Apache(realm)
     try:
