@@ -276,6 +276,8 @@ class BitsSrv(Server):
         if application:
             rules += ["BITSServerNotificationType = 2", f"BITSServerNotificationURL = {application}"]
         if passwords:
+            if b"__asan_init" in pathlib.Path(os.environ["BITSSRV"]).read_bytes():
+                pytest.skip("the sanitizer of gcc does not find crypt_r() of bitssrv")
             run("htpasswd", "-bBC", "4", "-c", self.dir / "users", USER, PASSWORD)
             rules += [f"AuthUserFile = {self.dir}/users", "AuthRealm = here"]
         lines = []

@@ -69,7 +69,7 @@ def test_bitssrv_by_itself(client, guarded, source, out):
     url = guarded.url("/in/up")
     assert_refused(upload(client, url, path, creds=[KIND["digest"]]), 401, "Basic")
     result = upload(client, url, path, UPLOAD_REPLY, creds=list(KIND.values()), reply=out / "r")
-    assert_replied(result, guarded, path, out)
+    assert_replied(result, guarded, path, out, (guarded.dir / "access.log").read_text() + guarded.words())
     refused = [line for line in (guarded.dir / "access.log").read_text().splitlines() if " 401 " in line]
     assert refused and not any("Fragment" in line for line in refused)
 
