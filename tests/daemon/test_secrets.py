@@ -21,7 +21,7 @@ from bad_server import content  # noqa: E402
 
 SERVER, BASIC, DIGEST, NTLM = 1, 1, 2, 3
 ERROR, TRANSFERRED, ACKNOWLEDGED = 4, 6, 7
-HTTP_401 = 0x80190191
+HTTP_401, REMOTE_FILE = 0x80190191, 5
 NOBODY = 65534
 SIZE = 300000
 
@@ -131,7 +131,7 @@ def test_a_secret_that_was_used_is_nowhere(talkative, scheme, rule):
         assert_processes_tell_nothing(service.process.pid, secrets)
         bad = run_job(client, server.url("/g", size=SIZE), service.dir / "not", scheme, user, wrong)
         info = client.read(bad)
-        assert info["state"] == ERROR and info["error_code"] == HTTP_401
+        assert info["state"] == ERROR and info["error_code"] == HTTP_401 and info["error_context"] == REMOTE_FILE
         answers += [repr(info), repr(client.read(job)), repr(client.list()), repr(client.files(bad))]
         put(client, bad, scheme, user, password)  # heals it
         client.call("Resume", "ay", bad)
