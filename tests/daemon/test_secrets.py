@@ -177,6 +177,17 @@ def test_a_long_secret_leaves_no_piece_behind(talkative):
         assert_absent(path.read_bytes(), pieces, path)
 
 
+def test_a_secret_in_a_message_that_fits_no_method_is_wiped_too(talkative):
+    client, name = talkative.connect(), marker()
+    job = client.create(name)
+    for signature, lead in (("ayuus", (job, SERVER, BASIC)), ("s", ()), ("ays", (b"short",))):
+        secret = marker()
+        with pytest.raises(CallError):
+            client.call("SetCredentials", signature, *lead, "x" * 500 + secret + "x" * 500)
+        client.status()  # the message is freed after its answer, and before the next one
+        assert_memory_has_only(talkative.process.pid, name, (secret,))
+
+
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer looks into its process")
 def test_the_memory_is_closed_to_others_of_the_same_user(talkative):
     """As its own user who is not root; root is not kept out by anything."""
