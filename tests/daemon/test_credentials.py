@@ -4,6 +4,7 @@ refusal with its code and words, what survives a kill, and changes of the key th
 import os
 import pathlib
 import random
+import resource
 import signal
 import stat
 import sys
@@ -282,6 +283,37 @@ def test_a_lost_key_costs_its_secrets_only(service, client):
     assert client.call("Rekey") == 1
     put(client, job)
     assert client.call("Rekey") == 2
+
+
+def test_a_start_with_a_key_that_must_not_be_used_warns_and_serves(service, client):
+    job = client.create()
+    put(client, job)
+    key_of(service).chmod(0o640)
+    service.stop()
+    client = service.start().connect()
+    assert "credentials of jobs cannot be used" in service.log_text()
+    assert slots(client, job) == [(SERVER, BASIC, False)]
+    key_of(service).chmod(0o600)
+    assert client.call("Rekey") == 1
+
+
+def test_a_change_that_the_disk_refuses_goes_on_later(place):
+    """The queue's log may not grow any more: no change is lost, and none half done."""
+    allow = 'trap "" XFSZ; exec "$@"'
+    client = place.start(argv=["/bin/sh", "-c", allow, "sh", *place.argv("--idle-exit", "0")]).connect()
+    jobs = [client.create() for _ in range(200)]
+    for job in jobs:
+        put(client, job)
+    old = key_of(place).read_bytes()
+    limit = resource.prlimit(place.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(place.process.pid, resource.RLIMIT_FSIZE, (4096, limit[1]))
+    assert refused(client, "Rekey").code & 0x80000000
+    assert key_of(place).read_bytes() == old
+    resource.prlimit(place.process.pid, resource.RLIMIT_FSIZE, limit)
+    assert client.call("Rekey") in range(0, 201)
+    wait_until(lambda: not (place.state / "vault.key.new").exists(), "the end of the change")
+    assert key_of(place).read_bytes() != old
+    assert client.call("Rekey") == 200
 
 
 @pytest.mark.parametrize("harm, words", [("lost", "is lost"), ("open", "cannot be used")])

@@ -21,7 +21,7 @@ from bad_server import content  # noqa: E402
 
 SERVER, BASIC, DIGEST, NTLM = 1, 1, 2, 3
 ERROR, TRANSFERRED, ACKNOWLEDGED = 4, 6, 7
-HTTP_401 = 0x80190191
+HTTP_401, REMOTE_FILE = 0x80190191, 5
 NOBODY = 65534
 SIZE = 300000
 
@@ -131,7 +131,7 @@ def test_a_secret_that_was_used_is_nowhere(talkative, scheme, rule):
         assert_processes_tell_nothing(service.process.pid, secrets)
         bad = run_job(client, server.url("/g", size=SIZE), service.dir / "not", scheme, user, wrong)
         info = client.read(bad)
-        assert info["state"] == ERROR and info["error_code"] == HTTP_401
+        assert info["state"] == ERROR and info["error_code"] == HTTP_401 and info["error_context"] == REMOTE_FILE
         answers += [repr(info), repr(client.read(job)), repr(client.list()), repr(client.files(bad))]
         put(client, bad, scheme, user, password)  # heals it
         client.call("Resume", "ay", bad)
@@ -175,6 +175,17 @@ def test_a_long_secret_leaves_no_piece_behind(talkative):
     assert_memory_has_only(talkative.process.pid, name, pieces)
     for path in files_below(talkative.dir):
         assert_absent(path.read_bytes(), pieces, path)
+
+
+def test_a_secret_in_a_message_that_fits_no_method_is_wiped_too(talkative):
+    client, name = talkative.connect(), marker()
+    job = client.create(name)
+    for signature, lead in (("ayuus", (job, SERVER, BASIC)), ("s", ()), ("ays", (b"short",))):
+        secret = marker()
+        with pytest.raises(CallError):
+            client.call("SetCredentials", signature, *lead, "x" * 500 + secret + "x" * 500)
+        client.status()  # the message is freed after its answer, and before the next one
+        assert_memory_has_only(talkative.process.pid, name, (secret,))
 
 
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer looks into its process")
