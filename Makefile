@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The door to the Meson build. On a fresh Debian 12 with git, make and root or sudo:
 #
-#   make demo     install what is missing, build, and show the main job
+#   make demo     install what is missing, build, and show the whole story
 #   make check    install what is missing, build (also with sanitizers), and run every test
 #
 # Also: make (build), deps, bench, install [PREFIX=/usr/local] [DESTDIR=], format, clean.
@@ -20,7 +20,8 @@ deps:
 
 build:
 	@tools/install-deps build
-	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
+	@[ -f $(BUILD)/build.ninja ] || { echo "building: a minute or two, the first time"; \
+		meson setup $(BUILD) >/dev/null; }
 	@ninja -C $(BUILD) --quiet
 
 demo:
