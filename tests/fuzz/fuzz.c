@@ -103,8 +103,9 @@ const char *fuzz_directory(void)
 
         if (*directory)
                 return directory;
-        (void) snprintf(directory, sizeof(directory), "%s/bitsd-fuzz-XXXXXX",
-                        tmp && *tmp == '/' ? tmp : "/tmp");
+        if (!tmp || *tmp != '/')
+                tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+        (void) snprintf(directory, sizeof(directory), "%s/bitsd-fuzz-XXXXXX", tmp);
         FUZZ_CHECK(mkdtemp(directory));
         directory_owner = getpid();
         FUZZ_CHECK(atexit(remove_directory) == 0);

@@ -39,7 +39,8 @@ char *fuzz_line(FuzzInput *in, size_t max_bytes);
 /* All that is left, likewise. */
 char *fuzz_rest(FuzzInput *in);
 
-/* A directory of the process's own below TMPDIR, made once, gone at exit; the path is absolute. */
+/* A directory of the process's own below $TMPDIR, /dev/shm or /tmp, made once, gone at exit; the
+ * path is absolute. */
 const char *fuzz_directory(void);
 /* Makes `leaf` there the file with this content, and returns its path, valid until the next call.
  */
