@@ -60,10 +60,22 @@ static void run_changed(uint8_t *data, size_t bytes, uint64_t *random)
                 data[at[i]] = old[i];
 }
 
-static unsigned run_file(const char *directory, const char *leaf)
+static void run_variations(uint8_t *data, size_t bytes)
+{
+        uint64_t random = 88172645463325252;
+
+        for (size_t i = 0; i < CUTS && bytes > CUTS; i++)
+                run_copy(data, bytes * i / CUTS);
+        for (size_t i = 0; i < bytes; i++)
+                random = random * 31 + data[i];
+        random |= 1;
+        for (unsigned i = 0; i < CHANGES && bytes > 0; i++)
+                run_changed(data, bytes, &random);
+}
+
+static unsigned run_file(const char *directory, const char *leaf, bool varied)
 {
         char *path = mem_printf("%s/%s", directory, leaf);
-        uint64_t random = 88172645463325252;
         uint8_t *data = mem_alloc(INPUT_MAX_BYTES);
         FILE *file = path ? fopen(path, "rbe") : NULL;
         size_t bytes;
@@ -76,19 +88,14 @@ static unsigned run_file(const char *directory, const char *leaf)
         bytes = fread(data, 1, INPUT_MAX_BYTES, file);
         (void) fclose(file);
         run_copy(data, bytes);
-        for (size_t i = 0; i < CUTS && bytes > CUTS; i++)
-                run_copy(data, bytes * i / CUTS);
-        for (size_t i = 0; i < bytes; i++)
-                random = random * 31 + data[i];
-        random |= 1;
-        for (unsigned i = 0; i < CHANGES && bytes > 0; i++)
-                run_changed(data, bytes, &random);
+        if (varied)
+                run_variations(data, bytes);
         mem_free(data);
         mem_free(path);
         return 1;
 }
 
-static unsigned run_directory(const char *path)
+static unsigned run_directory(const char *path, bool varied)
 {
         struct dirent **entries;
         unsigned n = 0;
@@ -96,7 +103,7 @@ static unsigned run_directory(const char *path)
 
         for (int i = 0; i < len; i++) {
                 if (entries[i]->d_name[0] != '.')
-                        n += run_file(path, entries[i]->d_name);
+                        n += run_file(path, entries[i]->d_name, varied);
                 mem_free(entries[i]);
         }
         if (len >= 0)
@@ -106,11 +113,12 @@ static unsigned run_directory(const char *path)
 
 int main(int argc, char **argv)
 {
+        bool varied = argc < 2 || strcmp(argv[1], "--as-they-are") != 0;
         unsigned n = 0;
 
         (void) LLVMFuzzerInitialize(&argc, &argv);
-        for (int i = 1; i < argc; i++)
-                n += run_directory(argv[i]);
+        for (int i = varied ? 1 : 2; i < argc; i++)
+                n += run_directory(argv[i], varied);
         (void) printf("%u inputs\n", n);
         return n > 0 ? 0 : 1; /* a corpus that is not found is no success */
 }
