@@ -16,6 +16,10 @@
 void bup_client_init(BupClient *c, const BupClientConfig *config, const BupClientState *state)
 {
         *c = (BupClient){.config = *config, .state = *state};
+        /* Credentials go there: a state that was tampered with, or that of another destination,
+         * must not lead to another host. */
+        if (!bup_url_is_moved(config->url, state->moved_url))
+                c->state.moved_url[0] = '\0';
         buf_init(&c->url, BUP_URL_MAX_BYTES);
         bup_pace_init(&c->pace, config->fragment_start_bytes, config->fragment_cap_bytes,
                       state->fragment_limit_bytes);

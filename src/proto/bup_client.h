@@ -130,7 +130,8 @@ typedef struct BupClient {
         BupRange sent_range;
 } BupClient;
 
-/* `state` is copied. Owns a buffer: bup_client_done(). */
+/* `state` is copied; a redirect in it that does not lead to the host of `url` is forgotten. Owns a
+ * buffer: bup_client_done(). */
 void bup_client_init(BupClient *c, const BupClientConfig *config, const BupClientState *state);
 void bup_client_done(BupClient *c);
 void bup_client_start(BupClient *c);

@@ -336,6 +336,34 @@ static void pings_and_creates_follow_redirects_on_their_host(void **state)
         upload_end(&u);
 }
 
+static void a_stored_redirect_to_another_host_is_forgotten(void **state)
+{
+        static const struct {
+                const char *stored;
+                bool holds;
+        } rows[] = {{"http://up.example.net/moved.bin", true},
+                    {"https://up.example.net/moved.bin", true},
+                    {"http://evil.example/drop/report.bin", false},
+                    {"http://up.example.net:81/moved.bin", false},
+                    {"ftp://up.example.net/moved.bin", false},
+                    {"nonsense", false}};
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                BupClientState stored;
+                Upload u;
+
+                upload_begin(&u, "http://up.example.net/drop/report.bin", 100, false);
+                stored = u.client.state;
+                (void) strcpy(stored.moved_url, rows[i].stored);
+                bup_client_done(&u.client);
+                bup_client_init(&u.client, &u.config, &stored);
+                bup_client_start(&u.client);
+                (void) upload_expect(&u, BUP_CREATE_SESSION);
+                assert_string_equal(u.what.url, rows[i].holds ? rows[i].stored : u.config.url);
+                upload_end(&u);
+        }
+}
+
 static void other_redirects_are_errors(void **state)
 {
         static const struct {
@@ -785,6 +813,7 @@ int main(void)
                         a_server_that_lets_pings_pass_and_nothing_else_is_not_asked_for_ever),
                 cmocka_unit_test(a_new_connection_is_authenticated_before_a_body_goes_over_it),
                 cmocka_unit_test(pings_and_creates_follow_redirects_on_their_host),
+                cmocka_unit_test(a_stored_redirect_to_another_host_is_forgotten),
                 cmocka_unit_test(other_redirects_are_errors),
                 cmocka_unit_test(a_stale_connection_is_replaced_once_without_a_word),
                 cmocka_unit_test(a_connection_that_replaces_a_stale_one_is_authenticated_first),
