@@ -12,15 +12,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/message.h"
 #include "fake_bits.h"
 #include "run_cli.h"
 
+/* A directory of our own: others may have files in theirs that are called as ours. */
+static char place[] = "/tmp/bitsctl-follow-XXXXXX";
+
+static int make_place(void **state)
+{
+        return mkdtemp(place) && chdir(place) == 0 ? 0 : -1;
+}
+
+static int remove_place(void **state)
+{
+        return chdir("/") < 0 ? -1 : rmdir(place); /* nothing was saved there */
+}
+
 static int set_up(void **state)
 {
         fake_reset();
-        return chdir("/tmp");
+        return 0;
 }
 
 static void expect(const char *line, int status, const char *data, const char *talk)
@@ -183,9 +198,12 @@ static void expect_in_data(const char *line, const char *part)
 
 static void get_tells_where_the_files_are(void **state)
 {
-        expect_in_data("get -v --name j http://h/a", "\nsaved /tmp/a  1000 B in ");
-        expect_in_data("get -v --name j http://h/a http://h/b",
-                       "\nsaved /tmp/a\nsaved /tmp/b\nsaved 2 files in /tmp  1000 B in ");
+        _cleanup_free_ char *one = mem_printf("\nsaved %s/a  1000 B in ", place);
+        _cleanup_free_ char *two = mem_printf(
+                "\nsaved %s/a\nsaved %s/b\nsaved 2 files in %s  1000 B in ", place, place, place);
+
+        expect_in_data("get -v --name j http://h/a", one);
+        expect_in_data("get -v --name j http://h/a http://h/b", two);
         expect_in_data("get -v --name j http://h/a http://h/b=/etc/b-of-test",
                        "\nsaved 2 files  1000 B in ");
         expect_in_data("get -v --name j http://h/a=/a-of-test http://h/b=/b-of-test",
@@ -277,13 +295,15 @@ static void ctrl_c_pauses_and_says_how_to_go_on(void **state)
 
 static void json_is_one_object_a_line(void **state)
 {
-        static const char *const parts[] = {
+        _cleanup_free_ char *saved = mem_printf(
+                "\"files\":[{\"local\":\"%s/a\",\"bytes\":0,\"sha256\":null}]}\n", place);
+        const char *const parts[] = {
                 "{\"v\":1,\"event\":\"created\",\"job\":\"a0000001-7c1d-4f0e-9f5a-2f1b3a7d9c10\",",
                 "\"event\":\"state\"",
                 "\"event\":\"progress\"",
                 "\"bytes\":500,\"bytes_total\":1000,",
                 "\"event\":\"completed\"",
-                "\"files\":[{\"local\":\"/tmp/a\",\"bytes\":0,\"sha256\":null}]}\n",
+                saved,
         };
         const char *p;
         Ran ran;
@@ -435,5 +455,5 @@ int main(void)
                 TEST_OF(more_jobs_than_connections_are_followed_all_the_same),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, make_place, remove_place);
 }
