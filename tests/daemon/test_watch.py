@@ -88,6 +88,21 @@ def test_state_changes_come_at_once_and_the_end_last(service, client, web, tmp_p
     assert (tmp_path / "job").read_bytes() == b"hello"
 
 
+def test_a_failed_complete_names_the_file(service, client, web, tmp_path):
+    watcher = service.connect()
+    watcher.call("Watch", "bay", OWN, NO_ID)
+    job = make_job(client, web, "/quick", tmp_path, name="one", resume=False)
+    client.add(job, (web + "/quick", str(tmp_path / "two")))
+    client.call("Resume", "ay", job)
+    until_state(watcher, TRANSFERRED)
+    (tmp_path / "two").mkdir()  # a file cannot take its place
+    with pytest.raises(CallError) as failed:
+        client.call("Complete", "ay", job)
+    assert f"{tmp_path}/two: " in failed.value.text and "/one" not in failed.value.text
+    (tmp_path / "two").rmdir()
+    assert client.call("Complete", "ay", job) == 0
+
+
 def test_progress_comes_four_times_a_second_at_most(service, client, web, tmp_path):
     watcher = service.connect()
     watcher.call("Watch", "bay", OWN, NO_ID)
