@@ -43,9 +43,9 @@ static void encode_start(Buf *b, const WorkerMsg *m)
                    .reply = s->has_reply ? &reply : NULL};
 
         if (m->kind == WORKER_MSG_START)
-                worker_msg_encode_start(b, s->op, &job, &file);
+                worker_msg_encode_start(b, s->op, &job, &file, s->credentials);
         else
-                worker_msg_encode_farewell(b, s->op, &job);
+                worker_msg_encode_farewell(b, s->op, &job, s->credentials);
 }
 
 /* False for kinds that are only made out of many objects. */

@@ -63,8 +63,12 @@ class Server:
             try:
                 return socket.create_connection(("127.0.0.1", port)).close()
             except OSError:
-                assert self.process.poll() is None and time.monotonic() < end, self.words()
-                time.sleep(0.01)
+                if self.process.poll() is None and time.monotonic() < end:
+                    time.sleep(0.01)
+                    continue
+                words = self.words()
+                self.close()
+                pytest.fail(words)
 
     def log(self):
         path = self.dir / "access.log"
@@ -150,14 +154,13 @@ class Apache(Server):
     """/basic/f, /digest/f, /all/f and, with a realm, /gss/f; /up-… stand before `upstream`."""
 
     def __init__(self, realm=None, upstream=None):
-        need("apache2", "htpasswd")
+        need("apache2", "htpasswd", *([f"{APACHE_MODULES}/mod_auth_gssapi.so"] if realm else []))
         super().__init__("www-data:www-data")
         self.port = free_port()
         kinds = {"basic": self.basic(), "digest": self.digest()}
         modules = ["mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic",
                    "auth_digest", "proxy", "proxy_http"]
         if realm:
-            need(f"{APACHE_MODULES}/mod_auth_gssapi.so")
             modules.append("auth_gssapi")
             kinds["gss"] = (f"AuthType GSSAPI\nGssapiCredStore keytab:{realm.keytab}\n"
                             "GssapiAllowedMech krb5\nRequire valid-user")
@@ -201,7 +204,8 @@ class Squid(Server):
     """A proxy that offers `schemes`: negotiate (of a realm), ntlm (any password is right), digest, basic."""
 
     def __init__(self, schemes, realm=None):
-        need("squid", "htpasswd")
+        need("squid", "htpasswd", *(str(SQUID_HELPERS / name) for name in
+                                    ("negotiate_kerberos_auth", "ntlm_fake_auth", "digest_file_auth")))
         super().__init__("proxy:proxy")
         self.port = free_port()
         run("htpasswd", "-bc", self.dir / "users", USER, PASSWORD)
@@ -213,7 +217,6 @@ class Squid(Server):
             "basic": f"basic_ncsa_auth {self.dir}/users"}
         lines = []
         for scheme in schemes:
-            need(SQUID_HELPERS / programs[scheme].split()[0])
             lines += [f"auth_param {scheme} program {SQUID_HELPERS}/{programs[scheme]}",
                       f"auth_param {scheme} children 2 startup=1 idle=1"]
             if scheme in ("basic", "digest"):
@@ -269,6 +272,8 @@ class BitsSrv(Server):
 
     def __init__(self, passwords=False, application=None):
         need("htpasswd")
+        if passwords and b"__asan_init" in pathlib.Path(os.environ["BITSSRV"]).read_bytes():
+            pytest.skip("the sanitizer of gcc does not find crypt_r() of bitssrv")
         super().__init__(None)
         self.port = free_port()
         self.root = self.dir / "root"
@@ -276,8 +281,6 @@ class BitsSrv(Server):
         if application:
             rules += ["BITSServerNotificationType = 2", f"BITSServerNotificationURL = {application}"]
         if passwords:
-            if b"__asan_init" in pathlib.Path(os.environ["BITSSRV"]).read_bytes():
-                pytest.skip("the sanitizer of gcc does not find crypt_r() of bitssrv")
             run("htpasswd", "-bBC", "4", "-c", self.dir / "users", USER, PASSWORD)
             rules += [f"AuthUserFile = {self.dir}/users", "AuthRealm = here"]
         lines = []
