@@ -120,12 +120,15 @@ class Line:
             try:
                 client, _ = self.listener.accept()
             except OSError:
-                return
+                if self.listener.fileno() < 0:
+                    return
+                continue
             self.connections += 1
             try:
                 server = socket.create_connection(self.target)
             except (OSError, TypeError):
                 client.close()
+                client = None
                 continue
             fate = self.fate()
             for ends in ((client, server, "up"), (server, client, "down")):
@@ -152,8 +155,8 @@ class Line:
             with contextlib.suppress(OSError):
                 if how == "reset":
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                else:
-                    end.shutdown(socket.SHUT_WR if how == "hang-up" else socket.SHUT_RDWR)
+                end.shutdown({"reset": socket.SHUT_RD, "hang-up": socket.SHUT_WR,
+                              "close": socket.SHUT_RDWR}[how])  # wakes who reads, or it stays open
                 if how != "hang-up":
                     end.close()
 
