@@ -354,13 +354,8 @@ static void an_upload_may_be_cut_by_the_end(void **state)
         Rig *r = *state;
 
         make_upload(r, BG_JOB_TYPE_UPLOAD_REPLY, ACK);
-<<<<<<< HEAD
         worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         (void) run_until(r, TRANSFER_UPLOADED);
-=======
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
-        (void) run_until(r, TRANSFER_SESSION);
->>>>>>> story
         r->hold = true;
         (void) run_until(r, TRANSFER_REPLY); /* … and waits for the store for ever */
         worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
