@@ -236,6 +236,10 @@ static void finish(Play *p)
                 break;
         }
         bup_server_done(&p->server, &p->rules, &result, &step);
+        if (op == BUP_OP_SYNC && result.why == BUP_FINE)
+                FUZZ_CHECK(p->server.session.synced_bytes == p->server.session.next_bytes);
+        if (op == BUP_OP_NOTIFY && result.why == BUP_FINE && result.application_status == 200)
+                FUZZ_CHECK(p->server.session.notified);
         take_step(p, &step);
 }
 

@@ -159,15 +159,54 @@ static void change_row(FuzzInput *in, sqlite3 *db)
         mem_free(column);
 }
 
-static void write_rows(FuzzInput *in, const Queue *good)
+/* What a stranger may have done to the tables. True: it must not be taken for our file. */
+static bool change_schema(FuzzInput *in, sqlite3 *db)
+{
+        enum { FOREIGN = 3 }; /* the first ones; what stands beside our tables does no harm */
+        static const char *const changes[] = {
+                "ALTER TABLE jobs ADD COLUMN more INTEGER",
+                "ALTER TABLE files RENAME COLUMN etag TO tag",
+                "DROP TABLE files",
+                "CREATE TRIGGER evil AFTER INSERT ON jobs BEGIN DELETE FROM files; END",
+                "CREATE TRIGGER evil AFTER INSERT ON jobs BEGIN DELETE FROM jobs; END",
+                "CREATE TABLE more (x)",
+                "CREATE INDEX evil ON jobs (owner_uid)",
+                "CREATE VIEW evil AS SELECT * FROM jobs",
+                "DELETE FROM files",
+                "DELETE FROM meta",
+                "DELETE FROM jobs",
+                "PRAGMA user_version=0",
+                "PRAGMA user_version=1",
+                "PRAGMA user_version=999",
+                "PRAGMA user_version=-1",
+                "PRAGMA application_id=1",
+                "PRAGMA journal_mode=DELETE",
+                "PRAGMA encoding='UTF-16'",
+                "PRAGMA auto_vacuum=1; VACUUM",
+                "PRAGMA page_size=512; PRAGMA journal_mode=DELETE; VACUUM",
+        };
+
+        unsigned which = fuzz_below(in, ARRAY_LEN(changes));
+
+        return sqlite3_exec(db, changes[which], NULL, NULL, NULL) == SQLITE_OK && which < FOREIGN;
+}
+
+/* True: the file must not be taken for ours any more. */
+static bool write_rows(FuzzInput *in, const Queue *good)
 {
         const char *path = fuzz_file("queue.db", good->data, good->bytes);
         sqlite3 *db = NULL;
+        bool foreign = false;
 
         FUZZ_CHECK(sqlite3_open(path, &db) == SQLITE_OK);
-        for (unsigned i = 0; i < PATCHES_MAX && in->left > 0; i++)
-                change_row(in, db);
+        for (unsigned i = 0; i < PATCHES_MAX && in->left > 0; i++) {
+                if (fuzz_below(in, 8) == 7)
+                        foreign |= change_schema(in, db);
+                else
+                        change_row(in, db);
+        }
         FUZZ_CHECK(sqlite3_close(db) == SQLITE_OK);
+        return foreign;
 }
 
 /* One more job goes in, and is found again with all the others. */
@@ -225,6 +264,7 @@ void fuzz_run(const uint8_t *data, size_t bytes)
 {
         const Queue *good = good_queue();
         FuzzInput in = {data, bytes};
+        bool foreign = false;
         StoreStatus status;
         Store *store;
         int r;
@@ -236,13 +276,14 @@ void fuzz_run(const uint8_t *data, size_t bytes)
                 write_patched(&in, good);
                 break;
         case 2:
-                write_rows(&in, good);
+                foreign = write_rows(&in, good);
                 break;
         default:
                 (void) fuzz_file("queue.db", in.data, in.left);
         }
         r = store_open(fuzz_directory(), &OPTIONS, &status, &store);
         check_status(&status, r);
+        FUZZ_CHECK(!foreign || status.outcome != STORE_OPENED);
         if (r == 0)
                 check_usable(store);
 }
