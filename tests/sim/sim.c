@@ -68,7 +68,7 @@ void sim_init(Sim *sim, uint64_t seed)
         /* Long enough that no test of the model meets an evicted tombstone by surprise. */
         sim->rig.policy.tombstones_max = 1 + (uint32_t) sim_below(sim, 30);
         sim->rig.policy.sealed_bytes_per_user =
-                (5 + sim_below(sim, 100)) * sim->rig.vault.blob_bytes;
+                (1 + sim_below(sim, 12)) * sim->rig.vault.blob_bytes;
         manager_set_policy(sim->rig.m, &sim->rig.policy);
         sim->rig.store.fault = store_fault;
         sim->rig.store.fault_ctx = sim;

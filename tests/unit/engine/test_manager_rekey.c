@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "engine/job_credential.h"
 
-enum { JOBS = 20, SERVER = BG_AUTH_TARGET_SERVER, PROXY = BG_AUTH_TARGET_PROXY };
+enum { JOBS = 17, SERVER = BG_AUTH_TARGET_SERVER, PROXY = BG_AUTH_TARGET_PROXY };
 
 static void give(FakeRig *rig, const GUID *id)
 {
