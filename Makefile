@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The door to the Meson build. On a fresh Debian 12 with git, make and root or sudo:
 #
-#   make demo     install what is missing, build, and show the main job
+#   make demo     install what is missing, build, and show the whole story
 #   make check    install what is missing, build (also with sanitizers), and run every test
 #
-# Also: make (build), deps, bench, install [PREFIX=/usr/local] [DESTDIR=], format, clean.
+# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], install [PREFIX=/usr/local] [DESTDIR=], format, clean.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -12,7 +12,7 @@ DESTDIR ?=
 # What users get: optimised, and not refused for a warning of a newer compiler.
 RELEASE = --buildtype=release -Doptimization=2 -Dwerror=false
 
-.PHONY: all deps build demo check bench install format clean
+.PHONY: all deps build demo check bench fuzz install format clean
 all: build
 
 deps:
@@ -20,7 +20,8 @@ deps:
 
 build:
 	@tools/install-deps build
-	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
+	@[ -f $(BUILD)/build.ninja ] || { echo "building: a minute or two, the first time"; \
+		meson setup $(BUILD) >/dev/null; }
 	@ninja -C $(BUILD) --quiet
 
 demo:
@@ -38,6 +39,15 @@ bench:
 	@ninja -C build-release --quiet
 	@bench/run build-release
 
+# With clang: libFuzzer is part of it.
+SECONDS ?= 60
+fuzz:
+	@tools/install-deps build test fuzz
+	@[ -f build-fuzz/build.ninja ] || CC=clang CXX=clang++ meson setup build-fuzz -Dfuzz=true \
+		-Db_sanitize=address,undefined -Db_lundef=false -Dwerror=false >/dev/null
+	@ninja -C build-fuzz --quiet fuzz-targets
+	@tools/fuzz --seconds $(SECONDS) build-fuzz $(TARGET)
+
 install:
 	@tools/install-deps build
 	@meson setup build-install $(RELEASE) --prefix=$(PREFIX) \
@@ -50,4 +60,4 @@ format:
 	@tools/check-format --fix
 
 clean:
-	rm -rf build build-asan build-release build-install
+	rm -rf build build-asan build-release build-install build-fuzz

@@ -55,7 +55,7 @@ def one_job(service, url, target, rng, kills_left):
 
 
 def ended(service, job):
-    state = json.loads(service.run("show", "-j", job).stdout)
+    (state,) = json.loads(service.run("show", "-j", job).stdout)["jobs"]
     if state["state"] == "BG_JOB_STATE_ERROR":
         raise AssertionError(f"job in error: {state}")
     return state["state"] == "BG_JOB_STATE_ACKNOWLEDGED"

@@ -106,6 +106,14 @@ typedef struct bits_job_info {
         uint64_t reply_bytes_total; /* BG_SIZE_UNKNOWN until its download begins */
         uint64_t reply_bytes_transferred;
         int reply_optional; /* a server that names no reply counts as one with an empty reply */
+        /* What is run when the job is transferred or fails; NULL when not set. */
+        char *notify_program;
+        char *notify_parameters;
+        int32_t program_result; /* of the last run: exit code, 128 + signal, or -1: it could not be
+                                   started; meaningful when program_runs > 0 */
+        uint64_t program_time;  /* when that run ended; 0 = none has */
+        uint32_t program_runs;  /* since it was set */
+        int has_credentials;    /* some slot is filled */
 } bits_job_info;
 void bits_job_info_free(bits_job_info *info);
 
@@ -136,9 +144,40 @@ HRESULT bits_job_set_no_progress_timeout(bits_client *client, const GUID *id, ui
 HRESULT bits_job_set_proxy(bits_client *client, const GUID *id, BG_JOB_PROXY_USAGE usage,
                            const char *list, const char *bypass);
 HRESULT bits_job_take_ownership(bits_client *client, const GUID *id);
+/* The program (a full path, at most 260 UTF-16 units) that is run when the job is transferred or
+ * fails, and its whole command line, its own name first (at most 4,000). parameters NULL: none;
+ * both NULL: no program. BG_E_STRING_TOO_LONG, E_INVALIDARG, BG_E_BLOCKED_BY_POLICY. */
+HRESULT bits_job_set_notify_cmd_line(bits_client *client, const GUID *id, const char *program,
+                                     const char *parameters);
 /* Beyond the Windows interface. */
 HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id, int on);
 HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *id, uint32_t n);
+
+/* ---- credentials ---- */
+
+/* A job has a slot for each target and scheme; only its owner may change them. What is in a slot is
+ * sent in answer to a challenge only, is kept sealed, and nobody gets it back. */
+
+/* Fills the slot. user and password NULL: the owner's own identity (NTLM and NEGOTIATE only). The
+ * caller wipes its copies. BG_E_INVALID_AUTH_TARGET, BG_E_INVALID_AUTH_SCHEME,
+ * BG_E_USERNAME_TOO_LARGE (300 UTF-16 units), BG_E_PASSWORD_TOO_LARGE (65,536), E_INVALIDARG. */
+HRESULT bits_job_set_credentials(bits_client *client, const GUID *id, BG_AUTH_TARGET target,
+                                 BG_AUTH_SCHEME scheme, const char *user, const char *password);
+/* S_FALSE: the slot was empty. */
+HRESULT bits_job_remove_credentials(bits_client *client, const GUID *id, BG_AUTH_TARGET target,
+                                    BG_AUTH_SCHEME scheme);
+
+typedef struct bits_credential {
+        BG_AUTH_TARGET target;
+        BG_AUTH_SCHEME scheme;
+        int implicit; /* the owner's own identity */
+} bits_credential;
+/* The slots that are filled; free *ret with free(), NULL when there are none. */
+HRESULT bits_job_list_credentials(bits_client *client, const GUID *id, bits_credential **ret,
+                                  size_t *ret_count);
+/* Seals all credentials of all jobs with a new key; *ret_slots (may be NULL) says how many. The
+ * service's user and administrators only. */
+HRESULT bits_service_rekey(bits_client *client, uint32_t *ret_slots);
 
 /* ---- replies (UPLOAD_REPLY; E_NOTIMPL for other types) ---- */
 
@@ -167,7 +206,7 @@ typedef struct bits_file_info {
         char *local;
         uint64_t bytes_total;
         uint64_t bytes_transferred;
-        int completed; /* visible under its local name */
+        int completed; /* visible under its local name; an upload: the server has all of it */
 } bits_file_info;
 typedef struct bits_file_list {
         size_t count;

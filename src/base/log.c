@@ -29,11 +29,15 @@ typedef enum LogTarget {
         LOG_TARGET_JOURNAL,
 } LogTarget;
 
-/* Written once by log_setup() before there are threads, then only read. */
+/* Written by the functions below while there are no other threads, then only read. */
 static struct {
         const char *program;
         int max_level;
         LogTarget target;
+        char *kept_error; /* log_keep_error(); NULL */
+        size_t kept_bytes;
+        log_sink sink; /* NULL: none */
+        void *sink_ctx;
 } settings = {.program = "bitsd", .max_level = LOG_INFO, .target = LOG_TARGET_STDERR};
 
 /* $JOURNAL_STREAM names the socket by "device:inode"; a redirected stderr is another one. Where
@@ -63,6 +67,29 @@ void log_setup(const char *program, int max_level)
                 settings.target = LOG_TARGET_STDERR_PRIORITY;
         else
                 settings.target = LOG_TARGET_STDERR;
+}
+
+void log_keep_error(char *dst, size_t dst_bytes)
+{
+        settings.kept_error = dst;
+        settings.kept_bytes = dst_bytes;
+}
+
+bool log_is_lost(void)
+{
+        struct stat st, null;
+
+        if (settings.target == LOG_TARGET_JOURNAL)
+                return false;
+        if (fstat(STDERR_FILENO, &st) < 0)
+                return true;
+        return S_ISCHR(st.st_mode) && stat("/dev/null", &null) == 0 && st.st_rdev == null.st_rdev;
+}
+
+void log_set_sink(log_sink sink, void *ctx)
+{
+        settings.sink = sink;
+        settings.sink_ctx = ctx;
 }
 
 typedef struct JournalEntry {
@@ -139,7 +166,11 @@ void log_line(int level, const LogFields *fields, const char *fmt, ...)
         va_end(ap);
         (void) str_escape(text, sizeof(line) - strlen(MESSAGE_FIELD), message);
 
-        if (settings.target != LOG_TARGET_JOURNAL || send_to_journal(level, fields, line) < 0)
+        if (level <= LOG_ERR && settings.kept_error)
+                (void) str_copy(settings.kept_error, settings.kept_bytes, text);
+        if (settings.sink)
+                settings.sink(settings.sink_ctx, level, fields, text);
+        else if (settings.target != LOG_TARGET_JOURNAL || send_to_journal(level, fields, line) < 0)
                 send_to_stderr(level, text);
         errno = saved_errno;
 }

@@ -182,6 +182,24 @@ uint32_t cli_list_flags(const Cli *cli)
         return options_has(cli->opt, OPT_ALL_USERS) ? BG_JOB_ENUM_ALL_USERS : 0;
 }
 
+int cli_list_jobs(Cli *cli, bits_job_list **ret)
+{
+        HRESULT hr = bits_jobs_list(cli->client, cli_list_flags(cli), ret);
+        Message m = {
+                .what = "cannot list the jobs of all users",
+                .why = "that is for administrators",
+                .code = hr,
+                .hint = "your own: bitsctl list",
+        };
+
+        if (SUCCEEDED(hr))
+                return STATUS_OK;
+        if (hr != E_ACCESSDENIED || !options_has(cli->opt, OPT_ALL_USERS))
+                return message_call_failed(&cli->out, hr, "cannot list the jobs", NULL);
+        message_print(&cli->out, &m);
+        return STATUS_DENIED;
+}
+
 bits_file_list *read_error_file(Cli *cli, const bits_job_info *job)
 {
         bits_file_list *list = NULL;

@@ -28,6 +28,8 @@ int cli_connect_running(Cli *cli);
 void cli_connection_options(const Cli *cli, bits_options *ret);
 /* For bits_jobs_list: with --all-users or not. */
 uint32_t cli_list_flags(const Cli *cli);
+/* The jobs as --all-users wants them; on failure the message is printed and the status given. */
+int cli_list_jobs(Cli *cli, bits_job_list **ret);
 /* The file that a job's error is about, as a list of one; NULL when there is none. */
 bits_file_list *read_error_file(Cli *cli, const bits_job_info *job);
 /* Asks on a terminal; otherwise only --yes will do. True: go on. False: *ret_status is set. */

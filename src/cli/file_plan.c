@@ -42,6 +42,19 @@ static void append(FilePlan *p, const char *remote, char *local)
         p->files[p->count++] = (bits_file_spec){.remote = must(mem_strdup(remote)), .local = local};
 }
 
+/* NULL, with errno, when it is not there or no directory. Caller owns it. */
+static char *real_directory(const char *dir)
+{
+        char *real = realpath(dir, NULL); /* malloc, as mem_free's */
+        struct stat st;
+
+        if (!real || stat(real, &st) < 0 || S_ISDIR(st.st_mode))
+                return real;
+        mem_free(real);
+        errno = ENOTDIR;
+        return NULL;
+}
+
 /* Takes dir. False, with errno, when there is no such directory. */
 static bool resolve_directory(FilePlan *p, char *dir)
 {
@@ -51,7 +64,7 @@ static bool resolve_directory(FilePlan *p, char *dir)
                 mem_free(dir);
                 return true;
         }
-        real = realpath(dir, NULL);
+        real = real_directory(dir);
         mem_free(p->last_dir);
         mem_free(p->last_real);
         p->last_dir = real ? dir : NULL;

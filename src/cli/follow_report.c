@@ -269,6 +269,11 @@ static char *error_hint(const Follow *f, const bits_job_info *info)
                 return must(mem_printf("send it as it is now: %s; or throw it away: bitsctl cancel "
                                        "%s",
                                        again, prefix));
+        if (job_needs_login(info))
+                return must(mem_printf("log in: bitsctl cred set %s%s; then: %s; or throw it away: "
+                                       "bitsctl cancel %s",
+                                       prefix, job_needs_proxy_login(info) ? " --proxy" : "", again,
+                                       prefix));
         return must(mem_printf("%s%s%s; or throw it away: bitsctl cancel %s", advice,
                                *advice ? ". Then: " : "try again: ", again, prefix));
 }

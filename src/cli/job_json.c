@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#include "job_notify.h"
 #include "job_words.h"
 #include "message.h"
 
@@ -91,17 +92,6 @@ static void add_error(Json *to, const bits_job_info *job)
                 json_add_null(error, "http_status");
 }
 
-static void add_notify(Json *to, uint32_t flags)
-{
-        Json *notify = json_add_object(to, "notify");
-
-        json_add_u64(notify, "flags", flags);
-        json_add_bool(notify, "transferred", flags & BG_NOTIFY_JOB_TRANSFERRED);
-        json_add_bool(notify, "error", flags & BG_NOTIFY_JOB_ERROR);
-        json_add_bool(notify, "modification", flags & BG_NOTIFY_JOB_MODIFICATION);
-        json_add_bool(notify, "disabled", flags & BG_NOTIFY_DISABLE);
-}
-
 static void add_settings(Json *to, const bits_job_info *job)
 {
         Json *proxy;
@@ -110,12 +100,13 @@ static void add_settings(Json *to, const bits_job_info *job)
         json_add_u64(to, "give_up_after", job->no_progress_timeout);
         json_add_u64(to, "files_in_flight", job->files_in_flight);
         json_add_bool(to, "auto_complete", job->auto_complete);
-        add_notify(to, job->notify_flags);
+        json_add_notify(to, job);
         json_add_bool(to, "callback", job->has_callback);
         proxy = json_add_object(to, "proxy");
         json_add_str(proxy, "usage", job_proxy_name(job->proxy_usage));
         json_add_str(proxy, "list", job->proxy_list);
         json_add_str(proxy, "bypass", job->proxy_bypass_list);
+        json_add_bool(to, "credentials", job->has_credentials);
 }
 
 static void add_reply(Json *to, const bits_job_info *job)

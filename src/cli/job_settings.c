@@ -2,12 +2,18 @@
 #include "job_settings.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/utf.h"
 
 #include "message.h"
 #include "upload_plan.h"
+
+enum {
+        JOB_NAME_UNITS_MAX = 256, /* of UTF-16: the API's limit */
+};
 
 #define REPLY_BITS (OPT_BIT(OPT_REPLY) | OPT_BIT(OPT_REPLY_OPTIONAL))
 
@@ -27,10 +33,25 @@ int job_settings_check_reply(const Cli *cli)
                              "a reply is saved in a file");
 }
 
+int job_name_check(const Cli *cli, const char *name)
+{
+        if (!*name)
+                return message_usage(&cli->out, NULL, "a job needs a name");
+        if (!utf8_is_valid(name, strlen(name)))
+                return message_usage(&cli->out, NULL, "the name of a job must be UTF-8");
+        if (utf8_utf16_units(name) > JOB_NAME_UNITS_MAX)
+                return message_usage(&cli->out, NULL, "the name of a job has %d characters at most",
+                                     JOB_NAME_UNITS_MAX);
+        return STATUS_OK;
+}
+
 int job_settings_check(const Cli *cli, bool has_job)
 {
         const Options *o = cli->opt;
+        int status = o->name ? job_name_check(cli, o->name) : STATUS_OK;
 
+        if (status != STATUS_OK)
+                return status;
         if (!options_has(o, OPT_NO_PROXY))
                 return STATUS_OK;
         if (options_has(o, OPT_PROXY) ? o->proxy_wish == PROXY_LIST : has_job)

@@ -316,6 +316,16 @@ static char *why_retry(const bits_job_info *job, uint64_t now_wall_usec)
         return must(mem_printf("retry in %s%s%s", left, colon, brief));
 }
 
+bool job_needs_proxy_login(const bits_job_info *job)
+{
+        return job->error_code == BG_E_HTTP_ERROR_407;
+}
+
+bool job_needs_login(const bits_job_info *job)
+{
+        return job->error_code == BG_E_HTTP_ERROR_401 || job_needs_proxy_login(job);
+}
+
 static char *why_words(const bits_job_info *job, const char *prefix, uint64_t now_wall_usec)
 {
         switch (job->why) {
@@ -336,7 +346,8 @@ static char *why_words(const bits_job_info *job, const char *prefix, uint64_t no
                 return must(job->auto_complete ? mem_strdup("about to complete itself")
                                                : mem_printf("run: bitsctl complete %s", prefix));
         case BITS_WHY_NEEDS_CREDENTIALS:
-                return must(mem_strdup("the server wants a login"));
+                return must(mem_printf("run: bitsctl cred set %s%s", prefix,
+                                       job_needs_proxy_login(job) ? " --proxy" : ""));
         case BITS_WHY_ERROR:
                 return job_error_brief(job);
         case BITS_WHY_EMPTY:

@@ -30,6 +30,9 @@ const char *job_proxy_name(BG_JOB_PROXY_USAGE usage); /* "system", "none", "over
 /* "saved" or "sent", "done", "partial", "pending". */
 const char *file_state_word(const bits_file_info *file, BG_JOB_TYPE type);
 bool job_is_upload(const bits_job_info *job);
+/* It failed for want of credentials, be it at the server or the proxy; only at the proxy. */
+bool job_needs_login(const bits_job_info *job);
+bool job_needs_proxy_login(const bits_job_info *job);
 
 /* How far an upload has come. */
 typedef enum UploadPhase {

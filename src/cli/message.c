@@ -149,9 +149,14 @@ void message_print(const Out *out, const Message *m)
 }
 
 /* What bitsctl knows better to do than the library; NULL when it does not. Caller owns it. */
-static char *own_hint(HRESULT hr, const bits_job_info *job)
+static char *own_hint(HRESULT hr, const char *what, const bits_job_info *job)
 {
         char id[JOB_ID_BYTES];
+
+        if (hr == BG_E_INVALID_STATE && job && job->state == BG_JOB_STATE_SUSPENDED &&
+            str_equal(what, "cannot complete"))
+                return must(mem_printf("let it run first: bitsctl resume --wait %s",
+                                       job_short_id(&job->id, id)));
 
         if (hr == BG_E_INVALID_STATE && job && job->state == BG_JOB_STATE_ERROR)
                 return must(mem_printf("see why: bitsctl show %s", job_short_id(&job->id, id)));
@@ -165,13 +170,19 @@ static char *own_hint(HRESULT hr, const bits_job_info *job)
         return NULL;
 }
 
+/* A sentence that goes on one of ours begins small, unless its first word is "HTTP" or the like. */
+static void begin_small(char *sentence)
+{
+        if (sentence[0] != '\0' && !isupper((unsigned char) sentence[1]))
+                sentence[0] = (char) tolower((unsigned char) sentence[0]);
+}
+
 char *message_clause(const char *sentence)
 {
         char *clause = must(mem_strdup(sentence));
         size_t len = strlen(clause);
 
-        if (len > 1 && !isupper((unsigned char) clause[1]) && clause[1] != ' ')
-                clause[0] = (char) tolower((unsigned char) clause[0]);
+        begin_small(clause);
         if (len > 0 && clause[len - 1] == '.')
                 clause[len - 1] = '\0';
         return clause;
@@ -222,6 +233,7 @@ int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits
         _cleanup_free_ char *said = must(mem_strdup(bits_last_message())), *hint = NULL;
         _cleanup_free_ char *text = message_clause(bits_error_text(hr));
         _cleanup_free_ char *advice = message_clause(bits_error_hint(hr));
+        char *colon;
         Message m = {
                 .what = what,
                 .job = job ? &job->id : NULL,
@@ -231,7 +243,12 @@ int message_call_failed(const Out *out, HRESULT hr, const char *what, const bits
         };
 
         message_cut_hint(said, advice);
-        hint = own_hint(hr, job);
+        colon = memrchr(said, ':', strlen(said)); /* "/path: A sentence" */
+        if (colon && colon[1] == ' ' && strchr(colon + 2, ' '))
+                begin_small(colon + 2);
+        else if (!colon)
+                begin_small(said);
+        hint = own_hint(hr, what, job);
         m.hint = hint ? hint : advice;
         message_print(out, &m);
         return status_of(hr);

@@ -23,7 +23,7 @@ int one_shot_check(const Cli *cli)
 
         if (options_has(o, OPT_DETACH) && options_has(o, OPT_WAIT))
                 return message_usage(&cli->out, NULL, "either --detach or --wait, not both");
-        return STATUS_OK;
+        return logins_check(cli);
 }
 
 int one_shot_create(OneShot *s)
@@ -50,6 +50,7 @@ int one_shot_prepare(OneShot *s)
 {
         Cli *cli = s->cli;
         HRESULT hr = S_OK;
+        int status;
 
         if (!s->keeps)
                 hr = bits_job_set_auto_complete(cli->client, &s->job.id, 1);
@@ -59,7 +60,9 @@ int one_shot_prepare(OneShot *s)
         }
         if (FAILED(hr))
                 return message_call_failed(&cli->out, hr, "cannot prepare", &s->job);
-        return job_settings_apply(cli, &s->job);
+        status = logins_set(cli, s->logins, &s->job);
+        logins_done(s->logins);
+        return status == STATUS_OK ? job_settings_apply(cli, &s->job) : status;
 }
 
 static void announce(const OneShot *s)

@@ -6,6 +6,7 @@
 #include "bits_native.h"
 
 #include "cli.h"
+#include "login.h"
 #include "signals.h"
 
 enum {
@@ -18,6 +19,7 @@ typedef struct OneShot {
         const char *go_on;   /* what else to run when the job is resumed by hand; NULL */
         Signals *signals;    /* borrowed, watched already */
         bool keeps;          /* does not complete itself: somebody completes it */
+        Logins *logins;      /* borrowed; wiped as soon as the job has them */
         bits_job_info job;   /* id, type, name (borrowed) and priority are of use */
         bits_job_info *last; /* as last heard, after one_shot_run(); NULL when nothing was */
         bool dropped;        /* could not be started and was thrown away */

@@ -2,6 +2,7 @@
 #include "option_values.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/parse.h"
@@ -45,6 +46,43 @@ static const Word COLOURS[] = {
         {NULL, 0},
 };
 
+static const Word SCHEMES[] = {
+        {"basic", SCHEME_BIT(BG_AUTH_SCHEME_BASIC)},
+        {"digest", SCHEME_BIT(BG_AUTH_SCHEME_DIGEST)},
+        {"ntlm", SCHEME_BIT(BG_AUTH_SCHEME_NTLM)},
+        {"negotiate", SCHEME_BIT(BG_AUTH_SCHEME_NEGOTIATE)},
+        {"passport", SCHEME_BIT(BG_AUTH_SCHEME_PASSPORT)},
+        {NULL, 0},
+};
+
+static const Word EVENTS[] = {
+        {"transferred", BG_NOTIFY_JOB_TRANSFERRED},
+        {"error", BG_NOTIFY_JOB_ERROR},
+        {"none", 0},
+        {NULL, 0},
+};
+
+const char *option_word(OptId id, size_t i)
+{
+        static const struct {
+                OptId id;
+                const Word *words;
+                size_t count;
+        } lists[] = {
+                {OPT_JSON, JSON_FORMS, ARRAY_LEN(JSON_FORMS) - 1},
+                {OPT_COLOR, COLOURS, ARRAY_LEN(COLOURS) - 1},
+                {OPT_TYPE, TYPES, ARRAY_LEN(TYPES) - 1},
+                {OPT_PRIORITY, PRIORITIES, ARRAY_LEN(PRIORITIES) - 1},
+                {OPT_SCHEME, SCHEMES, ARRAY_LEN(SCHEMES) - 1},
+                {OPT_ON, EVENTS, ARRAY_LEN(EVENTS) - 1},
+        };
+
+        for (size_t list = 0; list < ARRAY_LEN(lists); list++)
+                if (lists[list].id == id && i < lists[list].count)
+                        return lists[list].words[i].text;
+        return NULL;
+}
+
 static void value_error(UsageError *error, OptId id, const char *value, const char *wanted)
 {
         usage_error_set(error, NULL, "--%s cannot be \"%s\"; it is %s", options_spec(id)->name,
@@ -79,6 +117,21 @@ static bool read_word(const Word *words, OptId id, const char *value, int *ret, 
         list = list_words(words);
         value_error(error, id, value, list);
         return false;
+}
+
+/* "basic,digest": the words' bits are added to *bits. */
+static void read_words(const Word *words, OptId id, const char *value, unsigned *bits,
+                       UsageError *error)
+{
+        _cleanup_free_ char *copy = must(mem_strdup(value));
+        char *rest = copy;
+        int bit;
+
+        for (const char *word = strsep(&rest, ","); word; word = strsep(&rest, ",")) {
+                if (!read_word(words, id, word, &bit, error))
+                        return;
+                *bits |= (unsigned) bit;
+        }
 }
 
 static void read_duration(OptId id, const char *value, uint64_t max_sec, uint64_t *ret,
@@ -160,6 +213,12 @@ static const struct {
         {OPT_DESCRIPTION, offsetof(Options, description)},
         {OPT_NO_PROXY, offsetof(Options, no_proxy)},
         {OPT_FIELDS, offsetof(Options, fields)},
+        {OPT_LOGIN, offsetof(Options, login)},
+        {OPT_CRED_USER, offsetof(Options, login)},
+        {OPT_PROXY_LOGIN, offsetof(Options, proxy_login)},
+        {OPT_PASSWORD_FILE, offsetof(Options, password_file)},
+        {OPT_PROGRAM, offsetof(Options, program)},
+        {OPT_PARAMETERS, offsetof(Options, parameters)},
 };
 
 static bool set_text(Options *o, OptId id, const char *value)
@@ -215,6 +274,22 @@ void option_set_value(Options *o, OptId id, const char *value, UsageError *error
         case OPT_FILES_IN_FLIGHT:
                 if (parse_u32(value, &o->files_in_flight) < 0)
                         value_error(error, id, value, "a number");
+                break;
+        case OPT_SCHEME:
+                read_words(SCHEMES, id, value, &o->schemes, error);
+                break;
+        case OPT_ON:
+                read_words(EVENTS, id, value, &o->notify_on, error);
+                if (o->notify_on != 0 && strstr(value, "none"))
+                        value_error(error, id, value, "none, or others");
+                break;
+        case OPT_LINES:
+                if (parse_u32(value, &o->lines) < 0)
+                        value_error(error, id, value, "a number");
+                break;
+        case OPT_PASSWORD_FD:
+                if (parse_u32(value, &o->password_fd) < 0 || o->password_fd > INT32_MAX)
+                        value_error(error, id, value, "the number of a descriptor");
                 break;
         case OPT_AUTO_COMPLETE:
                 read_bool(id, value, &o->auto_complete, error);

@@ -58,21 +58,39 @@ static const OptSpec SPECS[OPT_COUNT] = {
         {OPT_ALL, 0, "all", OPT_ARG_NONE, NULL, "every job that this makes sense for"},
         {OPT_DRY_RUN, 'n', "dry-run", OPT_ARG_NONE, NULL, "only say what would be done"},
         {OPT_YES, 'y', "yes", OPT_ARG_NONE, NULL, "do not ask"},
+        {OPT_LOGIN, 0, "login", OPT_ARG_NEEDED, "NAME", "user name; the password is asked for"},
+        {OPT_PROXY_LOGIN, 0, "proxy-login", OPT_ARG_NEEDED, "NAME",
+         "user name at the proxy, likewise"},
+        {OPT_SCHEME, 0, "scheme", OPT_ARG_NEEDED, "SCHEME,…",
+         "only these of basic, digest, ntlm, negotiate, passport"},
+        {OPT_PASSWORD_FILE, 0, "password-file", OPT_ARG_NEEDED, "FILE",
+         "read the password from FILE; - is stdin"},
+        {OPT_PASSWORD_FD, 0, "password-fd", OPT_ARG_NEEDED, "N",
+         "read the password from this descriptor"},
+        {OPT_PASSWORD_STDIN, 0, "password-stdin", OPT_ARG_NONE, NULL,
+         "read the password from stdin"},
+        {OPT_IMPLICIT, 0, "implicit", OPT_ARG_NONE, NULL,
+         "your own identity instead of a password (ntlm, negotiate)"},
+        {OPT_CRED_USER, 0, "user", OPT_ARG_NEEDED, "NAME", "the same as --login", "cred"},
+        {OPT_CRED_PROXY, 0, "proxy", OPT_ARG_NONE, NULL,
+         "credentials for the proxy, not the server", "cred"},
+        {OPT_PROGRAM, 0, "program", OPT_ARG_NEEDED, "FILE", "run this program"},
+        {OPT_PARAMETERS, 0, "parameters", OPT_ARG_NEEDED, "TEXT",
+         "its whole command line, quoted as on Windows"},
+        {OPT_CLEAR, 0, "clear", OPT_ARG_NONE, NULL, "run no program any more"},
+        {OPT_ON, 0, "on", OPT_ARG_NEEDED, "EVENT,…", "tell of: transferred, error, none"},
+        {OPT_WITH_PROGRAM, 0, "with-program", OPT_ARG_NONE, NULL,
+         "a column with the programs that are run"},
+        {OPT_FOLLOW, 'f', "follow", OPT_ARG_NONE, NULL, "go on with what comes, until Ctrl-C",
+         "log"},
+        {OPT_LINES, 'n', "lines", OPT_ARG_NEEDED, "N", "the last N lines alone", "log"},
 };
 
 /* What the conventions promise for later versions: known, so that the answer can be friendly. */
 static const char *const LATER[] = {
-        "system",         "no-pager",
-        "header",         "secret-header",
-        "method",         "login",
-        "auth",           "cert",
-        "redirect",       "limit-rate",
-        "cost",           "max-time",
-        "checksum",       "range",
-        "dynamic",        "notify-run",
-        "password-stdin", "password-file",
-        "replace-prefix", "progress",
-        "with-program",   NULL,
+        "system", "no-pager", "header",     "secret-header",  "method",   "auth",
+        "cert",   "redirect", "limit-rate", "cost",           "max-time", "checksum",
+        "range",  "dynamic",  "notify-run", "replace-prefix", "progress", NULL,
 };
 
 const OptSpec *options_spec(OptId id)
@@ -158,21 +176,48 @@ typedef struct Parser {
         UsageError *error;
 } Parser;
 
-static const OptSpec *find_long(const char *name, size_t len)
+const OptSpec *options_find_long(const char *name, size_t bytes, const char *verb)
 {
-        for (size_t i = 0; i < OPT_COUNT; i++)
-                if (SPECS[i].name && strlen(SPECS[i].name) == len &&
-                    memcmp(SPECS[i].name, name, len) == 0)
-                        return &SPECS[i];
-        return NULL;
+        const OptSpec *found = NULL;
+
+        for (size_t i = 0; i < OPT_COUNT; i++) {
+                const OptSpec *spec = &SPECS[i];
+
+                if (!spec->name || strlen(spec->name) != bytes ||
+                    memcmp(spec->name, name, bytes) != 0)
+                        continue;
+                if (spec->verb && str_equal(spec->verb, verb))
+                        return spec;
+                if (!spec->verb)
+                        found = spec;
+        }
+        return found;
 }
 
-static const OptSpec *find_short(char letter)
+const OptSpec *options_find_short(char letter, const char *verb)
 {
-        for (size_t i = 0; i < OPT_COUNT; i++)
-                if (SPECS[i].short_name == letter)
-                        return &SPECS[i];
-        return NULL;
+        const OptSpec *found = NULL;
+
+        for (size_t i = 0; i < OPT_COUNT; i++) {
+                const OptSpec *spec = &SPECS[i];
+
+                if (spec->short_name != letter)
+                        continue;
+                if (spec->verb && str_equal(spec->verb, verb))
+                        return spec;
+                if (!spec->verb)
+                        found = spec;
+        }
+        return found;
+}
+
+/* Only ways that do not show it to everybody who lists the processes. */
+static void refuse_password(UsageError *error)
+{
+        usage_error_set(error,
+                        "leave it out to be asked, or use --password-stdin, --password-file=FILE "
+                        "or --password-fd=N",
+                        "no option --password: everybody on this machine can read command lines");
 }
 
 static void unknown_option(Parser *p, const char *name)
@@ -180,6 +225,10 @@ static void unknown_option(Parser *p, const char *name)
         const char *names[OPT_COUNT + 1], *near;
         size_t n = 0;
 
+        if (str_equal(name, "password")) {
+                refuse_password(p->error);
+                return;
+        }
         for (const char *const *later = LATER; *later; later++)
                 if (str_equal(name, *later)) {
                         usage_error_set(p->error, NULL,
@@ -207,7 +256,7 @@ static void parse_long(Parser *p, const char *word)
 {
         const char *equals = strchr(word, '=');
         size_t len = equals ? (size_t) (equals - word) : strlen(word);
-        const OptSpec *spec = find_long(word, len);
+        const OptSpec *spec = options_find_long(word, len, p->o->verb);
 
         if (!spec) {
                 _cleanup_free_ char *name = must(mem_strndup(word, len));
@@ -234,7 +283,7 @@ static void parse_long(Parser *p, const char *word)
 static void parse_short(Parser *p, const char *letters)
 {
         for (; *letters; letters++) {
-                const OptSpec *spec = find_short(*letters);
+                const OptSpec *spec = options_find_short(*letters, p->o->verb);
 
                 if (!spec) {
                         usage_error_set(p->error, "bitsctl help lists the options", "no option -%c",

@@ -54,6 +54,22 @@ typedef enum OptId {
         OPT_ALL,
         OPT_DRY_RUN,
         OPT_YES,
+        OPT_LOGIN,
+        OPT_PROXY_LOGIN,
+        OPT_SCHEME,
+        OPT_PASSWORD_FILE,
+        OPT_PASSWORD_FD,
+        OPT_PASSWORD_STDIN,
+        OPT_IMPLICIT,
+        OPT_CRED_USER,
+        OPT_CRED_PROXY,
+        OPT_PROGRAM,
+        OPT_PARAMETERS,
+        OPT_CLEAR,
+        OPT_ON,
+        OPT_WITH_PROGRAM,
+        OPT_FOLLOW,
+        OPT_LINES,
         OPT_COUNT,
 } OptId;
 
@@ -73,10 +89,16 @@ typedef struct OptSpec {
         OptArg arg;
         const char *arg_name;
         const char *help;
+        const char *verb; /* only behind this verb, where it stands before all others of its name;
+                             NULL = everywhere */
 } OptSpec;
 
 /* Indexed by OptId. */
 const OptSpec *options_spec(OptId id);
+/* The option of this letter, or of this name of `bytes` bytes and without dashes, behind a verb,
+ * which may be NULL; NULL when there is none. */
+const OptSpec *options_find_short(char letter, const char *verb);
+const OptSpec *options_find_long(const char *name, size_t bytes, const char *verb);
 
 typedef enum ColourWish {
         COLOUR_AUTO,
@@ -91,6 +113,8 @@ typedef enum ProxyWish {
         PROXY_DETECT,
         PROXY_LIST,
 } ProxyWish;
+
+#define SCHEME_BIT(scheme) (1U << (scheme)) /* of a BG_AUTH_SCHEME */
 
 typedef struct Options { /* strings are borrowed from argv */
         uint64_t given;  /* OPT_BIT of every option that stood there */
@@ -117,8 +141,17 @@ typedef struct Options { /* strings are borrowed from argv */
         uint32_t files_in_flight;
         bool auto_complete;
         const char *fields;
-        const char *verb;  /* NULL: none was given */
-        const char **args; /* the words behind the verb */
+        const char *login;
+        const char *proxy_login;
+        unsigned schemes; /* SCHEME_BITs; 0: none was named */
+        const char *password_file;
+        uint32_t password_fd;
+        const char *program;
+        const char *parameters;
+        uint32_t lines;
+        uint32_t notify_on; /* BG_NOTIFY_JOB_TRANSFERRED, _ERROR */
+        const char *verb;   /* NULL: none was given */
+        const char **args;  /* the words behind the verb */
         size_t n_args;
 } Options;
 

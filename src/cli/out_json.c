@@ -14,6 +14,7 @@ typedef enum JsonKind {
         JSON_NULL,
         JSON_BOOL,
         JSON_NUMBER,
+        JSON_SIGNED,
         JSON_STRING,
         JSON_OBJECT,
         JSON_ARRAY,
@@ -104,6 +105,14 @@ void json_add_u64(Json *to, const char *key, uint64_t value)
         Json *json = node_new(JSON_NUMBER);
 
         json->number = value;
+        json_add_take(to, key, json);
+}
+
+void json_add_i64(Json *to, const char *key, int64_t value)
+{
+        Json *json = node_new(JSON_SIGNED);
+
+        json->number = (uint64_t) value;
         json_add_take(to, key, json);
 }
 
@@ -260,6 +269,9 @@ static void append_node(const Json *json, bool pretty, unsigned depth, Buf *to)
                 break;
         case JSON_NUMBER:
                 (void) buf_printf(to, "%" PRIu64, json->number);
+                break;
+        case JSON_SIGNED:
+                (void) buf_printf(to, "%" PRId64, (int64_t) json->number);
                 break;
         case JSON_STRING:
                 append_string(json->text, to);

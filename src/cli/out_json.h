@@ -24,6 +24,7 @@ DEFINE_CLEANUP(Json *, json_free)
 void json_add_null(Json *to, const char *key);
 void json_add_bool(Json *to, const char *key, bool value);
 void json_add_u64(Json *to, const char *key, uint64_t value);
+void json_add_i64(Json *to, const char *key, int64_t value);
 void json_add_str(Json *to, const char *key, const char *value); /* NULL becomes null */
 void json_add_take(Json *to, const char *key, Json *child);      /* takes child */
 Json *json_add_object(Json *to, const char *key);                /* gives the new child */

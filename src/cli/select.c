@@ -188,14 +188,7 @@ static int pick_word(Cli *cli, const char *word, Selection *s)
 
 static int load_live(Cli *cli, Selection *s)
 {
-        HRESULT hr;
-
-        if (s->live)
-                return STATUS_OK;
-        hr = bits_jobs_list(cli->client, cli_list_flags(cli), &s->live);
-        if (FAILED(hr))
-                return message_call_failed(&cli->out, hr, "cannot list the jobs", NULL);
-        return STATUS_OK;
+        return s->live ? STATUS_OK : cli_list_jobs(cli, &s->live);
 }
 
 int select_jobs(Cli *cli, const char *const *words, size_t n_words, Selection *ret)

@@ -7,14 +7,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-int signals_watch(Signals *s)
+static int watch(Signals *s, const int *watched, size_t count)
 {
-        static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGWINCH};
         sigset_t set;
 
         *s = (Signals){.fd = -1};
         (void) sigemptyset(&set); /* cannot fail, nor can the next for these numbers */
-        for (size_t i = 0; i < ARRAY_LEN(watched); i++)
+        for (size_t i = 0; i < count; i++)
                 (void) sigaddset(&set, watched[i]);
         s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (s->fd < 0)
@@ -27,6 +26,20 @@ int signals_watch(Signals *s)
                 return r;
         }
         return 0;
+}
+
+int signals_watch(Signals *s)
+{
+        static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGWINCH};
+
+        return watch(s, watched, ARRAY_LEN(watched));
+}
+
+int signals_watch_all(Signals *s)
+{
+        static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGQUIT};
+
+        return watch(s, watched, ARRAY_LEN(watched));
 }
 
 void signals_release(Signals *s)

@@ -15,6 +15,8 @@ typedef struct Signals {
 
 /* 0 or negative errno. */
 _must_use_ int signals_watch(Signals *s);
+/* The same with Ctrl-\ too, for when a terminal has to be put in order before anything else. */
+_must_use_ int signals_watch_all(Signals *s);
 /* Back to what was before: a signal that waits unread takes its usual effect at once. */
 void signals_release(Signals *s);
 /* The next signal, 0 when there is none. */

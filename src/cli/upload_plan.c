@@ -17,6 +17,8 @@
 #include "must.h"
 #include "url_name.h"
 
+#define PRIVATE_PREFIX "bitsctl-reply-"
+
 void upload_plan_done(UploadPlan *p)
 {
         mem_free((char *) p->file.local); /* the plan's own copies */
@@ -83,17 +85,10 @@ static int take_file(Cli *cli, UploadPlan *p, const char *path)
 static int take_url(Cli *cli, UploadPlan *p, const char *url)
 {
         const char *leaf = strrchr(p->file.local, '/') + 1; /* the path is absolute */
+        const char *problem = url_upload_problem(url);
 
-        if (!url_is_http(url))
-                return message_usage(&cli->out, "usage: bitsctl put FILE URL",
-                                     "cannot send to %s: an upload goes to http:// or https://",
-                                     url);
-        if (!utf8_is_valid(url, strlen(url)) || strpbrk(url, " \t\r\n"))
-                return message_usage(&cli->out, "write other characters as %20 and the like",
-                                     "cannot send to %s: it is no address", url);
-        if (strchr(url, '#'))
-                return message_usage(&cli->out, "write it as %23 if it belongs to the name",
-                                     "cannot send to %s: a # has no place in it", url);
+        if (problem)
+                return message_usage(&cli->out, NULL, "cannot send to %s: %s", url, problem);
         p->file.remote = url_with_file_name(url, leaf);
         return STATUS_OK;
 }
@@ -147,7 +142,7 @@ int upload_plan_private_reply(Cli *cli, UploadPlan *p)
         const char *tmp = getenv("TMPDIR");
 
         /* /var/tmp outlives the machine's restart, as the job does */
-        p->reply_dir = must(mem_printf("%s/bitsctl-reply-XXXXXX",
+        p->reply_dir = must(mem_printf("%s/" PRIVATE_PREFIX "XXXXXX",
                                        tmp && path_is_absolute(tmp) ? tmp : "/var/tmp"));
         if (!mkdtemp(p->reply_dir)) {
                 int err = errno;
@@ -167,4 +162,17 @@ void upload_plan_drop_reply(const UploadPlan *p)
                 return;
         (void) unlink(p->reply); /* may never have come */
         (void) rmdir(p->reply_dir);
+}
+
+void reply_drop_private_place(const char *reply_name)
+{
+        _cleanup_free_ char *dir = NULL;
+        const char *leaf;
+
+        if (!reply_name || !str_ends_with(reply_name, "/reply") ||
+            path_split(reply_name, &dir, &leaf) < 0)
+                return;
+        leaf = strrchr(dir, '/');
+        if (leaf && str_starts_with(leaf + 1, PRIVATE_PREFIX))
+                (void) rmdir(dir); /* not when anything is in it */
 }

@@ -28,5 +28,9 @@ int upload_plan_private_reply(Cli *cli, UploadPlan *p);
 /* Removes that directory and what is in it. */
 void upload_plan_drop_reply(const UploadPlan *p);
 
+/* The same for a job that was cancelled, known by the name of its reply: removes an empty directory
+ * of that kind and nothing else. NULL is allowed. */
+void reply_drop_private_place(const char *reply_name);
+
 /* The absolute form of the path at which a reply shall stand; NULL after a message. */
 char *reply_path_resolve(Cli *cli, const char *path, bool force);

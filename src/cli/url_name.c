@@ -105,6 +105,46 @@ bool url_is_http(const char *url)
         return scheme > 0 && url[scheme] != '\0' && !strchr("/?#:", url[scheme]);
 }
 
+/* Behind a host: nothing, or a colon and a port. */
+static bool is_port_or_none(const char *s, size_t bytes)
+{
+        unsigned port = 0;
+
+        if (bytes == 0)
+                return true;
+        if (*s != ':' || bytes > 6)
+                return false;
+        for (size_t i = 1; i < bytes; i++) {
+                if (s[i] < '0' || s[i] > '9')
+                        return false;
+                port = port * 10 + (unsigned) (s[i] - '0');
+        }
+        return bytes > 1 && port > 0 && port <= UINT16_MAX;
+}
+
+const char *url_upload_problem(const char *url)
+{
+        const char *host, *end, *behind;
+
+        if (!url_is_http(url))
+                return "an upload goes to http:// or https://";
+        for (const char *p = url; *p; p++)
+                if ((unsigned char) *p <= ' ' || *p == 0x7f || *p == '\\')
+                        return "write blanks and the like as %20";
+        if (!utf8_is_valid(url, strlen(url)))
+                return "it is not UTF-8";
+        if (strchr(url, '#'))
+                return "write a # that belongs to the name as %23";
+        host = strstr(url, "://") + 3;
+        end = host + strcspn(host, "/?");
+        if (memchr(host, '@', (size_t) (end - host)))
+                return "no user may stand in it";
+        behind = host + strcspn(host, *host == '[' ? "]/?" : ":/?");
+        if (*host == '[' && *behind++ != ']')
+                return "the ] behind the host is missing";
+        return is_port_or_none(behind, (size_t) (end - behind)) ? NULL : "that is no port";
+}
+
 /* ASCII alone, whatever the locale calls a letter. */
 static bool is_plain_in_url(char c)
 {

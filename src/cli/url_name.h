@@ -15,6 +15,9 @@ char *url_file_name(const char *url);
 
 /* Whether it begins like an http or https address with a host. */
 bool url_is_http(const char *url);
+/* What is wrong with such an address as the place for an upload, in a few words; NULL: nothing that
+ * can be seen from here. */
+const char *url_upload_problem(const char *url);
 /* The address with the name of the file behind it, percent-encoded, when its path ends in a slash
  * or there is none, and as it is otherwise. A query forbids completing it. Caller owns the
  * result. */

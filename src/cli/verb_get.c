@@ -21,6 +21,10 @@ static int check_usage(const Cli *cli)
 
         if (o->n_args == 0 && !o->from)
                 return message_usage(&cli->out, "usage: bitsctl get URL…", "get needs an address");
+        if (o->output && str_equal(o->output, "-"))
+                return message_usage(&cli->out, "save it: -o FILE",
+                                     "cannot print to standard output: a job in the background "
+                                     "needs a file");
         status = one_shot_check(cli);
         if (status != STATUS_OK)
                 return status;
@@ -71,13 +75,14 @@ static char *job_name(const Options *o, const FilePlan *plan)
         return must(mem_printf("%s and %zu more", shown, plan->count - 1));
 }
 
-static int get_plan(Cli *cli, const FilePlan *plan, Signals *signals)
+static int get_plan(Cli *cli, const FilePlan *plan, Logins *logins, Signals *signals)
 {
         _cleanup_free_ char *name = job_name(cli->opt, plan);
         _cleanup_(one_shot_done) OneShot shot = {
                 .cli = cli,
                 .what = "get",
                 .signals = signals,
+                .logins = logins,
                 .job = {.type = BG_JOB_TYPE_DOWNLOAD, .name = name},
         };
         int status = one_shot_create(&shot);
@@ -96,6 +101,7 @@ static int get_plan(Cli *cli, const FilePlan *plan, Signals *signals)
 int verb_get(Cli *cli)
 {
         _cleanup_(file_plan_done) FilePlan plan = {0};
+        _cleanup_(logins_done) Logins logins = {0};
         _cleanup_(signals_release) Signals signals = {.fd = -1};
         int status = check_usage(cli);
 
@@ -104,6 +110,8 @@ int verb_get(Cli *cli)
         if (status == STATUS_OK)
                 status = cli_connect(cli);
         if (status == STATUS_OK)
+                status = logins_read(cli, &logins);
+        if (status == STATUS_OK)
                 status = follow_watch_signals(cli, &signals);
-        return status == STATUS_OK ? get_plan(cli, &plan, &signals) : status;
+        return status == STATUS_OK ? get_plan(cli, &plan, &logins, &signals) : status;
 }

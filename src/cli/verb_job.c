@@ -5,55 +5,14 @@
 #include "base/alloc.h"
 
 #include "follow.h"
-#include "job_json.h"
 #include "job_settings.h"
 #include "job_words.h"
 #include "message.h"
 #include "must.h"
+#include "results.h"
 #include "select.h"
+#include "upload_plan.h"
 #include "verbs.h"
-
-/* ---- what was done ---- */
-
-/* The jobs that something was done to, for JSON; NULL in text, where they are told one by one. */
-typedef struct Results {
-        Cli *cli;
-        Json *json;
-        Json *jobs;
-} Results;
-
-static void results_init(Results *r, Cli *cli)
-{
-        *r = (Results){.cli = cli};
-        if (!out_is_json(&cli->out))
-                return;
-        r->json = json_document();
-        r->jobs = json_add_array(r->json, "jobs");
-}
-
-static void results_print(Results *r)
-{
-        if (r->json)
-                out_json(&r->cli->out, r->json);
-        r->json = json_free(r->json);
-}
-
-static void results_add(Results *r, const bits_job_info *job, const char *result)
-{
-        char id[JOB_ID_BYTES];
-        Json *one;
-
-        if (!r->json) { /* of a dry run the words are all there is */
-                if (out_is_chatty(&r->cli->out) || options_has(r->cli->opt, OPT_DRY_RUN))
-                        out_line(&r->cli->out, "%s %s  %s", result, job_short_id(&job->id, id),
-                                 job->name);
-                return;
-        }
-        one = json_add_object(r->jobs, NULL);
-        json_add_guid(one, "id", &job->id);
-        json_add_str(one, "name", job->name);
-        json_add_str(one, "result", result);
-}
 
 /* ---- one call for each job ---- */
 
@@ -82,6 +41,8 @@ static int act_on(Results *r, const Action *action, const bits_job_info *job)
         hr = action->call(cli->client, &job->id);
         if (FAILED(hr))
                 return message_call_failed(&cli->out, hr, action->failing, job);
+        if (action == &CANCEL)
+                reply_drop_private_place(job->reply_name);
         if (r->json || hr != BG_S_PARTIAL_COMPLETE) /* of which the message tells all */
                 results_add(r, job, action->done);
         return message_end_result(&cli->out, hr, job);
@@ -170,10 +131,10 @@ static int check_words_or_all(Cli *cli, const char *verb)
 /* All jobs of the list, or those in one state. Fills s->jobs. */
 static int pick_all(Cli *cli, bool only_transferred, Selection *s)
 {
-        HRESULT hr = bits_jobs_list(cli->client, cli_list_flags(cli), &s->live);
+        int status = cli_list_jobs(cli, &s->live);
 
-        if (FAILED(hr))
-                return message_call_failed(&cli->out, hr, "cannot list the jobs", NULL);
+        if (status != STATUS_OK)
+                return status;
         s->jobs = must(mem_array(s->live->count + 1, sizeof(*s->jobs)));
         for (size_t i = 0; i < s->live->count; i++)
                 if (!only_transferred || s->live->jobs[i].state == BG_JOB_STATE_TRANSFERRED)
@@ -223,7 +184,7 @@ int verb_cancel(Cli *cli)
                 return status;
         status = all ? pick_all(cli, false, &s)
                      : select_jobs(cli, cli->opt->args, cli->opt->n_args, &s);
-        if (all && s.count == 0)
+        if (all && s.count == 0 && status == STATUS_OK)
                 out_note(&cli->out, "no job to cancel");
         if ((all || options_has(cli->opt, OPT_ALL_USERS)) &&
             !confirm_cancel(cli, s.count, &refused))
@@ -238,6 +199,8 @@ static int check_create(const Cli *cli)
         const Options *o = cli->opt;
         int status = job_settings_check(cli, false);
 
+        if (status == STATUS_OK)
+                status = job_name_check(cli, o->args[0]);
         if (status == STATUS_OK)
                 status = job_settings_check_reply(cli);
         if (status == STATUS_OK && o->type != BG_JOB_TYPE_UPLOAD_REPLY &&

@@ -26,11 +26,13 @@ static const TableColumn COLUMNS[] = {
         {.title = "SIZE"},
         {.title = "RATE"},
         {.title = "ETA", .spare = 3},
+        {.title = "PROGRAM", .flexible = 12},
         {.title = "WHY", .flexible = 12},
 };
 
 enum {
         OWNER_COLUMN = 2,
+        PROGRAM_COLUMN = 10,
 };
 
 typedef struct Listing {
@@ -41,6 +43,7 @@ typedef struct Listing {
         unsigned *prefix_digits; /* of every job in `list` */
         unsigned id_digits;      /* of the ID column */
         bool with_owners;
+        bool with_programs;
         Owners owners;
 } Listing;
 
@@ -56,6 +59,7 @@ static void listing_init(Listing *l, Cli *cli, const bits_job_list *list)
 {
         *l = (Listing){.cli = cli, .list = list, .id_digits = JOB_ID_DIGITS};
         l->with_owners = options_has(cli->opt, OPT_ALL_USERS);
+        l->with_programs = options_has(cli->opt, OPT_WITH_PROGRAM);
         l->shown = must(mem_array(list->count + 1, sizeof(*l->shown)));
         for (size_t i = 0; i < list->count; i++)
                 if (is_wanted(cli, &list->jobs[i]))
@@ -128,6 +132,8 @@ static void add_row(Listing *l, Table *table, const bits_job_info *job, uint64_t
         table_take_cell(table, must(mem_strdup(job_state_word(job))), state_colour(job->state));
         table_cell(table, job_priority_word(job->priority));
         add_numbers(table, job);
+        if (l->with_programs)
+                table_cell(table, job->notify_program ? job->notify_program : "-");
         table_take_cell(table, job_why(job, prefix_of(l, job, id), now, out->utf8, false),
                         CELL_PLAIN);
 }
@@ -158,7 +164,8 @@ static void print_table(Listing *l)
         size_t n = 0;
 
         for (size_t i = 0; i < ARRAY_LEN(COLUMNS); i++)
-                if (i != OWNER_COLUMN || l->with_owners)
+                if ((i != OWNER_COLUMN || l->with_owners) &&
+                    (i != PROGRAM_COLUMN || l->with_programs))
                         columns[n++] = COLUMNS[i];
         table = table_new(columns, n);
         for (size_t i = 0; i < l->count; i++)
@@ -187,13 +194,12 @@ int verb_list(Cli *cli)
         bits_job_list *list = NULL;
         char id[37];
         int status = cli_connect(cli);
-        HRESULT hr;
 
         if (status != STATUS_OK)
                 return status;
-        hr = bits_jobs_list(cli->client, cli_list_flags(cli), &list);
-        if (FAILED(hr))
-                return message_call_failed(&cli->out, hr, "cannot list the jobs", NULL);
+        status = cli_list_jobs(cli, &list);
+        if (status != STATUS_OK)
+                return status;
         listing_init(&listing, cli, list);
         if (out_is_json(&cli->out))
                 print_json(&listing);

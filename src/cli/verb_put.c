@@ -183,6 +183,7 @@ int verb_put(Cli *cli)
 {
         const char *reply = cli->opt->reply;
         _cleanup_(put_done) Put put = {.cli = cli, .prints = reply && str_equal(reply, "-")};
+        _cleanup_(logins_done) Logins logins = {0};
         _cleanup_(signals_release) Signals signals = {.fd = -1};
         _cleanup_free_ char *name = NULL;
         int status = check_usage(cli);
@@ -193,6 +194,8 @@ int verb_put(Cli *cli)
         if (status == STATUS_OK)
                 status = cli_connect(cli);
         if (status == STATUS_OK)
+                status = logins_read(cli, &logins);
+        if (status == STATUS_OK)
                 status = follow_watch_signals(cli, &signals);
         if (status != STATUS_OK)
                 return status;
@@ -202,6 +205,7 @@ int verb_put(Cli *cli)
                 .what = "send",
                 .go_on = put.prints ? "bitsctl reply" : NULL,
                 .signals = &signals,
+                .logins = &logins,
                 .keeps = put.prints,
                 .job = {.type = reply ? BG_JOB_TYPE_UPLOAD_REPLY : BG_JOB_TYPE_UPLOAD,
                         .name = name},

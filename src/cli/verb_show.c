@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #include "job_json.h"
+#include "job_notify.h"
 #include "job_words.h"
 #include "message.h"
 #include "must.h"
@@ -114,9 +115,10 @@ static void page_settings(Table *page, const bits_job_info *job)
         page_line(page, "at end",
                   mem_strdup(job->auto_complete ? "completes itself" : "waits to be completed"));
         page_line(page, "network",
-                  mem_printf("proxy: %s%s%s%s%s", job_proxy_name(job->proxy_usage), list ? " " : "",
-                             list ? job->proxy_list : "", bypass ? ", not for " : "",
-                             bypass ? job->proxy_bypass_list : ""));
+                  mem_printf("proxy: %s%s%s%s%s%s", job_proxy_name(job->proxy_usage),
+                             list ? " " : "", list ? job->proxy_list : "",
+                             bypass ? ", not for " : "", bypass ? job->proxy_bypass_list : "",
+                             job->has_credentials ? "; with credentials" : ""));
         if (job_is_upload(job))
                 return; /* it has one file */
         in_flight = must(job->files_in_flight > 0
@@ -127,25 +129,18 @@ static void page_settings(Table *page, const bits_job_info *job)
 
 static void page_notify(Table *page, const bits_job_info *job)
 {
-        static const struct {
-                uint32_t flag;
-                const char *words;
-        } events[] = {
-                {BG_NOTIFY_JOB_TRANSFERRED, "on transferred"},
-                {BG_NOTIFY_JOB_ERROR, "on error"},
-                {BG_NOTIFY_JOB_MODIFICATION, "on modification"},
-        };
-        Buf line;
+        _cleanup_free_ char *events = notify_events(job->notify_flags);
+        char *last = notify_last_run(job);
 
-        buf_init(&line, LINE_MAX_BYTES); /* errors stick to the buffer */
-        for (size_t i = 0; i < ARRAY_LEN(events); i++)
-                if (job->notify_flags & events[i].flag && !(job->notify_flags & BG_NOTIFY_DISABLE))
-                        (void) buf_printf(&line, "%s%s", line.len > 0 ? ", " : "", events[i].words);
-        if (line.len == 0)
-                (void) buf_append_str(&line, "never");
-        if (job->has_callback)
-                (void) buf_append_str(&line, ", to a program");
-        page_line(page, "notify", must_take_str(&line));
+        page_line(page, "notify",
+                  mem_printf("%s%s", events, job->has_callback ? ", to a program" : ""));
+        if (job->notify_program) {
+                page_line(page, "program", mem_strdup(job->notify_program));
+                if (job->notify_parameters && *job->notify_parameters)
+                        page_line(page, NULL, mem_strdup(job->notify_parameters));
+        }
+        if (last)
+                page_line(page, "last run", last);
 }
 
 static void page_times(Table *page, const bits_job_info *job)

@@ -10,6 +10,9 @@
 #define SETTINGS                                                                                   \
         (BIT(OPT_DESCRIPTION) | BIT(OPT_PRIORITY) | BIT(OPT_RETRY_DELAY) |                         \
          BIT(OPT_GIVE_UP_AFTER) | BIT(OPT_PROXY) | BIT(OPT_NO_PROXY))
+#define PASSWORD                                                                                   \
+        (BIT(OPT_SCHEME) | BIT(OPT_PASSWORD_FILE) | BIT(OPT_PASSWORD_FD) | BIT(OPT_PASSWORD_STDIN))
+#define LOGINS (BIT(OPT_LOGIN) | BIT(OPT_PROXY_LOGIN) | PASSWORD)
 #define REPLY (BIT(OPT_REPLY) | BIT(OPT_REPLY_OPTIONAL))
 
 static const char *const GET_NOTES[] = {
@@ -113,17 +116,57 @@ static const char *const WAIT_NOTES[] = {
         NULL,
 };
 
+static const char *const LOG_NOTES[] = {
+        "Of a job all there is, also when it ended long ago (by its whole id); of the service the",
+        "last 50 lines. A service that bitsctl started keeps a log of its own beside its queue;",
+        "one that systemd started writes to the journal.",
+        "",
+        "  bitsctl log nightly",
+        "  bitsctl log -f -n 0",
+        NULL,
+};
+
+static const char *const CRED_NOTES[] = {
+        "set   fills the slots of a job: one for each scheme, at the server or (--proxy) at the",
+        "      proxy. The password is asked for, or read from a file, a descriptor or stdin",
+        "rm    empties them again; --all: those for server and proxy",
+        "list  which are filled; nobody gets a password back, not even the user name",
+        "rekey seals what the service holds with a new key",
+        "Which scheme a server wants shows only when it asks, so all but passport are set unless",
+        "--scheme says otherwise. A job in error goes on with: bitsctl resume JOB",
+        "",
+        "  bitsctl cred set nightly --login ann",
+        "  bitsctl cred set nightly --proxy --login 'CORP\\ann' --password-stdin < secret",
+        "  bitsctl cred set nightly --implicit --scheme negotiate",
+        "  bitsctl cred rm nightly --all",
+        NULL,
+};
+
+static const char *const NOTIFY_NOTES[] = {
+        "Without options: what is set, and how the last run ended. The program runs as you, in",
+        "the background, when the job is transferred or fails, and again later until it ends",
+        "with status 0. Its words follow behind the job, or behind \"--\" when they look like",
+        "options; --parameters takes the whole command line as a Windows program would set it.",
+        "It is told the job's id in BITS_JOB_ID.",
+        "",
+        "  bitsctl notify nightly --program /usr/local/bin/done -- --mail ann",
+        "  bitsctl notify nightly --on error",
+        "  bitsctl notify nightly --clear",
+        NULL,
+};
+
 static const Verb VERBS[] = {
         {"get", NULL, "one-shot", "URL… [-o FILE | -d DIR | URL=FILE…]",
          "download now, wait, complete",
-         SETTINGS | BIT(OPT_OUTPUT) | BIT(OPT_DIRECTORY) | BIT(OPT_FROM) | BIT(OPT_FORCE) |
+         SETTINGS | LOGINS | BIT(OPT_OUTPUT) | BIT(OPT_DIRECTORY) | BIT(OPT_FROM) | BIT(OPT_FORCE) |
                  BIT(OPT_DETACH) | BIT(OPT_WAIT) | BIT(OPT_NAME) | BIT(OPT_FILES_IN_FLIGHT),
          0, VERB_ARGS_ANY, verb_get, GET_NOTES},
         {"put", NULL, "one-shot", "FILE URL", "upload now, wait, complete",
-         SETTINGS | REPLY | BIT(OPT_FORCE) | BIT(OPT_DETACH) | BIT(OPT_WAIT) | BIT(OPT_NAME), 2, 2,
-         verb_put, PUT_NOTES},
-        {"list", "ls", "look", "[PATTERN…]", "table of jobs (the default)", 0, 0, VERB_ARGS_ANY,
-         verb_list, LIST_NOTES},
+         SETTINGS | REPLY | LOGINS | BIT(OPT_FORCE) | BIT(OPT_DETACH) | BIT(OPT_WAIT) |
+                 BIT(OPT_NAME),
+         2, 2, verb_put, PUT_NOTES},
+        {"list", "ls", "look", "[PATTERN…]", "table of jobs (the default)", BIT(OPT_WITH_PROGRAM),
+         0, VERB_ARGS_ANY, verb_list, LIST_NOTES},
         {"show", "info", "look", "JOB…", "everything about a job", BIT(OPT_FIELDS), 1,
          VERB_ARGS_ANY, verb_show, SHOW_NOTES},
         {"files", NULL, "look", "JOB", "files of a job", 0, 1, 1, verb_files, JOB_NOTES},
@@ -131,6 +174,8 @@ static const Verb VERBS[] = {
          BIT(OPT_OUTPUT) | BIT(OPT_FORCE) | BIT(OPT_HEX), 1, 1, verb_reply, REPLY_NOTES},
         {"watch", NULL, "look", "[JOB…]", "events, one line each, until Ctrl-C", 0, 0,
          VERB_ARGS_ANY, verb_watch, JOB_NOTES},
+        {"log", NULL, "look", "[JOB]", "what the service did", BIT(OPT_FOLLOW) | BIT(OPT_LINES), 0,
+         1, verb_log, LOG_NOTES},
         {"status", NULL, "look", "", "the service: version, limits, network, counts", 0, 0, 0,
          verb_status, NULL},
         {"create", NULL, "build", "NAME", "new suspended job",
@@ -155,6 +200,13 @@ static const Verb VERBS[] = {
          SETTINGS | REPLY | BIT(OPT_FORCE) | BIT(OPT_FILES_IN_FLIGHT) | BIT(OPT_NAME) |
                  BIT(OPT_AUTO_COMPLETE) | BIT(OPT_DRY_RUN),
          1, VERB_ARGS_ANY, verb_set, SET_NOTES},
+        {"cred", NULL, "change", "set|rm|list JOB… | rekey", "logins for server and proxy",
+         PASSWORD | BIT(OPT_LOGIN) | BIT(OPT_CRED_USER) | BIT(OPT_CRED_PROXY) | BIT(OPT_IMPLICIT) |
+                 BIT(OPT_ALL),
+         1, VERB_ARGS_ANY, verb_cred, CRED_NOTES},
+        {"notify", NULL, "change", "JOB [ARG…]", "program to run at the end of a job",
+         BIT(OPT_PROGRAM) | BIT(OPT_PARAMETERS) | BIT(OPT_CLEAR) | BIT(OPT_ON), 1, VERB_ARGS_ANY,
+         verb_notify, NOTIFY_NOTES},
         {"help", NULL, "help", "[VERB]", "this text, or that of a verb", 0, 0, 1, verb_help, NULL},
         {"version", NULL, "help", "", "versions of program and library", 0, 0, 0, verb_version,
          NULL},
@@ -164,7 +216,7 @@ static const Verb VERBS[] = {
 };
 
 static const char *const LATER[] = {
-        "top", "log", "cred", "notify", "chown", "export", "import", "completion", NULL,
+        "top", "chown", "export", "import", "completion", NULL,
 };
 
 const Verb *verbs_table(void)

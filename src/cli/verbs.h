@@ -26,6 +26,8 @@ typedef struct Verb {
 const Verb *verbs_table(void);
 /* By name or alias; NULL when there is none. */
 const Verb *verbs_find(const char *word);
+/* The i-th action of cred, for completion; NULL behind the last. */
+const char *cred_action(size_t i);
 /* True for verbs that the conventions promise for later versions. */
 bool verb_is_later(const char *word);
 /* Says that there is no such verb, and which may have been meant. Gives STATUS_USAGE. */
@@ -38,6 +40,8 @@ int verb_status(Cli *cli);
 int verb_create(Cli *cli);
 int verb_add(Cli *cli);
 int verb_set(Cli *cli);
+int verb_cred(Cli *cli);
+int verb_notify(Cli *cli);
 int verb_resume(Cli *cli);
 int verb_pause(Cli *cli);
 int verb_complete(Cli *cli);
@@ -45,6 +49,7 @@ int verb_cancel(Cli *cli);
 int verb_get(Cli *cli);
 int verb_put(Cli *cli);
 int verb_reply(Cli *cli);
+int verb_log(Cli *cli);
 int verb_wait(Cli *cli);
 int verb_watch(Cli *cli);
 int verb_help(Cli *cli);

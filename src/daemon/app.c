@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "daemon/app_paths.h"
 #include "daemon/bus_server.h"
@@ -19,17 +20,23 @@
 #include "daemon/idle.h"
 #include "daemon/instance.h"
 #include "daemon/listen.h"
+#include "daemon/log_file.h"
 #include "daemon/notifier.h"
+#include "daemon/program_pool.h"
 #include "daemon/queue_store.h"
+#include "daemon/rekey.h"
 #include "daemon/socket_guard.h"
+#include "daemon/start_report.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "daemon/worker_path.h"
 #include "daemon/worker_pool.h"
 #include "netmon/netmon.h"
+#include "vault/vault.h"
 
 #define DEFAULT_IDLE_EXIT_SEC 60
 #define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
+#define PROGRAM_GRACE_USEC (5 * USEC_PER_SEC)
 #define ESCAPED_MAX_BYTES 4 /* of one byte, as \xNN */
 
 /* In the order of creation; app_stop() goes backwards. */
@@ -48,6 +55,8 @@ typedef struct App {
         Service service;      /* owns nothing: its members are released here too */
         char *state_dir_text; /* as UTF-8, whatever the path is made of */
         char *store_note_text;
+        StartReport report;
+        LogFile *log; /* NULL: standard error will do */
 } App;
 
 /* ---- what comes in ---- */
@@ -57,6 +66,14 @@ static void on_transfer_event(void *ctx, const TransferEvent *ev)
         App *app = ctx;
 
         manager_transfer_event(app->service.manager, ev);
+        turn_request(app->service.turn);
+}
+
+static void on_program_ended(void *ctx, uint64_t delivery, int32_t result)
+{
+        App *app = ctx;
+
+        manager_program_result(app->service.manager, delivery, result);
         turn_request(app->service.turn);
 }
 
@@ -141,6 +158,11 @@ static uint64_t idle_exit_sec(const App *app)
         return DEFAULT_IDLE_EXIT_SEC;
 }
 
+static uint64_t program_timeout_usec(const App *app)
+{
+        return app->config.service.program_timeout_sec * USEC_PER_SEC;
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
 {
         App *app = ctx;
@@ -157,6 +179,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 idle_set(app->idle, idle_exit_sec(app));
                 app->service.policy = fresh.policy;
                 manager_set_policy(app->service.manager, &fresh.policy);
+                program_pool_set_timeout(app->service.programs, program_timeout_usec(app));
                 turn_request(app->service.turn);
                 log_info("configuration read again");
         }
@@ -195,15 +218,16 @@ static int start_failed(const char *what, int r)
         return APP_EXIT_FAILURE;
 }
 
-static void tell_ready(const App *app)
+/* Started by the library, say, whose programs do not want our words on their terminals. */
+static void open_log(App *app)
 {
-        int fd = app->options->ready_fd;
+        int r;
 
-        if (fd < 0)
+        if (!log_is_lost() || !app->paths.state_dir)
                 return;
-        if (fd_write_all(fd, "1", 1) < 0)
-                log_debug("whoever waited for us has gone");
-        (void) close(fd);
+        r = log_file_open(app->paths.state_dir, LOG_FILE_BYTES_MAX, &app->log);
+        if (r < 0)
+                log_warning("no log in %s: %s", app->paths.state_dir, strerror(-r));
 }
 
 static int claim_instance(App *app, bool *ret_serve)
@@ -221,7 +245,7 @@ static int claim_instance(App *app, bool *ret_serve)
                 *ret_serve = true;
                 return APP_EXIT_OK;
         case INSTANCE_SERVED:
-                tell_ready(app);
+                start_report_ready(&app->report);
                 return APP_EXIT_OK;
         case INSTANCE_TAKEN:
                 return APP_EXIT_TAKEN;
@@ -255,6 +279,34 @@ static int start_store(App *app)
         return APP_EXIT_OK;
 }
 
+/* $CREDENTIALS_DIRECTORY is the service manager's; it may hold the key. */
+static int start_vault(App *app)
+{
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
+        int r;
+
+        if (dir && !path_is_absolute(dir)) {
+                log_warning("CREDENTIALS_DIRECTORY is no absolute path, and not used: %s", dir);
+                dir = NULL;
+        }
+        r = vault_new(app->paths.state_dir, dir, app->service.uid, &app->service.vault);
+        return r < 0 ? start_failed("the vault", r) : APP_EXIT_OK;
+}
+
+static int open_credential(void *ctx, const GUID *job, const JobCredential *c,
+                           struct Credential *ret)
+{
+        App *app = ctx;
+        const VaultSlot slot = {.job = *job, .target = c->target, .scheme = c->scheme};
+        int r = vault_open(app->service.vault, &slot, c->sealed, c->sealed_bytes, ret);
+
+        if (r != 0)
+                log_line(LOG_WARNING, &(LogFields){.job = job},
+                         "credentials of a job cannot be opened: %s",
+                         vault_why(app->service.vault));
+        return r;
+}
+
 static int start_pool(App *app)
 {
         _cleanup_free_ char *worker = NULL;
@@ -270,6 +322,8 @@ static int start_pool(App *app)
                                     .lock_fd = app->lock.shared_fd,
                                     .config = &app->config.transfer,
                                     .idle_usec = WORKER_IDLE_USEC,
+                                    .open_credential = open_credential,
+                                    .credential_ctx = app,
                             },
                             on_transfer_event, app, &app->pool);
         return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;
@@ -293,7 +347,25 @@ static int start_clients(App *app)
                 r = watch_new(s, &s->watch);
         if (r >= 0)
                 r = notifier_new(s, &s->notifier);
+        s->rekey = rekey_new(s);
+        if (r >= 0 && !s->rekey)
+                r = -ENOMEM;
         return r < 0 ? start_failed("the connections", r) : APP_EXIT_OK;
+}
+
+static int start_programs(App *app)
+{
+        const ProgramPoolOptions options = {
+                .loop = app->loop,
+                .uid = app->service.uid,
+                .timeout_usec = program_timeout_usec(app),
+                .grace_usec = PROGRAM_GRACE_USEC,
+                .ended = on_program_ended,
+                .ctx = app,
+        };
+        int r = program_pool_new(&options, &app->service.programs);
+
+        return r < 0 ? start_failed("the programs of jobs", r) : APP_EXIT_OK;
 }
 
 static int start_engine(App *app)
@@ -304,6 +376,7 @@ static int start_engine(App *app)
                 .transfer = worker_pool_port(app->pool),
                 .notifier = notifier_port(s->notifier),
                 .random = {.fill = fill_random},
+                .vault = vault_port(s->vault),
                 .clock = s->clock,
         };
         int r;
@@ -312,6 +385,7 @@ static int start_engine(App *app)
         s->manager = manager_new(&ports, &s->policy);
         if (!s->manager)
                 return start_failed("the queue", -ENOMEM);
+        rekey_report(s->rekey);
         r = manager_load(s->manager);
         if (r < 0)
                 return start_failed("the queue", r);
@@ -321,6 +395,13 @@ static int start_engine(App *app)
         if (r >= 0)
                 r = idle_new(s, idle_exit_sec(app), on_idle_expired, app, &app->idle);
         return r < 0 ? start_failed("the queue", r) : APP_EXIT_OK;
+}
+
+/* Where the service is. A program that does not know looks at the usual place. */
+static void tell_programs(const App *app)
+{
+        if (program_pool_set_socket(app->service.programs, listener_path(app->listener)) < 0)
+                log_warning("no memory to tell programs of jobs where the socket is");
 }
 
 static bool socket_is_there(void *ctx)
@@ -345,6 +426,7 @@ static const char *restore_socket(void *ctx)
                           problem ? problem : strerror(-r));
                 return NULL;
         }
+        tell_programs(app);
         log_line(LOG_NOTICE, NULL, "the socket was removed; listening on %s now",
                  app->paths.socket);
         return app->paths.socket;
@@ -386,6 +468,7 @@ static int start_listening(App *app)
                 return r == -EADDRINUSE ? APP_EXIT_TAKEN : APP_EXIT_FAILURE;
         }
         start_guard(app);
+        tell_programs(app);
         r = state_lock_announce(&app->lock, listener_path(app->listener));
         return r < 0 ? start_failed("the service", r) : APP_EXIT_OK;
 }
@@ -404,7 +487,8 @@ static int start_config(App *app)
 static int app_start(App *app)
 {
         static int (*const steps[])(App * app) = {
-                start_store, start_pool, start_clients, start_engine, start_listening,
+                start_store,    start_vault,  start_pool,      start_clients,
+                start_programs, start_engine, start_listening,
         };
         int r = sd_event_new(&app->loop);
 
@@ -431,7 +515,7 @@ static int app_serve(App *app)
         manager_counts(app->service.manager, &counts);
         log_info("bitsd " BITSD_VERSION " listens on %s, jobs: %u", listener_path(app->listener),
                  counts.jobs);
-        tell_ready(app);
+        start_report_ready(&app->report);
         (void) sd_notifyf(0, "READY=1\nSTATUS=Listening on %s", listener_path(app->listener));
         r = sd_event_loop(app->loop);
         (void) sd_notify(0, "STOPPING=1\nSTATUS=Leaving");
@@ -458,13 +542,16 @@ static void app_stop(App *app)
         state_lock_leave(&app->lock);
         s->turn = turn_free(s->turn); /* the loop has ended, so nothing can be asked of it */
         s->clients = clients_free(s->clients);
+        s->programs = program_pool_free(s->programs);
         (void) worker_pool_free(app->pool);
         (void) netmon_free(app->netmon);
         (void) idle_free(app->idle);
         (void) manager_free(s->manager);
+        (void) rekey_free(s->rekey);
         (void) notifier_free(s->notifier);
         (void) watch_free(s->watch);
         (void) queue_store_close(app->store);
+        (void) vault_free(s->vault);
         (void) sd_event_unref(app->loop);
         config_done(&app->config);
         state_lock_done(&app->lock);
@@ -483,17 +570,22 @@ int app_run(const Options *options)
         bool serve = false;
         int status;
 
+        start_report_begin(&app.report, options->ready_fd);
         app.service.started_mono = clock_mono_usec(&app.service.clock);
         status = app_paths_prepare(options, app.service.uid, &app.paths);
         if (status == APP_EXIT_OK)
                 status = claim_instance(&app, &serve);
         if (serve) {
+                open_log(&app);
                 status = start_config(&app);
                 if (status == APP_EXIT_OK)
                         status = app_start(&app);
                 if (status == APP_EXIT_OK)
                         status = app_serve(&app);
         }
+        if (status != APP_EXIT_OK)
+                start_report_failed(&app.report);
         app_stop(&app);
+        (void) log_file_free(app.log);
         return status;
 }

@@ -30,8 +30,8 @@ typedef struct Call {
         char detail[CALL_DETAIL_BYTES]; /* "" or what the code alone does not tell */
 } Call;
 
-/* The handlers: call_job.c, call_props.c, call_query.c, call_reply.c, call_service.c,
- * call_watch.c. */
+/* The handlers: call_credentials.c, call_job.c, call_props.c, call_query.c, call_reply.c,
+ * call_service.c, call_watch.c. */
 #define METHOD(name, in, out, handler) HRESULT handler(Call *call);
 #include "ipc/methods.def"
 #undef METHOD

@@ -42,6 +42,11 @@ static const struct {
         {"SetReplyName", "set the name of the reply of"},
         {"SetReplyOptional", "change the need of a reply of"},
         {"ReplyData", "read the reply of"},
+        {"SetCredentials", "set credentials of"},
+        {"RemoveCredentials", "remove credentials of"},
+        {"ListCredentials", "list the credentials of"},
+        {"SetNotifyCmdLine", "set the program of"},
+        {"Rekey", "change the key of the credentials"},
         {"Watch", "watch"},
         {"SetNotifyClient", "register the callback of"},
 };

@@ -91,3 +91,23 @@ HRESULT call_set_proxy(Call *call)
         return manager_set_proxy(call->service->manager, &call->caller, &call->job, usage,
                                  has_list ? list : NULL, has_bypass ? bypass : NULL);
 }
+
+HRESULT call_set_notify_cmd_line(Call *call)
+{
+        const char *program, *parameters;
+        int has_program, has_parameters;
+        HRESULT hr = call_read_id(call);
+
+        if (SUCCEEDED(hr))
+                hr = call_read(call, "bsbs", &has_program, &program, &has_parameters, &parameters);
+        if (FAILED(hr))
+                return hr;
+        hr = manager_set_notify_cmd_line(call->service->manager, &call->caller, &call->job,
+                                         has_program ? program : NULL,
+                                         has_parameters ? parameters : NULL);
+        if (hr == E_INVALIDARG && !(has_program && *program))
+                call_explain(call, "there are parameters, but no program");
+        else if (hr == BG_E_BLOCKED_BY_POLICY)
+                call_explain(call, "the configuration forbids programs (AllowPrograms)");
+        return hr;
+}

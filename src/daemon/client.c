@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "ipc/protocol.h"
 
 /* Large answers to a client that never once has read everything it was sent. One answer has 64 MiB
@@ -165,13 +166,17 @@ static void check_queue(Client *c)
 }
 
 /* Sees every message first, also the one by which sd-bus says that the connection has ended. The
- * look at the queue bounds the answers that sd-bus makes by itself (unknown methods and such). */
+ * look at the queue bounds the answers that sd-bus makes by itself (unknown methods and such).
+ * Memory of a message with secrets is wiped when it is freed, whether or not it fits its method. */
 static int on_message(sd_bus_message *message, void *ctx, sd_bus_error *error)
 {
         Client *c = ctx;
 
         if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Local", "Disconnected"))
                 client_drop(c, "disconnected");
+        else if (str_equal(sd_bus_message_get_member(message), IPC_CALL_WITH_SECRETS) &&
+                 sd_bus_message_sensitive(message) < 0)
+                client_drop(c, "a message that cannot be wiped");
         check_queue(c);
         return c->gone ? 1 : 0;
 }

@@ -45,6 +45,7 @@ typedef enum KeyKind {
         KEY_PATH,     /* char *; absolute; empty = not set */
         KEY_LIST,     /* char *; joined by commas over several lines; empty = begin anew */
         KEY_LEVEL,    /* int; a level of syslog */
+        KEY_SWITCH,   /* bool; yes or no */
 } KeyKind;
 
 typedef struct Key {
@@ -83,6 +84,8 @@ static const Key keys[] = {
         POLICY("CheckpointInterval", KEY_USECONDS, checkpoint_usec, 0, 3600),
         POLICY("EndedJobsKeptFor", KEY_LONG, tombstone_sec, 0, 90 * DAY_SEC),
         POLICY("EndedJobsKept", KEY_NUMBER, tombstones_max, 0, 100000),
+        POLICY("AllowPrograms", KEY_SWITCH, allow_programs, 0, 0),
+        POLICY("AllowRootPrograms", KEY_SWITCH, allow_root_programs, 0, 0),
         TRANSFER("ConnectTimeout", KEY_SECONDS, connect_timeout_sec, 1, 3600),
         TRANSFER("NoProgressStall", KEY_SECONDS, stall_timeout_sec, 1, DAY_SEC),
         TRANSFER("MaxRedirects", KEY_NUMBER, redirects_max, 0, 100),
@@ -93,6 +96,7 @@ static const Key keys[] = {
         TRANSFER("HttpsProxy", KEY_TEXT, https_proxy, 0, 0),
         TRANSFER("NoProxy", KEY_LIST, no_proxy, 0, 0),
         SERVICE("IdleExitSec", KEY_LONG, idle_exit_sec, 0, 365 * DAY_SEC),
+        SERVICE("ProgramTimeout", KEY_SECONDS, program_timeout_sec, 1, 30 * DAY_SEC),
         SERVICE("LogLevel", KEY_LEVEL, log_level, 0, 0),
 };
 
@@ -207,6 +211,22 @@ static int set_level(const char *text, int *field)
         return -EINVAL;
 }
 
+static int set_switch(const char *text, bool *field)
+{
+        static const char *const words[2][4] = {
+                {"no", "false", "off", "0"},
+                {"yes", "true", "on", "1"},
+        };
+
+        for (size_t on = 0; on < ARRAY_LEN(words); on++)
+                for (size_t i = 0; i < ARRAY_LEN(words[on]); i++)
+                        if (str_equal_nocase(text, words[on][i])) {
+                                *field = on;
+                                return 0;
+                        }
+        return -EINVAL;
+}
+
 static int set_value(const Key *key, const char *text, Config *config)
 {
         void *field = (char *) config + key->offset;
@@ -219,6 +239,8 @@ static int set_value(const Key *key, const char *text, Config *config)
                 return add_to_list(text, field);
         case KEY_LEVEL:
                 return set_level(text, field);
+        case KEY_SWITCH:
+                return set_switch(text, field);
         default:
                 return set_number(key, text, field);
         }
@@ -447,7 +469,8 @@ int config_read(const ConfigSource *source, Config *ret)
         Config config = {
                 .policy = policy_default(false),
                 .service = {.idle_exit_sec = CONFIG_IDLE_EXIT_UNSET,
-                            .log_level = CONFIG_LOG_LEVEL_UNSET},
+                            .log_level = CONFIG_LOG_LEVEL_UNSET,
+                            .program_timeout_sec = CONFIG_PROGRAM_TIMEOUT_SEC},
         };
         int r;
 

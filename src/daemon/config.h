@@ -18,10 +18,12 @@
 
 enum { CONFIG_LOG_LEVEL_UNSET = -1 };
 #define CONFIG_IDLE_EXIT_UNSET UINT64_MAX
+#define CONFIG_PROGRAM_TIMEOUT_SEC 3600
 
-typedef struct ServiceConfig {  /* the command line has the last word on both */
-        uint64_t idle_exit_sec; /* 0 = stay; CONFIG_IDLE_EXIT_UNSET */
-        int log_level;          /* LOG_ERR … LOG_DEBUG; CONFIG_LOG_LEVEL_UNSET */
+typedef struct ServiceConfig {        /* the command line has the last word on both */
+        uint64_t idle_exit_sec;       /* 0 = stay; CONFIG_IDLE_EXIT_UNSET */
+        int log_level;                /* LOG_ERR … LOG_DEBUG; CONFIG_LOG_LEVEL_UNSET */
+        uint32_t program_timeout_sec; /* how long a notification program may run */
 } ServiceConfig;
 
 typedef struct Config {

@@ -28,6 +28,23 @@ static void fill_reply(const Job *job, bits_job_info *info)
         info->reply_optional = job->props.reply_optional;
 }
 
+/* As shells say it: 128 and the signal; -1 for a program that could not even be started. */
+static int32_t program_result(int32_t result)
+{
+        if (result >= 0)
+                return result;
+        return result > PROGRAM_NOT_STARTED ? 128 - result : -1;
+}
+
+static void fill_program(const Job *job, bits_job_info *info)
+{
+        info->notify_program = job->props.notify_program;
+        info->notify_parameters = job->props.notify_parameters;
+        info->program_result = program_result(job->status.program_result);
+        info->program_time = filetime_from_wall_usec(job->status.program_time_wall);
+        info->program_runs = job->status.program_runs;
+}
+
 void job_view_fill_plain(const Job *job, bits_job_info *info)
 {
         const JobProps *props = &job->props;
@@ -67,7 +84,9 @@ void job_view_fill_plain(const Job *job, bits_job_info *info)
                 info->error_file = status->error.file_index;
                 info->error_http_status = status->error.http_status;
         }
+        info->has_credentials = job->credentials_len > 0;
         fill_reply(job, info);
+        fill_program(job, info);
 }
 
 void job_view_fill(Manager *m, const Job *job, bits_job_info *info)

@@ -9,6 +9,8 @@
 #include "base/hresult.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "daemon/program_pool.h"
+#include "daemon/rekey.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "ipc/error_name.h"
@@ -90,7 +92,7 @@ HRESULT notifier_defer(Notifier *n, Call *call, uint64_t *ret_token)
         return S_OK;
 }
 
-static int make_answer(const Pending *p, HRESULT hr, sd_bus_message **ret)
+static int make_answer(const Pending *p, HRESULT hr, const char *detail, sd_bus_message **ret)
 {
         char name[ERROR_NAME_BYTES], text[CALL_TEXT_BYTES];
         int r;
@@ -98,28 +100,49 @@ static int make_answer(const Pending *p, HRESULT hr, sd_bus_message **ret)
         if (FAILED(hr))
                 return sd_bus_message_new_method_errorf(
                         p->message, ret, error_name_format(hr, name), "%s",
-                        call_error_text(p->method, p->subject, hr,
-                                        hr == BG_E_INVALID_STATE ? p->state : "", text));
+                        call_error_text(p->method, p->subject, hr, detail, text));
         r = sd_bus_message_new_method_return(p->message, ret);
         return r < 0 ? r : sd_bus_message_append(*ret, "u", (uint32_t) hr);
 }
 
-static void port_reply(void *ctx, uint64_t token, HRESULT hr)
+void notifier_answer(Notifier *n, uint64_t token, HRESULT hr, const char *detail)
 {
-        Notifier *n = ctx;
         Pending *p = hash_get(n->by_token, &token);
         sd_bus_message *answer = NULL;
 
         if (!p) /* its client has ended */
                 return;
         if (sd_bus_message_get_expect_reply(p->message) > 0) {
-                if (make_answer(p, hr, &answer) < 0)
+                if (!detail)
+                        detail = hr == BG_E_INVALID_STATE ? p->state : "";
+                if (make_answer(p, hr, detail, &answer) < 0)
                         client_drop(p->client, "no memory for an answer");
                 else
                         client_send(p->client, answer);
         }
         (void) sd_bus_message_unref(answer);
         pending_free(n, p);
+}
+
+/* Which file it was, for the user may have thousands. */
+static const char *name_file(const JobFile *file, HRESULT hr, char detail[CALL_DETAIL_BYTES])
+{
+        char name[CALL_DETAIL_BYTES / 2];
+
+        (void) snprintf(detail, CALL_DETAIL_BYTES, "%s: %s",
+                        str_escape(name, sizeof(name), file->local), hresult_text(hr));
+        return detail;
+}
+
+static void port_reply(void *ctx, uint64_t token, HRESULT hr, const JobFile *file)
+{
+        char detail[CALL_DETAIL_BYTES];
+        Notifier *n = ctx;
+
+        if (token == REKEY_TOKEN)
+                rekey_ended(n->service->rekey, hr);
+        else
+                notifier_answer(n, token, hr, file ? name_file(file, hr, detail) : NULL);
 }
 
 static void log_change(const Job *job)
@@ -224,12 +247,20 @@ static int port_deliver(void *ctx, uint64_t client, uint64_t delivery, const Job
         return 0;
 }
 
+static int port_run_program(void *ctx, uint64_t delivery, const Job *job, NotifyKind kind)
+{
+        Notifier *n = ctx;
+
+        return program_pool_run(n->service->programs, delivery, job, kind);
+}
+
 NotifierPort notifier_port(Notifier *n)
 {
         return (NotifierPort){
                 .reply = port_reply,
                 .changed = port_changed,
                 .deliver = port_deliver,
+                .run_program = port_run_program,
                 .ctx = n,
         };
 }

@@ -53,7 +53,7 @@ static const char help_text[] =
         "  --idle-exit TIME    leave when there was nothing to do for so long (60s; 0: stay)\n"
         "  --if-needed         leave with status 0 when a service runs already\n"
         "  --log-level LEVEL   err, warning, notice, info or debug (info)\n"
-        "  --ready-fd N        write one byte to this descriptor when ready, and close it\n"
+        "  --ready-fd N        write \"1\" to this descriptor when ready, or \"!\" and why not\n"
         "  -h, --help          show this text\n"
         "  --version           show the version\n"
         "\n"

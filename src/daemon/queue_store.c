@@ -45,6 +45,16 @@ static int refuse_file(void *ctx, const Job *job, const JobFile *file)
         return -EROFS;
 }
 
+static int refuse_credential(void *ctx, const Job *job, const JobCredential *credential)
+{
+        return -EROFS;
+}
+
+static int refuse_slot(void *ctx, const Job *job, uint32_t target, uint32_t scheme)
+{
+        return -EROFS;
+}
+
 static int load_nothing(void *ctx, const StoreSink *sink, bool *ret_same_boot,
                         uint64_t *ret_next_serial)
 {
@@ -61,6 +71,8 @@ static const StorePort refusing_port = {
         .job_delete = refuse_job,
         .files_insert = refuse_files,
         .file_save = refuse_file,
+        .credential_save = refuse_credential,
+        .credential_delete = refuse_slot,
         .load = load_nothing,
 };
 

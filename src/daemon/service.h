@@ -13,7 +13,10 @@
 
 typedef struct Clients Clients;
 typedef struct Notifier Notifier;
+typedef struct ProgramPool ProgramPool;
+typedef struct Rekey Rekey;
 typedef struct Turn Turn;
+typedef struct Vault Vault;
 typedef struct Watch Watch;
 
 typedef struct Service {
@@ -29,6 +32,9 @@ typedef struct Service {
         Manager *manager;
         Clients *clients;
         Notifier *notifier;
+        ProgramPool *programs;
+        Vault *vault;
+        Rekey *rekey;
         Turn *turn;
         Watch *watch;
 } Service;

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/utf.h"
 #include "engine/file_name.h"
+#include "engine/job_credential.h"
 #include "engine/job_file.h"
 
 enum {
@@ -52,6 +53,8 @@ static void run_free(JobRun *run)
         name_set_done(&run->names);
         mem_free(run->dirty_files);
         mem_free(run->failure);
+        mem_free(run->upload.moved);
+        mem_free(run->upload.stray);
         mem_free(run);
 }
 
@@ -65,6 +68,7 @@ Job *job_free(Job *job)
         mem_free(job->files);
         (void) job_file_free(job->reply);
         mem_free(job->session);
+        job_credentials_drop(job);
         job_props_done(&job->props);
         mem_free(job);
         return NULL;
@@ -102,8 +106,12 @@ int job_props_copy(const JobProps *from, JobProps *ret)
         copy.proxy_list = mem_strdup(from->proxy_list);
         copy.proxy_bypass = mem_strdup(from->proxy_bypass);
         copy.reply_name = mem_strdup(from->reply_name);
+        copy.notify_program = mem_strdup(from->notify_program);
+        copy.notify_parameters = mem_strdup(from->notify_parameters);
         if (!copy.name || !copy.description || (from->proxy_list && !copy.proxy_list) ||
-            (from->proxy_bypass && !copy.proxy_bypass) || (from->reply_name && !copy.reply_name)) {
+            (from->proxy_bypass && !copy.proxy_bypass) || (from->reply_name && !copy.reply_name) ||
+            (from->notify_program && !copy.notify_program) ||
+            (from->notify_parameters && !copy.notify_parameters)) {
                 job_props_done(&copy);
                 return -ENOMEM;
         }
@@ -118,6 +126,8 @@ void job_props_done(JobProps *props)
         mem_free(props->proxy_list);
         mem_free(props->proxy_bypass);
         mem_free(props->reply_name);
+        mem_free(props->notify_program);
+        mem_free(props->notify_parameters);
         *props = (JobProps){0};
 }
 
@@ -232,16 +242,59 @@ HRESULT job_set_reply_name(JobProps *props, const char *name)
         return str_replace(&props->reply_name, given ? name : NULL) < 0 ? E_OUTOFMEMORY : S_OK;
 }
 
+static HRESULT check_cmd_line(const char *program, const char *parameters)
+{
+        if (!program)
+                return parameters ? E_INVALIDARG : S_OK;
+        if (!is_text(program) || (parameters && !is_text(parameters)))
+                return E_INVALIDARG;
+        if (utf8_utf16_units(program) > LIMIT_PROGRAM_UNITS ||
+            (parameters && utf8_utf16_units(parameters) > LIMIT_PARAMETERS_UNITS))
+                return BG_E_STRING_TOO_LONG;
+        return S_OK;
+}
+
+/* GetNotifyCmdLine gives empty strings for what is not set, so they mean that here too. */
+static const char *or_null(const char *s)
+{
+        return s && *s ? s : NULL;
+}
+
+HRESULT job_set_notify_cmd_line(JobProps *props, const char *program, const char *parameters,
+                                uint32_t uid)
+{
+        _cleanup_free_ char *new_program = NULL;
+        _cleanup_free_ char *new_parameters = NULL;
+        HRESULT hr;
+
+        program = or_null(program);
+        parameters = or_null(parameters);
+        hr = check_cmd_line(program, parameters);
+        if (FAILED(hr))
+                return hr;
+        new_program = mem_strdup(program);
+        new_parameters = mem_strdup(parameters);
+        if ((program && !new_program) || (parameters && !new_parameters))
+                return E_OUTOFMEMORY;
+        mem_free(props->notify_program);
+        mem_free(props->notify_parameters);
+        props->notify_program = TAKE_PTR(new_program);
+        props->notify_parameters = TAKE_PTR(new_parameters);
+        props->notify_uid = program ? uid : 0;
+        return S_OK;
+}
+
 bool job_is_sane(const Job *job)
 {
         const JobStatus *status = &job->status;
 
         if (job->session_bytes > JOB_SESSION_BYTES_MAX || (job->session_bytes > 0 && !job->session))
                 return false;
-        return (unsigned) job->type <= BG_JOB_TYPE_UPLOAD_REPLY &&
+        return job_credentials_are_sane(job) && (unsigned) job->type <= BG_JOB_TYPE_UPLOAD_REPLY &&
                (unsigned) job->props.priority <= BG_JOB_PRIORITY_LOW &&
                (unsigned) job->props.proxy_usage <= BG_JOB_PROXY_USAGE_AUTODETECT &&
                job->props.name && job->props.description &&
+               (job->props.notify_program || !job->props.notify_parameters) &&
                (unsigned) status->state < JOB_STATE_COUNT &&
                (unsigned) status->intent < INTENT_MAX &&
                (unsigned) status->undelivered < NOTIFY_KIND_MAX;
@@ -253,7 +306,8 @@ static void enter_state(JobStatus *next, const JobStep *step)
         BG_JOB_STATE to = step->row->to;
 
         next->state = to;
-        next->undelivered = NOTIFY_NONE;
+        if (!step->keep_event)
+                next->undelivered = NOTIFY_NONE;
         if (job_state_is_active(from) && !job_state_is_active(to))
                 next->active_usec += step->active_usec;
         if (to == BG_JOB_STATE_TRANSFERRED) {

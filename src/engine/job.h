@@ -29,8 +29,13 @@ typedef struct JobNotify {
         List in_waiting;         /* of the owner: four deliveries are already out */
         struct Delivery *sticky; /* outstanding, or NULL */
         struct Delivery *modification;
-        uint64_t sticky_after_mono; /* not before; 0 = at once */
-        bool modified;              /* a JobModification is owed */
+        uint64_t sticky_after_mono;  /* not before; 0 = at once */
+        bool program_turn;           /* the callback failed, so the program comes next; once it was
+                                        started, the event is its own */
+        bool program_wanted;         /* counted in NotifyPlan.programs_wanted */
+        uint64_t program_after_mono; /* the program not before; 0 = at once */
+        uint32_t program_setting;    /* counts changes of the program */
+        bool modified;               /* a JobModification is owed */
         uint64_t modified_after_mono;
 } JobNotify;
 
@@ -53,7 +58,9 @@ typedef struct JobUpload {
         bool was_complete;   /* the server had every byte once … */
         uint64_t best_bytes; /* … or so many: only what exceeds them is progress */
         uint64_t session_op; /* waits for session_stored(); 0 = none */
-        bool moved;          /* the running worker knows an older directory of the reply */
+        char *moved;         /* owned: the running worker knows the reply by this older name */
+        bool astray;         /* … and has begun to fetch it there */
+        char *stray;         /* owned: a temporary file beside this name is to be removed */
         /* A cancelled job whose server is to be told. */
         uint64_t farewell_op;    /* running; 0 = none */
         uint64_t farewell_due;   /* not before */
@@ -82,7 +89,8 @@ typedef struct JobRun {
         uint32_t dirty_len, dirty_cap;
         bool dirty_all; /* no memory for the list: look at all files */
         bool status_dirty;
-        bool harden; /* a whole file starts anew: stored durably before anything overwrites it */
+        bool credentials_dirty; /* the store may hold others than the job */
+        bool harden;            /* a durable commit has to come before files are touched */
 
         List ops; /* running transfers and the sync */
         uint32_t ops_len;
@@ -134,6 +142,10 @@ HRESULT job_set_proxy(JobProps *props, uint32_t usage, const char *list, const c
 HRESULT job_set_files_in_flight(JobProps *props, uint32_t n);
 /* NULL or "": to be generated. */
 HRESULT job_set_reply_name(JobProps *props, const char *name);
+/* NULL or "" twice removes it. No check whether the program is there or its path absolute: that
+ * shows when it is to run. */
+HRESULT job_set_notify_cmd_line(JobProps *props, const char *program, const char *parameters,
+                                uint32_t uid);
 
 /* Fits what a store handed out the ranges that the engine indexes by? */
 bool job_is_sane(const Job *job);
@@ -145,6 +157,7 @@ typedef struct JobStep {
         uint64_t now_wall;
         uint64_t active_usec;   /* the running period, to be added when it ends */
         HRESULT end_result;     /* of rows into a final state */
+        bool keep_event;        /* a job that completes by itself tells its program afterwards */
         uint64_t farewell_wall; /* of rows into CANCELLED: JobStatus.farewell_wall */
 } JobStep;
 JobStatus job_status_after(const JobStatus *status, const JobStep *step);

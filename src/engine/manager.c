@@ -9,6 +9,13 @@
 #include "engine/job_upload.h"
 #include "engine/manager_state.h"
 
+static void take_policy(Manager *m, const Policy *policy)
+{
+        m->policy = *policy;
+        m->notify.allow_programs = policy->allow_programs;
+        m->notify.allow_root_programs = policy->allow_root_programs;
+}
+
 Manager *manager_new(const ManagerPorts *ports, const Policy *policy)
 {
         _cleanup_(manager_freep) Manager *m = mem_new(Manager);
@@ -16,7 +23,6 @@ Manager *manager_new(const ManagerPorts *ports, const Policy *policy)
         if (!m)
                 return NULL;
         m->ports = *ports;
-        m->policy = *policy;
         m->next_op = 1;
         m->network_up = true;
         list_init(&m->todo);
@@ -29,6 +35,7 @@ Manager *manager_new(const ManagerPorts *ports, const Policy *policy)
         if (!m->ops || queue_init(&m->queue, m->hash_seed) < 0 ||
             notify_plan_init(&m->notify, m->hash_seed) < 0)
                 return NULL;
+        take_policy(m, policy);
         return TAKE_PTR(m);
 }
 
@@ -42,6 +49,7 @@ Manager *manager_free(Manager *m)
                 for (Op *op = hash_next(m->ops, &pos); op; op = hash_next(m->ops, &pos))
                         mem_free(op);
         m->ops = hash_free(m->ops);
+        manager_rekey_done(m);
         notify_plan_done(&m->notify);
         heap_done(&m->timers); /* its nodes live in the jobs */
         queue_done(&m->queue);
@@ -51,10 +59,14 @@ Manager *manager_free(Manager *m)
 
 void manager_set_policy(Manager *m, const Policy *policy)
 {
-        m->policy = *policy;
+        take_policy(m, policy);
         m->schedule = true;
         LIST_FOREACH (it, &m->queue.live)
                 manager_todo(m, QUEUE_JOB(it));
+        LIST_FOREACH (it, &m->queue.tombstones)
+                if (QUEUE_JOB(it)->status.undelivered != NOTIFY_NONE)
+                        manager_todo(m,
+                                     QUEUE_JOB(it)); /* its program may run now, or not any more */
 }
 
 /* Puts many jobs through one event in one transaction: stored first, all or none. */
@@ -163,6 +175,9 @@ uint64_t manager_next_wakeup_mono(const Manager *m)
                 next = MIN(next, m->checkpoint_at);
         if (m->network_pending)
                 next = MIN(next, m->network_after);
+        if (m->queue.tombstones_len > m->policy.tombstones_max && manager_oldest_tombstone(m))
+                next = MIN(next, m->buried_after);
+        next = MIN(next, manager_rekey_due(m));
         return next;
 }
 
@@ -210,6 +225,7 @@ void manager_run(Manager *m)
         if (!list_is_empty(&m->dirty) && m->checkpoint_at <= now)
                 checkpoint_now(m);
         manager_expire_tombstones(m);
+        manager_tend_rekey(m);
 }
 
 int manager_flush(Manager *m)
@@ -226,7 +242,7 @@ bool manager_has_work(const Manager *m)
             0)
                 return true;
         return hash_size(m->ops) > 0 || !list_is_empty(&m->todo) || m->intents > 0 ||
-               m->queue.farewells_len > 0;
+               m->queue.farewells_len > 0 || manager_has_programs(m) || m->rekey.active;
 }
 
 uint64_t manager_job_rate_bps(Manager *m, const Job *job)

@@ -18,6 +18,7 @@
 #include "engine/port/random.h"
 #include "engine/port/store.h"
 #include "engine/port/transfer.h"
+#include "engine/port/vault.h"
 #include "engine/types.h"
 
 typedef struct Manager Manager;
@@ -26,6 +27,7 @@ typedef struct ManagerPorts {
         StorePort store;
         TransferPort transfer;
         NotifierPort notifier;
+        VaultPort vault; /* all NULL: none, and credentials are E_NOTIMPL */
         RandomPort random;
         Clock clock;
 } ManagerPorts;
@@ -93,12 +95,41 @@ HRESULT manager_set_reply_optional(Manager *m, const Caller *caller, const GUID 
 HRESULT manager_reply_data(Manager *m, const Caller *caller, const GUID *id, uint8_t **ret_data,
                            uint64_t *ret_bytes);
 
+/* IBackgroundCopyJob2::SetNotifyCmdLine; NULL or "" twice removes it. E_INVALIDARG for parameters
+ * without a program, BG_E_STRING_TOO_LONG, BG_E_BLOCKED_BY_POLICY when programs are forbidden (they
+ * can still be removed). Whether the program is there shows when it is to run. */
+HRESULT manager_set_notify_cmd_line(Manager *m, const Caller *caller, const GUID *id,
+                                    const char *program, const char *parameters);
+
+/* IBackgroundCopyJob2::SetCredentials and RemoveCredentials; BG_AUTH_TARGET, BG_AUTH_SCHEME, UTF-8.
+ * Only for the owner: an administrator who is not gets E_ACCESSDENIED. Both NULL: implicit, NTLM
+ * and NEGOTIATE only. On disk when answered. Codes of api-core §9.7 and §9.8, and
+ * HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA) beyond Policy.sealed_bytes_per_user,
+ * ERROR_GEN_FAILURE when the vault's key cannot be used (VaultPort.why tells). The texts stay the
+ * caller's, who wipes them. Removing answers S_FALSE when the slot is empty. Transfers that run go
+ * on with what they were given. */
+HRESULT manager_set_credentials(Manager *m, const Caller *caller, const GUID *id, uint32_t target,
+                                uint32_t scheme, const char *user, const char *password);
+HRESULT manager_remove_credentials(Manager *m, const Caller *caller, const GUID *id,
+                                   uint32_t target, uint32_t scheme);
+/* A new key for the vault; whoever may ask for it is the caller's to check. Answered through
+ * NotifierPort.reply(token) once the old key is gone, some turns later: S_OK, then
+ * manager_rekeyed_slots() says how many slots that were; ERROR_BUSY while another call waits; the
+ * vault's error (the old key stays; ask again); the store's (the change goes on by itself).
+ * An interrupted change goes on with the next start. */
+void manager_rekey(Manager *m, uint64_t token);
+uint32_t manager_rekeyed_slots(const Manager *m);
+
 /* Callbacks: caller->client becomes (or stops being) the job's one notify interface. */
 HRESULT manager_set_notify_client(Manager *m, const Caller *caller, const GUID *id, bool on);
 bool manager_has_notify_client(Manager *m, const Job *job);
 /* Answer to NotifierPort.deliver(): S_OK consumes the event, anything else is tried again after
  * the job's retry delay. Unknown deliveries are ignored. */
 void manager_notify_result(Manager *m, uint64_t delivery, HRESULT hr);
+/* Answer to NotifierPort.run_program(): 0 consumes the event; with anything else the program is run
+ * again after the job's retry delay, unless the job left the state that the event tells of.
+ * `result` as JobStatus.program_result. Unknown deliveries are ignored. */
+void manager_program_result(Manager *m, uint64_t delivery, int32_t result);
 /* The connection ended: its registrations are void, its deliveries failed. */
 void manager_client_gone(Manager *m, uint64_t client);
 

@@ -224,6 +224,7 @@ static HRESULT check_distinct(Job *job, const FileBatch *batch)
         return hr;
 }
 
+/* Other jobs need a Resume first, and that is durable. */
 static bool runs_by_itself(BG_JOB_STATE state)
 {
         return state == BG_JOB_STATE_QUEUED || state == BG_JOB_STATE_TRANSIENT_ERROR ||
@@ -237,11 +238,6 @@ static HRESULT store_files(Manager *m, Job *job, const FileBatch *batch, JobStat
         Txn t;
         int r;
 
-        /* The files of a job that runs may get temporary files at once: were they forgotten in a
-         * power loss, nobody would remove those. Other jobs need a Resume first, which is durable.
-         */
-        bool durable = runs_by_itself(job->status.state);
-
         (void) manager_step_view(m, job, row, NULL, S_OK, &view);
         txn_begin(&t, m);
         if (batch->reply) {
@@ -252,7 +248,7 @@ static HRESULT store_files(Manager *m, Job *job, const FileBatch *batch, JobStat
                 txn_insert_files(&t, job, batch->files, batch->len);
         }
         txn_save_job(&t, &view);
-        r = txn_commit(&t, durable);
+        r = txn_commit(&t, false);
         if (r < 0)
                 return hresult_from_errno(r);
         *ret_next = view.status;
@@ -280,6 +276,8 @@ static HRESULT add_checked_files(Manager *m, Job *job, const FileSpec *files, ui
                 job_files_append(job, TAKE_PTR(batch.files[i]));
         if (batch.reply)
                 job->reply = TAKE_PTR(batch.reply);
+        /* Were they forgotten in a power loss, nobody would remove their temporary files. */
+        job->run->harden = job->run->harden || runs_by_itself(job->status.state);
         manager_touch(m, job);
         manager_step_apply(m, job, job_state_row(job->status.state, JOB_EVENT_ADD_FILES), &next);
         return S_OK;

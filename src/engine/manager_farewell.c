@@ -43,6 +43,7 @@ static void end_farewell(Manager *m, Job *job)
         job->status.farewell_wall = 0;
         mem_free(TAKE_PTR(job->session));
         job->session_bytes = 0;
+        manager_forget_credentials(m, job);
         list_remove(&job->run->upload.in_farewell);
         heap_remove(&m->timers, &job->run->timer);
         queue_end_farewell(&m->queue, job);

@@ -13,14 +13,14 @@ enum { FINAL_TRIES = 3 }; /* while workers die over it */
 
 #define FINAL_RETRY_USEC USEC_PER_SEC
 
-static void answer(Manager *m, Job *job, HRESULT hr)
+static void answer(Manager *m, Job *job, HRESULT hr, const JobFile *file)
 {
         JobFinal *final = &job->run->final;
 
         if (!final->has_token)
                 return;
         final->has_token = false;
-        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);
+        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr, file);
 }
 
 static void reset(JobFinal *final)
@@ -48,7 +48,7 @@ static void begin(Manager *m, const Caller *caller, const GUID *id, JobEvent eve
         if (SUCCEEDED(hr))
                 hr = manager_step(m, job, event, NULL);
         if (FAILED(hr)) {
-                m->ports.notifier.reply(m->ports.notifier.ctx, token, hr);
+                m->ports.notifier.reply(m->ports.notifier.ctx, token, hr, NULL);
                 return;
         }
         reset(&job->run->final);
@@ -97,7 +97,7 @@ static void end_job(Manager *m, Job *job)
                 job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
                 return;
         }
-        answer(m, job, result);
+        answer(m, job, result, NULL);
 }
 
 static void mark_published_dirty(Job *job)
@@ -109,12 +109,21 @@ static void mark_published_dirty(Job *job)
                         job_file_mark_dirty(job, job->files[i]);
 }
 
+static JobFile *file_to_publish(const Job *job, uint32_t index)
+{
+        if (job_is_upload(job))
+                return index == JOB_REPLY_INDEX ? job->reply : NULL;
+        return index < job->files_len ? job->files[index] : NULL;
+}
+
 /* The job goes back to where it was, with the published files marked; a job that wanted to
  * complete by itself shows the error, for nobody waits for an answer. */
 static void end_failed_publish(Manager *m, Job *job)
 {
         JobFinal *final = &job->run->final;
         HRESULT result = final->publish_result;
+        const JobFile *file =
+                final->failed_file < 0 ? NULL : file_to_publish(job, (uint32_t) final->failed_file);
         bool by_itself = !final->has_token && job->props.auto_complete;
         JobError error = job_error_make(result, BG_ERROR_CONTEXT_LOCAL_FILE, final->failed_file,
                                         "not made visible under its name");
@@ -128,7 +137,7 @@ static void end_failed_publish(Manager *m, Job *job)
                 return;
         }
         reset(final);
-        answer(m, job, result);
+        answer(m, job, result, file);
 }
 
 /* A step that could not even be started counts like a worker that died over it. */
@@ -202,8 +211,12 @@ void manager_tend_final(Manager *m, Job *job)
                 manager_stop_ops(m, job);
                 return;
         }
-        if (final->op != 0)
+        if (final->op != 0 || manager_sweep_reply(m, job))
                 return;
+        if (run->harden && manager_save(m, job, job, true) < 0) {
+                run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                return;
+        }
         if (job->status.intent == INTENT_COMPLETE && !final->published) {
                 if (has_to_publish(job)) {
                         start_final_op(m, job, OP_PUBLISH);
@@ -224,13 +237,6 @@ void manager_tend_final(Manager *m, Job *job)
                 return;
         }
         end_job(m, job);
-}
-
-static JobFile *file_to_publish(const Job *job, uint32_t index)
-{
-        if (job_is_upload(job))
-                return index == JOB_REPLY_INDEX ? job->reply : NULL;
-        return index < job->files_len ? job->files[index] : NULL;
 }
 
 static void file_published(Manager *m, Job *job, const TransferEvent *ev)
@@ -299,6 +305,23 @@ void manager_final_event(Manager *m, Op *op, const TransferEvent *ev)
         manager_op_end(m, op);
 }
 
+/* One that waits for its program to run stays: nothing else remembers that it is to be told. */
+Job *manager_oldest_tombstone(const Manager *m)
+{
+        LIST_FOREACH (it, &m->queue.tombstones)
+                if (!notify_plan_holds(&m->notify, QUEUE_JOB(it)))
+                        return QUEUE_JOB(it);
+        return NULL;
+}
+
+void manager_drop_tombstone(Manager *m, Job *job)
+{
+        notify_plan_forget(&m->notify, job);
+        list_remove(&job->run->in_todo);
+        list_remove(&job->run->in_dirty);
+        queue_drop(&m->queue, job);
+}
+
 static bool is_expired(const Manager *m, const Job *job)
 {
         uint64_t now = manager_wall(m);
@@ -311,7 +334,7 @@ static bool is_expired(const Manager *m, const Job *job)
 /* Nothing waits for this: it happens whenever the manager runs anyway. */
 void manager_expire_tombstones(Manager *m)
 {
-        Job *job = queue_oldest_tombstone(&m->queue);
+        Job *job = manager_oldest_tombstone(m);
         Txn t;
 
         if (!job || !is_expired(m, job) || manager_now(m) < m->buried_after)
@@ -322,8 +345,6 @@ void manager_expire_tombstones(Manager *m)
                 m->buried_after = manager_now(m) + COMMIT_RETRY_USEC;
                 return;
         }
-        list_remove(&job->run->in_todo);
-        list_remove(&job->run->in_dirty);
-        queue_drop(&m->queue, job);
+        manager_drop_tombstone(m, job);
         m->schedule = true; /* one at a time; look again soon */
 }

@@ -2,6 +2,7 @@
 /* The start of the service: reads the queue and works out where each job stands. */
 #include <errno.h>
 
+#include "base/attr.h"
 #include "base/str.h"
 #include "engine/job_upload.h"
 #include "engine/manager_state.h"
@@ -119,6 +120,20 @@ static void distrust_unsynced(Manager *m, Job *job)
         }
 }
 
+/* An event that its state cannot have is nobody's: a damaged file must not run programs. */
+static void mend_event(Job *job)
+{
+        JobStatus *s = &job->status;
+        bool kept = s->state == BG_JOB_STATE_ACKNOWLEDGED && job->props.auto_complete &&
+                    job->props.notify_program;
+
+        if (s->state == BG_JOB_STATE_ERROR
+                    ? s->undelivered != NOTIFY_ERROR
+                    : s->undelivered != NOTIFY_TRANSFERRED ||
+                              (s->state != BG_JOB_STATE_TRANSFERRED && !kept))
+                s->undelivered = NOTIFY_NONE;
+}
+
 /* ACKNOWLEDGED is stored without touching every file: whole files of such a job were published. */
 static void finish_file(Job *job, JobFile *file)
 {
@@ -183,6 +198,7 @@ static void restart_job(Manager *m, Job *job, bool same_boot)
                 status->state, waits_for_event(job) ? JOB_EVENT_NETWORK_BACK : JOB_EVENT_RESTART);
 
         restart_upload(job);
+        mend_event(job);
         if (!same_boot && status->state != BG_JOB_STATE_TRANSFERRED)
                 distrust_unsynced(m, job);
         job->run->synced = status->state == BG_JOB_STATE_TRANSFERRED;
@@ -193,7 +209,24 @@ static void restart_job(Manager *m, Job *job, bool same_boot)
                 status->state = row->to;
         }
         m->intents += status->intent != INTENT_NONE;
+        job->run->harden = status->intent != INTENT_NONE; /* it may not be on disk yet */
         manager_todo(m, job);
+}
+
+/* What the last process committed may not be on disk yet, and from here on it is acted upon and
+ * told. Any durable write hardens all of it. When the disk is full the service starts all the
+ * same, and the next durable commit makes up for it. */
+static void harden_queue(Manager *m)
+{
+        const List *lists[] = {&m->queue.live, &m->queue.farewells, &m->queue.tombstones};
+
+        for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+                if (list_is_empty(lists[i]))
+                        continue;
+                if (manager_save(m, QUEUE_JOB(lists[i]->next), QUEUE_JOB(lists[i]->next), true) < 0)
+                        manager_mark_dirty(m, QUEUE_JOB(lists[i]->next));
+                return;
+        }
 }
 
 int manager_load(Manager *m)
@@ -213,10 +246,18 @@ int manager_load(Manager *m)
         m->next_serial = next_serial;
         LIST_FOREACH (it, &m->queue.live)
                 restart_job(m, QUEUE_JOB(it), same_boot);
-        LIST_FOREACH (it, &m->queue.tombstones)
+        LIST_FOREACH (it, &m->queue.tombstones) {
+                manager_forget_credentials(m, QUEUE_JOB(it));
+                mend_event(QUEUE_JOB(it));
                 finish_tombstone(QUEUE_JOB(it));
-        LIST_FOREACH (it, &m->queue.farewells)
+                manager_todo(m, QUEUE_JOB(it)); /* its program may not have run yet */
+        }
+        LIST_FOREACH (it, &m->queue.farewells) {
+                mend_event(QUEUE_JOB(it));
                 manager_begin_farewell(m, QUEUE_JOB(it));
+        }
+        harden_queue(m);
+        manager_resume_rekey(m);
         m->schedule = true;
         return 0;
 }

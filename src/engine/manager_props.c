@@ -155,6 +155,36 @@ HRESULT manager_set_files_in_flight(Manager *m, const Caller *caller, const GUID
         return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
 }
 
+/* The runs of an earlier program are not this one's. */
+static void forget_runs(Manager *m, Job *job)
+{
+        notify_plan_program_changed(job);
+        job->status.program_result = 0;
+        job->status.program_time_wall = 0;
+        job->status.program_runs = 0;
+        manager_mark_dirty(m, job);
+}
+
+HRESULT manager_set_notify_cmd_line(Manager *m, const Caller *caller, const GUID *id,
+                                    const char *program, const char *parameters)
+{
+        _cleanup_(edit_done) Edit e = {0};
+        HRESULT hr = edit_open(m, id, &e);
+
+        if (SUCCEEDED(hr))
+                hr = job_set_notify_cmd_line(&e.props, program, parameters, caller->uid);
+        if (FAILED(hr))
+                return hr;
+        if (e.props.notify_program && !m->policy.allow_programs)
+                return BG_E_BLOCKED_BY_POLICY;
+        if (e.props.notify_program && caller->uid == 0 && !m->policy.allow_root_programs)
+                return BG_E_BLOCKED_BY_POLICY;
+        hr = edit_commit(m, caller, &e);
+        if (SUCCEEDED(hr))
+                forget_runs(m, e.job);
+        return hr;
+}
+
 /* The new owner's transfers must be able to go on where the old one's stopped. */
 static HRESULT check_new_owner(const Manager *m, const Job *job, uint32_t uid)
 {
@@ -181,7 +211,12 @@ static HRESULT store_owner(Manager *m, Job *job, uint32_t uid, const JobRow *row
 
         (void) manager_step_view(m, job, row, NULL, S_OK, &view);
         view.owner_uid = uid;
-        r = manager_save(m, job, &view, false);
+        view.props.notify_program = view.props.notify_parameters = NULL;
+        view.props.notify_uid = 0;
+        view.credentials = NULL;
+        view.credentials_len = 0;
+        /* Secrets that are gone stay gone, also after power loss. */
+        r = manager_save(m, job, &view, job->credentials_len > 0);
         if (r < 0)
                 return hresult_from_errno(r);
         *ret_next = view.status;
@@ -210,6 +245,9 @@ HRESULT manager_take_ownership(Manager *m, const Caller *caller, const GUID *id)
         hr = store_owner(m, job, caller->uid, row, &next);
         if (FAILED(hr))
                 return hr;
+        (void) job_set_notify_cmd_line(&job->props, NULL, NULL, 0); /* removing cannot fail */
+        forget_runs(m, job);
+        queue_keep_credentials(job, &(Job){0});
         list_remove(&job->run->notify.in_waiting); /* it was in line behind the old owner's */
         queue_set_owner(job, owner);
         manager_touch(m, job);

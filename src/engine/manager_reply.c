@@ -134,7 +134,8 @@ static HRESULT reply_edit_commit(Manager *m, ReplyEdit *e)
                 job->reply->local = e->local;
                 e->local = name;
         }
-        job->run->upload.moved = job->run->upload.moved || (moves && job->files[0]->op != 0);
+        if (moves && job->files[0]->op != 0 && !job->run->upload.moved)
+                job->run->upload.moved = TAKE_PTR(e->local);
         manager_touch(m, job);
         manager_step_apply(m, job, row, &next);
         return moves ? manager_step(m, job, JOB_EVENT_PREEMPT, NULL) : S_OK;
@@ -176,6 +177,38 @@ HRESULT manager_set_reply_name(Manager *m, const Caller *caller, const GUID *id,
         if (SUCCEEDED(hr) && e.props.reply_name)
                 hr = port->check_destination(port->ctx, e.job->owner_uid, e.props.reply_name);
         return SUCCEEDED(hr) ? reply_edit_commit(m, &e) : hr;
+}
+
+bool manager_sweep_reply(Manager *m, Job *job)
+{
+        TransferPort *port = &m->ports.transfer;
+        JobUpload *upload = &job->run->upload;
+        Job view = *job;
+        JobFile reply;
+        Op *op;
+
+        if (!upload->stray || !job->reply)
+                return false;
+        if (job->run->ops_len > 0)
+                return true;
+        reply = *job->reply;
+        reply.local = upload->stray;
+        view.reply = &reply;
+        op = manager_op_new(m, OP_SWEEP, job, NULL);
+        if (op && port->discard(port->ctx, op->id, &view) >= 0)
+                return true;
+        if (op)
+                manager_op_end(m, op);
+        mem_free(TAKE_PTR(upload->stray)); /* no reason to hold the job up */
+        return false;
+}
+
+void manager_sweep_event(Manager *m, Op *op, const TransferEvent *ev)
+{
+        if (ev->kind != TRANSFER_DISCARDED)
+                return;
+        mem_free(TAKE_PTR(op->job->run->upload.stray));
+        manager_op_end(m, op);
 }
 
 HRESULT manager_set_reply_optional(Manager *m, const Caller *caller, const GUID *id, bool on)

@@ -17,15 +17,27 @@
 /* A refused commit is tried again after this. */
 #define COMMIT_RETRY_USEC (5 * USEC_PER_SEC)
 
-typedef enum OpKind { OP_FILE, OP_SYNC, OP_PUBLISH, OP_DISCARD, OP_FAREWELL } OpKind;
+typedef enum OpKind { OP_FILE, OP_SYNC, OP_SWEEP, OP_PUBLISH, OP_DISCARD, OP_FAREWELL } OpKind;
 
 typedef struct Op {
         uint64_t id;
         OpKind kind;
         Job *job;
         JobFile *file; /* OP_FILE */
-        List in_job;   /* JobRun.ops: OP_FILE and OP_SYNC */
+        List in_job;   /* JobRun.ops: OP_FILE, OP_SYNC and OP_SWEEP */
 } Op;
+
+/* A change of the vault's key under way (manager_rekey.c). */
+typedef struct Rekey {
+        bool active;
+        GUID *jobs; /* owned: those that had credentials when it began … */
+        uint32_t len;
+        uint32_t pos;   /* … of which so many are done */
+        uint32_t slots; /* sealed anew so far, or by the last change */
+        uint64_t not_before;
+        bool has_token;
+        uint64_t token;
+} Rekey;
 
 struct Manager {
         ManagerPorts ports;
@@ -48,9 +60,11 @@ struct Manager {
         bool network_pending; /* jobs are still to be told of its last change */
         bool schedule;        /* something changed that the scheduler should see */
         bool restated;        /* files that a restart of the machine shortened are not stored yet */
+        bool overreached;     /* a refused commit may stand in the file all the same */
         uint32_t intents;     /* jobs with a final step under way */
         uint32_t farewells_running;
         List farewells_waiting; /* JobUpload.in_farewell: enough others run */
+        Rekey rekey;
         int store_error;
 };
 
@@ -73,14 +87,19 @@ typedef struct Txn {
 void txn_begin(Txn *t, Manager *m);
 void txn_save_job(Txn *t, const Job *view);
 void txn_save_dirty_files(Txn *t, Job *job);
+/* What the view has that the store does not: itself, its credentials, and the dirty files. */
+void txn_save_view(Txn *t, Job *job, const Job *view);
 void txn_save_file(Txn *t, const Job *job, const JobFile *file);
 void txn_insert_files(Txn *t, const Job *job, JobFile *const *files, uint32_t n);
 void txn_delete_job(Txn *t, const Job *job);
 _must_use_ int txn_commit(Txn *t, bool durable); /* 0 or negative errno, rolled back */
-/* The job's view and its dirty files in one transaction. */
+/* txn_save_view() in one transaction. */
 _must_use_ int manager_save(Manager *m, Job *job, const Job *view, bool durable);
 /* The store now has everything of this job. */
 void manager_mark_clean(Job *job);
+/* A durable commit of this job was refused. It may have reached the file, just not the disk: the
+ * first transaction from now on, whatever it is for, writes over it what is true. */
+void manager_take_back(Manager *m, Job *job);
 /* Differs from the store in a way that can wait for the next checkpoint. */
 void manager_mark_dirty(Manager *m, Job *job);
 _must_use_ int manager_checkpoint(Manager *m, bool durable);
@@ -131,6 +150,23 @@ HRESULT manager_resume_anew(Manager *m, Job *job);
 /* The reply of a job that gets the file `local`; the caller's. */
 HRESULT manager_make_reply(Manager *m, const Job *job, const char *local, JobFile **ret);
 
+/* A reply that was fetched under an older name leaves a temporary file there: it is removed before
+ * anything else is done. True while that goes on. */
+bool manager_sweep_reply(Manager *m, Job *job);
+void manager_sweep_event(Manager *m, Op *op, const TransferEvent *ev);
+
+/* manager_credentials.c */
+/* The job needs them no more: they are forgotten here, and in the store with its next commit. */
+void manager_forget_credentials(Manager *m, Job *job);
+
+/* manager_rekey.c */
+/* A change of the key that was interrupted goes on. */
+void manager_resume_rekey(Manager *m);
+void manager_tend_rekey(Manager *m);
+uint64_t manager_rekey_due(const Manager *m);
+/* Forgets where it stands. */
+void manager_rekey_done(Manager *m);
+
 /* manager_farewell.c */
 /* What JobStatus.farewell_wall becomes when the job is cancelled now; 0: nobody to tell. */
 uint64_t manager_farewell_wall(const Manager *m, const Job *job);
@@ -142,6 +178,10 @@ void manager_farewell_event(Manager *m, Op *op, const TransferEvent *ev);
 void manager_hurry_farewells(Manager *m);
 
 /* manager_final.c */
+/* The oldest ended job that has nothing more to tell; NULL. */
+Job *manager_oldest_tombstone(const Manager *m);
+/* Takes an ended job out and frees it. */
+void manager_drop_tombstone(Manager *m, Job *job);
 void manager_tend_final(Manager *m, Job *job);
 void manager_begin_auto_complete(Manager *m, Job *job);
 void manager_final_event(Manager *m, Op *op, const TransferEvent *ev);
@@ -150,6 +190,8 @@ void manager_expire_tombstones(Manager *m);
 /* manager_notify.c */
 void manager_tend_notify(Manager *m, Job *job);
 void manager_expire_deliveries(Manager *m);
+/* Programs run, or are still to run. */
+bool manager_has_programs(const Manager *m);
 
 /* manager_api.c */
 /* A live job the caller may change now: BG_E_NOT_FOUND, E_ACCESSDENIED, BG_E_INVALID_STATE. */

@@ -32,6 +32,21 @@ static bool is_held_by_intent(const Job *job, JobEvent event)
                event != JOB_EVENT_CANCELLED;
 }
 
+/* A job that completes by itself has a program: it runs once the files are in their places. When
+ * somebody completes the job, he knows. */
+static bool tells_program_later(const Manager *m, const Job *job)
+{
+        return job->props.auto_complete && !job->run->final.has_token &&
+               job->status.undelivered == NOTIFY_TRANSFERRED &&
+               notify_plan_has_program(&m->notify, job);
+}
+
+/* A farewell may meet a challenge. */
+static bool needs_no_credentials(const JobStatus *status)
+{
+        return job_state_is_final(status->state) && status->farewell_wall == 0;
+}
+
 bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobError *error,
                        HRESULT end_result, Job *ret_view)
 {
@@ -41,6 +56,7 @@ bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobE
                 .now_wall = manager_wall(m),
                 .active_usec = manager_active_usec(m, job),
                 .end_result = end_result,
+                .keep_event = row->event == JOB_EVENT_COMPLETED && tells_program_later(m, job),
         };
 
         if (row->kind == JOB_ROW_MOVE && row->to == BG_JOB_STATE_CANCELLED)
@@ -52,6 +68,10 @@ bool manager_step_view(Manager *m, const Job *job, const JobRow *row, const JobE
                 return false; /* nothing happens at all */
         *ret_view = *job;
         ret_view->status = job_status_after(&job->status, &step);
+        if (needs_no_credentials(&ret_view->status)) {
+                ret_view->credentials = NULL;
+                ret_view->credentials_len = 0;
+        }
         return true;
 }
 
@@ -61,7 +81,7 @@ static Job *tombstone_to_evict(const Manager *m, const JobStatus *next)
         if (!job_state_is_final(next->state) || next->farewell_wall != 0 ||
             m->queue.tombstones_len < m->policy.tombstones_max)
                 return NULL;
-        return queue_oldest_tombstone(&m->queue);
+        return manager_oldest_tombstone(m);
 }
 
 static int persist(Manager *m, Job *job, const JobRow *row, const Job *view)
@@ -76,16 +96,15 @@ static int persist(Manager *m, Job *job, const JobRow *row, const Job *view)
         if (!evicted)
                 return manager_save(m, job, view, durable);
         txn_begin(&t, m);
-        txn_save_job(&t, view);
-        txn_save_dirty_files(&t, job);
+        txn_save_view(&t, job, view);
         txn_delete_job(&t, evicted);
         r = txn_commit(&t, durable);
-        if (r < 0)
+        if (r < 0) {
+                manager_take_back(m, job);
                 return r;
+        }
         manager_mark_clean(job);
-        list_remove(&evicted->run->in_todo);
-        list_remove(&evicted->run->in_dirty);
-        queue_drop(&m->queue, evicted);
+        manager_drop_tombstone(m, evicted);
         return 0;
 }
 
@@ -115,7 +134,8 @@ static void apply_move(Manager *m, Job *job, JobEvent event, BG_JOB_STATE from)
                 leave_active(m, job);
         else if (from == BG_JOB_STATE_QUEUED)
                 scheduler_remove(&m->scheduler, job, manager_now(m));
-        notify_plan_void_sticky(job);
+        if (job->status.undelivered == NOTIFY_NONE || !job_state_is_final(to))
+                notify_plan_void_sticky(job);
 
         if (job_state_is_final(to)) {
                 queue_bury(&m->queue, job, from);
@@ -143,6 +163,8 @@ void manager_step_apply(Manager *m, Job *job, const JobRow *row, const JobStatus
         m->intents -= job->status.intent != INTENT_NONE;
         m->intents += next->intent != INTENT_NONE;
         job->status = *next;
+        if (needs_no_credentials(next))
+                queue_keep_credentials(job, &(Job){0});
         job->run->blocked_until = 0;
         if (row->kind == JOB_ROW_MOVE)
                 apply_move(m, job, row->event, from);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the manager talks to the store: transactions, and progress that is written now and then. */
+#include "engine/job_credential.h"
 #include "engine/job_file.h"
 #include "engine/manager_state.h"
 
@@ -52,16 +53,80 @@ void txn_save_dirty_files(Txn *t, Job *job)
         (void) txn_ok(t, job_files_each_dirty(job, save_file, t));
 }
 
+static void save_slot(Txn *t, const Job *job, const JobCredential *credential)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (t->error >= 0)
+                (void) txn_ok(t, store->credential_save(store->ctx, job, credential));
+}
+
+static void delete_slot(Txn *t, const Job *job, uint32_t target, uint32_t scheme)
+{
+        StorePort *store = &t->m->ports.store;
+
+        if (t->error >= 0)
+                (void) txn_ok(t, store->credential_delete(store->ctx, job, target, scheme));
+}
+
+/* Whatever the store holds, afterwards it is this. */
+static void save_all_slots(Txn *t, const Job *view)
+{
+        for (uint32_t target = BG_AUTH_TARGET_SERVER; target <= BG_AUTH_TARGET_PROXY; target++)
+                for (uint32_t s = BG_AUTH_SCHEME_BASIC; s <= BG_AUTH_SCHEME_PASSPORT; s++)
+                        if (!job_credential_find(view, target, s))
+                                delete_slot(t, view, target, s);
+        for (uint32_t i = 0; i < view->credentials_len; i++)
+                save_slot(t, view, &view->credentials[i]);
+}
+
+static void save_changed_slots(Txn *t, const Job *job, const Job *view)
+{
+        for (uint32_t i = 0; i < job->credentials_len; i++) {
+                const JobCredential *old = &job->credentials[i];
+
+                if (!job_credential_find(view, old->target, old->scheme))
+                        delete_slot(t, view, old->target, old->scheme);
+        }
+        for (uint32_t i = 0; i < view->credentials_len; i++) {
+                const JobCredential *new = &view->credentials[i];
+                const JobCredential *old = job_credential_find(job, new->target, new->scheme);
+
+                if (!old || old->sealed != new->sealed)
+                        save_slot(t, view, new);
+        }
+}
+
+void txn_save_view(Txn *t, Job *job, const Job *view)
+{
+        if (t->error < 0)
+                return;
+        txn_save_job(t, view);
+        txn_save_dirty_files(t, job);
+        if (job->run->credentials_dirty)
+                save_all_slots(t, view);
+        else if (view->credentials != job->credentials)
+                save_changed_slots(t, job, view);
+        /* Until the commit is known to have worked, and the job is clean. */
+        job->run->credentials_dirty |= view->credentials != job->credentials;
+}
+
 void txn_begin(Txn *t, Manager *m)
 {
         *t = (Txn){.m = m};
         t->error = m->ports.store.begin(m->ports.store.ctx);
         if (t->error < 0)
                 m->store_error = t->error;
-        if (!m->restated)
+        if (!m->restated && !m->overreached)
                 return;
-        LIST_FOREACH (it, &m->dirty)
-                txn_save_dirty_files(t, list_item(it, JobRun, in_dirty)->job);
+        LIST_FOREACH (it, &m->dirty) {
+                Job *job = list_item(it, JobRun, in_dirty)->job;
+
+                if (m->overreached)
+                        txn_save_view(t, job, job);
+                else
+                        txn_save_dirty_files(t, job);
+        }
 }
 
 void txn_save_file(Txn *t, const Job *job, const JobFile *file)
@@ -100,14 +165,14 @@ int txn_commit(Txn *t, bool durable)
         if (!txn_ok(t, store->commit(store->ctx, durable)))
                 return t->error;
         t->m->store_error = 0;
-        t->m->restated = false;
+        t->m->restated = t->m->overreached = false;
         return 0;
 }
 
 void manager_mark_clean(Job *job)
 {
         job_files_clear_dirty(job);
-        job->run->status_dirty = false;
+        job->run->status_dirty = job->run->credentials_dirty = false;
         list_remove(&job->run->in_dirty);
 }
 
@@ -118,11 +183,13 @@ int manager_save(Manager *m, Job *job, const Job *view, bool durable)
 
         durable = durable || job->run->harden;
         txn_begin(&t, m);
-        txn_save_job(&t, view);
-        txn_save_dirty_files(&t, job);
+        txn_save_view(&t, job, view);
         r = txn_commit(&t, durable);
-        if (r < 0)
+        if (r < 0) {
+                if (durable)
+                        manager_take_back(m, job);
                 return r;
+        }
         if (durable)
                 job->run->harden = false;
         manager_mark_clean(job);
@@ -138,6 +205,13 @@ void manager_mark_dirty(Manager *m, Job *job)
                 list_append(&m->dirty, &job->run->in_dirty);
 }
 
+void manager_take_back(Manager *m, Job *job)
+{
+        manager_mark_dirty(m, job);
+        m->overreached = true;
+        m->checkpoint_at = manager_now(m);
+}
+
 /* Everything that changed since the last time in one transaction, however many files of however
  * many jobs that are. */
 int manager_checkpoint(Manager *m, bool durable)
@@ -149,8 +223,7 @@ int manager_checkpoint(Manager *m, bool durable)
         LIST_FOREACH (it, &m->dirty) {
                 Job *job = list_item(it, JobRun, in_dirty)->job;
 
-                txn_save_job(&t, job);
-                txn_save_dirty_files(&t, job);
+                txn_save_view(&t, job, job);
         }
         r = txn_commit(&t, durable);
         if (r < 0) {

@@ -65,7 +65,7 @@ static void set_timer(Manager *m, Job *job)
         }
         if (is_blocked(job, now))
                 deadline = job->run->blocked_until;
-        deadline = MIN(deadline, notify_plan_deadline(job));
+        deadline = MIN(deadline, notify_plan_deadline(&m->notify, job));
         manager_set_timer(m, job, deadline);
 }
 

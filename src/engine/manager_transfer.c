@@ -23,7 +23,7 @@ Op *manager_op_new(Manager *m, OpKind kind, Job *job, JobFile *file)
         }
         if (kind == OP_FILE)
                 file->op = op->id;
-        if (kind == OP_FILE || kind == OP_SYNC) {
+        if (kind == OP_FILE || kind == OP_SYNC || kind == OP_SWEEP) {
                 list_append(&job->run->ops, &op->in_job);
                 job->run->ops_len++;
         }
@@ -40,7 +40,7 @@ void manager_op_end(Manager *m, Op *op)
         }
         if (op->kind == OP_SYNC)
                 run->syncing = false;
-        if (op->kind == OP_FILE || op->kind == OP_SYNC)
+        if (op->kind == OP_FILE || op->kind == OP_SYNC || op->kind == OP_SWEEP)
                 run->ops_len--;
         list_remove(&op->in_job);
         (void) hash_remove(m->ops, &op->id);
@@ -188,6 +188,8 @@ static void finish_job(Manager *m, Job *job)
 
 void manager_start_ops(Manager *m, Job *job)
 {
+        if (manager_sweep_reply(m, job))
+                return;
         if (!job_has_pending_files(job))
                 finish_job(m, job);
         else if (job->run->place == JOB_PLACE_ACTIVE)
@@ -379,6 +381,8 @@ void manager_transfer_event(Manager *m, const TransferEvent *ev)
         job = op->job;
         if (op->kind == OP_FAREWELL)
                 manager_farewell_event(m, op, ev);
+        else if (op->kind == OP_SWEEP)
+                manager_sweep_event(m, op, ev);
         else if (op->kind == OP_FILE && job_is_upload(job))
                 manager_upload_event(m, op, ev);
         else if (op->kind == OP_FILE)

@@ -10,9 +10,18 @@
 #include "engine/manager_state.h"
 #include "engine/retry.h"
 
+enum { ACK_CHECKPOINT_USEC = 50 * 1000 };
+
 static void hurry_checkpoint(Manager *m)
 {
         m->checkpoint_at = MIN(m->checkpoint_at, manager_now(m));
+}
+
+/* What a server acknowledged is written down soon, so that after a crash it is not sent again. A
+ * fast line, or many uploads, share a commit. */
+static void checkpoint_soon(Manager *m)
+{
+        m->checkpoint_at = MIN(m->checkpoint_at, manager_now(m) + ACK_CHECKPOINT_USEC);
 }
 
 static void broken_worker(Manager *m, Job *job, HRESULT code, const char *text)
@@ -33,6 +42,7 @@ static void learn_session(Manager *m, Op *op, const TransferEvent *ev)
                 return;
         }
         manager_mark_dirty(m, job);
+        checkpoint_soon(m);
         if (ev->durable)
                 job->run->upload.session_op = op->id;
 }
@@ -85,11 +95,12 @@ static void learn_reply(Manager *m, Job *job, const TransferEvent *ev)
 {
         JobFile *reply = job->reply;
         uint64_t had = reply->done_bytes;
+        uint64_t size = ev->size_bytes == BG_SIZE_UNKNOWN ? ev->done_bytes : ev->size_bytes;
         FileFacts facts = {
                 .state = FILE_DONE,
-                .size_bytes = ev->size_bytes,
-                .done_bytes = ev->size_bytes,
-                .synced_bytes = ev->size_bytes,
+                .size_bytes = size,
+                .done_bytes = size,
+                .synced_bytes = size,
         };
 
         job_file_learn(job, reply, &facts);
@@ -103,8 +114,10 @@ static void reply_event(Manager *m, Job *job, const TransferEvent *ev)
 {
         if (!job->reply || job->reply->state == FILE_PUBLISHED)
                 return;
-        if (job->run->upload.moved)
-                return; /* it lies where nobody will look: the next start fetches it anew */
+        if (job->run->upload.moved) {
+                job->run->upload.astray = true; /* the next start fetches it anew */
+                return;
+        }
         if (ev->kind == TRANSFER_META)
                 learn_reply_meta(m, job, ev);
         else if (ev->kind == TRANSFER_PROGRESS)
@@ -140,12 +153,35 @@ static void learn_uploaded(Manager *m, Job *job, uint64_t size_bytes)
         hurry_checkpoint(m);
 }
 
+/* A reply comes with the answer to the last packet of data, and an empty file has none: what the
+ * server's application might have said of it is never heard. Not to be taken for an empty reply
+ * unless the user does (upload-protocol §16.10, §16.11). */
+static bool misses_reply(const Job *job)
+{
+        return job->type == BG_JOB_TYPE_UPLOAD_REPLY && !job->props.reply_optional &&
+               job->files[0]->size_bytes == 0;
+}
+
+static void fail_without_reply(Manager *m, Job *job)
+{
+        JobError error = job_error_make(BG_E_INVALID_SERVER_RESPONSE, BG_ERROR_CONTEXT_REMOTE_FILE,
+                                        0, "no server can answer an empty file with a reply");
+
+        error.fatal = true;
+        manager_fail(m, job, &error);
+}
+
 static void end_op(Manager *m, Op *op)
 {
         JobUpload *upload = &op->job->run->upload;
 
         upload->session_op = 0; /* nobody waits any more; it is stored with the rest */
-        upload->moved = false;
+        if (upload->astray) {
+                mem_free(upload->stray);
+                upload->stray = TAKE_PTR(upload->moved);
+        }
+        mem_free(TAKE_PTR(upload->moved));
+        upload->astray = false;
         manager_op_end(m, op);
 }
 
@@ -162,6 +198,10 @@ static void learn_over(Manager *m, Op *op, const TransferEvent *ev)
                                                 "the reply is not there any more");
 
                 manager_fail(m, job, &error);
+                return;
+        }
+        if (misses_reply(job)) {
+                fail_without_reply(m, job);
                 return;
         }
         job->run->upload.over = true;
@@ -195,6 +235,14 @@ static void upload_failed(Manager *m, Op *op, const TransferEvent *ev)
         learn_end(m, op, ev, op->file->stopping ? NULL : error);
 }
 
+/* Early, before the session is closed and the server has a file of it. */
+static void learn_source(Manager *m, Job *job, const TransferEvent *ev)
+{
+        learn_acknowledged(m, job, ev->size_bytes, ev->done_bytes);
+        if (misses_reply(job))
+                fail_without_reply(m, job);
+}
+
 void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev)
 {
         Job *job = op->job;
@@ -214,7 +262,7 @@ void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev)
                 else if (ev->kind == TRANSFER_PROGRESS)
                         learn_acknowledged(m, job, job->files[0]->size_bytes, ev->done_bytes);
                 else if (ev->kind == TRANSFER_META)
-                        learn_acknowledged(m, job, ev->size_bytes, ev->done_bytes);
+                        learn_source(m, job, ev);
                 break;
         case TRANSFER_UPLOADED:
                 learn_uploaded(m, job, job->files[0]->size_bytes);
@@ -237,6 +285,7 @@ HRESULT manager_resume_anew(Manager *m, Job *job)
         Job old = *job;
         FileFacts source = job_file_facts(job->files[0]);
         _cleanup_(job_file_freep) JobFile *reply = NULL;
+        bool had_begun = job_reply_begun(job);
         HRESULT hr;
 
         if (old.reply) {
@@ -255,11 +304,17 @@ HRESULT manager_resume_anew(Manager *m, Job *job)
                 job->session = old.session;
                 job->session_bytes = old.session_bytes;
                 job->reply = old.reply;
+                if (old.reply)
+                        job_file_mark_dirty(job, old.reply); /* the file may have the new one */
                 job->status.uploaded = old.status.uploaded;
                 job_file_learn(job, job->files[0], &source);
                 return hr;
         }
         (void) TAKE_PTR(reply);
+        if (had_begun) {
+                mem_free(job->run->upload.stray);
+                job->run->upload.stray = TAKE_PTR(old.reply->local);
+        }
         (void) job_file_free(old.reply);
         mem_free(old.session);
         job->run->upload.best_bytes = 0;

@@ -23,19 +23,26 @@ static Job *job_in_waiting(const List *link)
 int notify_plan_init(NotifyPlan *plan, uint64_t hash_seed)
 {
         *plan = (NotifyPlan){.next_id = 1};
-        list_init(&plan->all);
+        list_init(&plan->callbacks);
+        list_init(&plan->programs);
         plan->deliveries = hash_new(sizeof(uint64_t), hash_seed);
         plan->clients = hash_new(sizeof(uint64_t), hash_seed);
         return plan->deliveries && plan->clients ? 0 : -ENOMEM;
+}
+
+static void free_deliveries(List *list)
+{
+        if (list->next)
+                LIST_FOREACH (it, list)
+                        mem_free(list_item(it, Delivery, in_all));
 }
 
 void notify_plan_done(NotifyPlan *plan)
 {
         size_t pos = 0;
 
-        if (plan->all.next)
-                LIST_FOREACH (it, &plan->all)
-                        mem_free(list_item(it, Delivery, in_all));
+        free_deliveries(&plan->callbacks);
+        free_deliveries(&plan->programs);
         if (plan->clients)
                 for (Client *c = hash_next(plan->clients, &pos); c;
                      c = hash_next(plan->clients, &pos))
@@ -69,15 +76,21 @@ int notify_plan_register(NotifyPlan *plan, Job *job, uint64_t client)
 
         if (!c)
                 return -ENOMEM;
-        if (n->has_client && n->client == client) {
-                n->sticky_after_mono = 0;
+        n->sticky_after_mono = 0;
+        n->program_turn = false; /* whoever registers is told, whatever went wrong before */
+        if (n->has_client && n->client == client)
                 return 0;
-        }
         notify_plan_unregister(plan, job);
         n->has_client = true;
         n->client = client;
         list_append(&c->jobs, &n->in_client);
         return 0;
+}
+
+static void void_delivery(Delivery **d)
+{
+        if (*d)
+                TAKE_PTR(*d)->job = NULL;
 }
 
 void notify_plan_unregister(NotifyPlan *plan, Job *job)
@@ -96,7 +109,10 @@ void notify_plan_unregister(NotifyPlan *plan, Job *job)
         }
         n->has_client = false;
         n->modified = false;
-        notify_plan_void_all(job);
+        n->sticky_after_mono = 0;
+        if (n->sticky && !n->sticky->is_program)
+                void_delivery(&n->sticky);
+        void_delivery(&n->modification);
 }
 
 Job *notify_plan_job_of_client(const NotifyPlan *plan, uint64_t client)
@@ -131,26 +147,86 @@ void notify_plan_void_sticky(Job *job)
 {
         JobNotify *n = &job->run->notify;
 
-        if (n->sticky)
-                TAKE_PTR(n->sticky)->job = NULL;
-        n->sticky_after_mono = 0;
+        void_delivery(&n->sticky);
+        n->sticky_after_mono = n->program_after_mono = 0;
+        n->program_turn = false;
 }
 
-void notify_plan_void_all(Job *job)
+void notify_plan_program_changed(Job *job)
 {
         JobNotify *n = &job->run->notify;
 
+        n->program_setting++;
+        if (n->sticky && !n->sticky->is_program)
+                return; /* the callback answers first */
         notify_plan_void_sticky(job);
-        if (n->modification)
-                TAKE_PTR(n->modification)->job = NULL;
 }
 
-static bool sticky_is_pending(const Job *job)
+bool notify_plan_has_program(const NotifyPlan *plan, const Job *job)
+{
+        return job->props.notify_program && plan->allow_programs &&
+               (job->props.notify_uid != 0 || plan->allow_root_programs);
+}
+
+/* A program gets the job as it will stay: not while it is being completed, and when it completes by
+ * itself, afterwards, with the files in their places. */
+static bool is_settled(const Job *job)
+{
+        if (job_state_is_final(job->status.state))
+                return true;
+        return job->status.intent == INTENT_NONE &&
+               (!job->props.auto_complete || job->status.state != BG_JOB_STATE_TRANSFERRED);
+}
+
+static bool wants_program(const NotifyPlan *plan, const Job *job)
+{
+        return job->status.undelivered != NOTIFY_NONE && is_enabled(job, job->status.undelivered) &&
+               notify_plan_has_program(plan, job);
+}
+
+void notify_plan_count(NotifyPlan *plan, Job *job)
+{
+        bool wanted = wants_program(plan, job);
+
+        plan->programs_wanted += wanted;
+        plan->programs_wanted -= job->run->notify.program_wanted;
+        job->run->notify.program_wanted = wanted;
+}
+
+bool notify_plan_holds(const NotifyPlan *plan, const Job *job)
+{
+        return job_state_is_final(job->status.state) && wants_program(plan, job);
+}
+
+void notify_plan_forget(NotifyPlan *plan, Job *job)
+{
+        notify_plan_unregister(plan, job);
+        notify_plan_void_sticky(job);
+        list_remove(&job->run->notify.in_waiting);
+        plan->programs_wanted -= job->run->notify.program_wanted;
+        job->run->notify.program_wanted = false;
+}
+
+/* Whose turn it is. */
+static bool is_for_program(const NotifyPlan *plan, const Job *job)
 {
         const JobNotify *n = &job->run->notify;
 
-        return job->status.undelivered != NOTIFY_NONE && n->has_client && !n->sticky &&
-               is_enabled(job, job->status.undelivered);
+        return (!n->has_client || n->program_turn) && notify_plan_has_program(plan, job);
+}
+
+/* When the sticky event is to go out; USEC_INFINITY: not by the clock. */
+static uint64_t sticky_due(const NotifyPlan *plan, const Job *job)
+{
+        const JobNotify *n = &job->run->notify;
+
+        if (job->status.undelivered == NOTIFY_NONE || n->sticky ||
+            !is_enabled(job, job->status.undelivered))
+                return USEC_INFINITY;
+        if (is_for_program(plan, job))
+                return is_settled(job) ? MAX(n->sticky_after_mono, n->program_after_mono)
+                                       : USEC_INFINITY;
+        return n->has_client ? n->sticky_after_mono : USEC_INFINITY;
 }
 
 static bool modification_is_pending(const Job *job)
@@ -161,11 +237,11 @@ static bool modification_is_pending(const Job *job)
                is_enabled(job, NOTIFY_MODIFICATION);
 }
 
-NotifyKind notify_plan_due(const Job *job, uint64_t now_mono)
+NotifyKind notify_plan_due(const NotifyPlan *plan, const Job *job, uint64_t now_mono)
 {
         const JobNotify *n = &job->run->notify;
 
-        if (sticky_is_pending(job) && n->sticky_after_mono <= now_mono)
+        if (sticky_due(plan, job) <= now_mono)
                 return job->status.undelivered;
         /* An ended job has no later: its last change goes out now or never. */
         if (modification_is_pending(job) &&
@@ -174,15 +250,14 @@ NotifyKind notify_plan_due(const Job *job, uint64_t now_mono)
         return NOTIFY_NONE;
 }
 
-uint64_t notify_plan_deadline(const Job *job)
+uint64_t notify_plan_deadline(const NotifyPlan *plan, const Job *job)
 {
         const JobNotify *n = &job->run->notify;
-        uint64_t deadline = USEC_INFINITY;
+        uint64_t deadline;
 
         if (!list_is_empty(&n->in_waiting)) /* a place becoming free wakes it, not the clock */
                 return USEC_INFINITY;
-        if (sticky_is_pending(job))
-                deadline = n->sticky_after_mono;
+        deadline = sticky_due(plan, job);
         if (modification_is_pending(job))
                 deadline = MIN(deadline, n->modified_after_mono);
         return deadline;
@@ -209,15 +284,18 @@ Delivery *notify_plan_open(NotifyPlan *plan, Job *job, NotifyKind kind, uint64_t
                 return NULL;
         d->id = plan->next_id++;
         d->job = job;
+        d->job_id = job->id;
         d->owner = job->run->owner;
-        d->client = n->client;
+        d->is_program = kind != NOTIFY_MODIFICATION && is_for_program(plan, job);
+        d->client = d->is_program ? 0 : n->client;
+        d->setting = n->program_setting;
         d->kind = kind;
         d->deadline_mono = now_mono + NOTIFY_TIMEOUT_USEC;
         if (hash_put(plan->deliveries, &d->id, d) < 0) {
                 mem_free(d);
                 return NULL;
         }
-        list_append(&plan->all, &d->in_all);
+        list_append(d->is_program ? &plan->programs : &plan->callbacks, &d->in_all);
         d->owner->outstanding++;
         if (kind == NOTIFY_MODIFICATION) {
                 n->modification = d;
@@ -236,12 +314,13 @@ Delivery *notify_plan_find(const NotifyPlan *plan, uint64_t id)
 
 Delivery *notify_plan_oldest(const NotifyPlan *plan)
 {
-        return list_is_empty(&plan->all) ? NULL : list_item(plan->all.next, Delivery, in_all);
+        return list_is_empty(&plan->callbacks) ? NULL
+                                               : list_item(plan->callbacks.next, Delivery, in_all);
 }
 
 Delivery *notify_plan_of_client(const NotifyPlan *plan, uint64_t client)
 {
-        LIST_FOREACH (it, &plan->all) {
+        LIST_FOREACH (it, &plan->callbacks) {
                 Delivery *d = list_item(it, Delivery, in_all);
 
                 if (d->client == client)
@@ -251,8 +330,9 @@ Delivery *notify_plan_of_client(const NotifyPlan *plan, uint64_t client)
 }
 
 /* The event a delivery stood for, after its end. */
-static bool settle(Delivery *d, bool taken, uint64_t now_mono)
+static bool settle(const NotifyPlan *plan, const Delivery *d, DeliveryEnd end, uint64_t now_mono)
 {
+        uint64_t retry_mono = now_mono + d->job->props.retry_delay_sec * USEC_PER_SEC;
         JobNotify *n = &d->job->run->notify;
 
         if (d->kind == NOTIFY_MODIFICATION) {
@@ -260,12 +340,19 @@ static bool settle(Delivery *d, bool taken, uint64_t now_mono)
                 return false;
         }
         n->sticky = NULL;
-        if (!taken)
-                n->sticky_after_mono = now_mono + d->job->props.retry_delay_sec * USEC_PER_SEC;
-        return taken;
+        if (end == DELIVERY_TAKEN)
+                return true;
+        n->program_turn =
+                d->is_program ? end == DELIVERY_FAILED : notify_plan_has_program(plan, d->job);
+        if (d->is_program)
+                n->program_after_mono = retry_mono;
+        if (!n->program_turn)
+                n->sticky_after_mono = retry_mono;
+        /* An ended job has no later. */
+        return job_state_is_final(d->job->status.state) && (d->is_program || !n->program_turn);
 }
 
-Job *notify_plan_close(NotifyPlan *plan, Delivery *delivery, bool taken, uint64_t now_mono,
+Job *notify_plan_close(NotifyPlan *plan, Delivery *delivery, DeliveryEnd end, uint64_t now_mono,
                        bool *ret_consumed)
 {
         Owner *owner = delivery->owner;
@@ -273,7 +360,7 @@ Job *notify_plan_close(NotifyPlan *plan, Delivery *delivery, bool taken, uint64_
                                                            : &owner->waiting_sticky;
         Job *next = NULL;
 
-        *ret_consumed = delivery->job && settle(delivery, taken, now_mono);
+        *ret_consumed = delivery->job && settle(plan, delivery, end, now_mono);
         (void) hash_remove(plan->deliveries, &delivery->id);
         list_remove(&delivery->in_all);
         owner->outstanding--;

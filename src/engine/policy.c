@@ -24,6 +24,9 @@ Policy policy_default(bool system_instance)
                 .checkpoint_usec = 2 * USEC_PER_SEC,
                 .tombstone_sec = DAY_SEC,
                 .tombstones_max = 200,
+                .sealed_bytes_per_user = (uint64_t) 64 << 20,
+                .allow_programs = true,
+                .allow_root_programs = !system_instance,
         };
 
         if (system_instance) {

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "engine/job_credential.h"
+
 int queue_init(Queue *q, uint64_t hash_seed)
 {
         *q = (Queue){0};
@@ -70,6 +72,7 @@ int queue_add(Queue *q, Job *take_job)
         if (r < 0)
                 return r;
         take_job->run->owner = owner;
+        owner->sealed_bytes += job_credentials_bytes(take_job);
         if (job_state_is_final(take_job->status.state)) {
                 add_ended(q, take_job);
                 return 0;
@@ -101,6 +104,7 @@ void queue_drop(Queue *q, Job *job)
 {
         list_remove(&job->run->in_live);
         (void) hash_remove(q->by_id, &job->id);
+        job->run->owner->sealed_bytes -= job_credentials_bytes(job);
         if (job_state_is_final(job->status.state)) {
                 if (owes_farewell(job))
                         q->farewells_len--;
@@ -146,10 +150,23 @@ Owner *queue_owner(Queue *q, uint32_t uid)
 
 void queue_set_owner(Job *job, Owner *owner)
 {
+        uint64_t sealed_bytes = job_credentials_bytes(job);
+
         job->run->owner->live--;
+        job->run->owner->sealed_bytes -= sealed_bytes;
         owner->live++;
+        owner->sealed_bytes += sealed_bytes;
         job->run->owner = owner;
         job->owner_uid = owner->uid;
+}
+
+void queue_keep_credentials(Job *job, Job *view)
+{
+        Owner *owner = job->run->owner;
+
+        owner->sealed_bytes -= job_credentials_bytes(job);
+        job_credentials_keep(job, view);
+        owner->sealed_bytes += job_credentials_bytes(job);
 }
 
 uint32_t queue_live_of(const Queue *q, uint32_t uid)

@@ -9,9 +9,10 @@
 /* A user with jobs; stays until the queue is freed, for there are few of them. */
 typedef struct Owner {
         uint32_t uid;
-        uint32_t live;        /* jobs */
-        uint32_t outstanding; /* notifications under way */
-        List waiting_sticky;  /* JobNotify.in_waiting: four are out already; these go first */
+        uint32_t live;         /* jobs */
+        uint32_t outstanding;  /* notifications under way */
+        uint64_t sealed_bytes; /* credentials of all jobs */
+        List waiting_sticky;   /* JobNotify.in_waiting: four are out already; these go first */
         List waiting_other;
 } Owner;
 
@@ -48,6 +49,8 @@ void queue_state_changed(Queue *q, BG_JOB_STATE from, BG_JOB_STATE to);
 /* NULL when out of memory. */
 _must_use_ Owner *queue_owner(Queue *q, uint32_t uid);
 void queue_set_owner(Job *job, Owner *owner);
+/* The job gets the credentials of the view (job_credentials_keep). */
+void queue_keep_credentials(Job *job, Job *view);
 uint32_t queue_live_of(const Queue *q, uint32_t uid);
 
 #define QUEUE_JOB(link) (list_item(link, JobRun, in_live)->job)

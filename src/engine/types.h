@@ -39,6 +39,8 @@ enum {
         DEFAULT_RETRY_DELAY_SEC = 600,
         DEFAULT_NO_PROGRESS_SEC = 1209600,
         MAX_NOTIFICATIONS_PER_USER = 4,
+        LIMIT_PROGRAM_UNITS = 260, /* MAX_PATH */
+        LIMIT_PARAMETERS_UNITS = 4000,
 };
 
 /* Why a transfer or a job failed; a value, copied whole. code S_OK means "no error". */
@@ -97,7 +99,14 @@ typedef struct JobProps {
         bool auto_complete;       /* Complete by itself once TRANSFERRED (bitsctl get) */
         char *reply_name;         /* UPLOAD_REPLY: set by SetReplyFileName; NULL: generated */
         bool reply_optional;      /* UPLOAD_REPLY: no reply URL means an empty reply */
+        char *notify_program;     /* SetNotifyCmdLine; NULL = none */
+        char *notify_parameters;  /* the whole command line; NULL = the program's path alone */
+        uint32_t notify_uid;      /* who set it; 0 and meaningless without a program */
 } JobProps;
+
+/* How a notification program ended: its exit code, minus the number of the signal that ended it, or
+ * PROGRAM_NOT_STARTED minus the errno for which it could not be started. */
+enum { PROGRAM_NOT_STARTED = -1000 };
 
 /* A final step under way: recorded before it acts, so that a crash rolls it forward. */
 typedef enum JobIntent {
@@ -124,14 +133,17 @@ typedef struct JobStatus {
         JobError error; /* last one, until the next TRANSFERRING */
         uint64_t created_wall;
         uint64_t modified_wall;
-        uint64_t transferred_wall; /* 0 before TRANSFERRED */
-        uint64_t ended_wall;       /* 0 before ACKNOWLEDGED or CANCELLED; final jobs are kept a
-                                      while so that held pointers still answer */
-        HRESULT end_result;        /* of the Complete or Cancel that ended it */
-        uint64_t active_usec;      /* CONNECTING + TRANSFERRING so far (MaxDownloadTime) */
-        bool uploaded;             /* uploads: the server has acknowledged every byte */
-        uint64_t farewell_wall;    /* a cancelled upload whose server does not know yet: keep
-                                      telling it until then; 0 = nothing to tell */
+        uint64_t transferred_wall;  /* 0 before TRANSFERRED */
+        uint64_t ended_wall;        /* 0 before ACKNOWLEDGED or CANCELLED; final jobs are kept a
+                                       while so that held pointers still answer */
+        HRESULT end_result;         /* of the Complete or Cancel that ended it */
+        uint64_t active_usec;       /* CONNECTING + TRANSFERRING so far (MaxDownloadTime) */
+        bool uploaded;              /* uploads: the server has acknowledged every byte */
+        uint64_t farewell_wall;     /* a cancelled upload whose server does not know yet: keep
+                                       telling it until then; 0 = nothing to tell */
+        int32_t program_result;     /* of the last run of notify_program, see above */
+        uint64_t program_time_wall; /* when that run ended; 0 = it never ran */
+        uint32_t program_runs;      /* since SetNotifyCmdLine, failed starts included */
 } JobStatus;
 
 /* A sealed secret of a job: opened only where a worker's START is made (engine/port/vault.h). */

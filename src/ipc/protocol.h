@@ -29,5 +29,8 @@ enum {
 #define IPC_SIGNAL_CHANGED "Changed"
 #define IPC_CALL_NOTIFY "Notify"
 
+/* The one method whose arguments nobody may find later in anybody's memory. */
+#define IPC_CALL_WITH_SECRETS "SetCredentials"
+
 /* Kinds of Notify; the values are those of the engine's NotifyKind. */
 enum { IPC_NOTIFY_TRANSFERRED = 1, IPC_NOTIFY_ERROR = 2, IPC_NOTIFY_MODIFICATION = 3 };

@@ -84,10 +84,16 @@ void record_put_job(Buf *b, const bits_job_info *info)
         pack_u64(b, info->reply_bytes_total);
         pack_u64(b, info->reply_bytes_transferred);
         pack_bool(b, info->reply_optional);
+        pack_str(b, info->notify_program);
+        pack_str(b, info->notify_parameters);
+        pack_i32(b, info->program_result);
+        pack_u64(b, info->program_time);
+        pack_u32(b, info->program_runs);
+        pack_bool(b, info->has_credentials);
         pack_record_end(b, begin);
 }
 
-/* An older writer ends before it. */
+/* Older writers end before this, or before the next. */
 static void get_reply(PackReader *in, bits_job_info *info)
 {
         if (unpack_at_end(in))
@@ -96,6 +102,18 @@ static void get_reply(PackReader *in, bits_job_info *info)
         info->reply_bytes_total = unpack_u64(in);
         info->reply_bytes_transferred = unpack_u64(in);
         info->reply_optional = unpack_bool(in);
+}
+
+static void get_program(PackReader *in, bits_job_info *info)
+{
+        if (unpack_at_end(in))
+                return;
+        info->notify_program = unpack_str(in, STRING_MAX_BYTES);
+        info->notify_parameters = unpack_str(in, STRING_MAX_BYTES);
+        info->program_result = unpack_i32(in);
+        info->program_time = unpack_u64(in);
+        info->program_runs = unpack_u32(in);
+        info->has_credentials = unpack_bool(in);
 }
 
 int record_get_job(PackReader *r, bits_job_info *info)
@@ -137,6 +155,7 @@ int record_get_job(PackReader *r, bits_job_info *info)
         info->error_text = unpack_text(&in);
         info->end_result = unpack_i32(&in);
         get_reply(&in, info);
+        get_program(&in, info);
         return pack_reader_end(&in);
 }
 
@@ -149,6 +168,8 @@ void record_done_job(bits_job_info *info)
         mem_free(info->behind);
         mem_free(info->error_text);
         mem_free(info->reply_name);
+        mem_free(info->notify_program);
+        mem_free(info->notify_parameters);
         *info = (bits_job_info){0};
 }
 

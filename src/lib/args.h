@@ -4,6 +4,8 @@
  * checks the same again. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "bits_native.h"
 
@@ -24,5 +26,10 @@ enum {
 _must_use_ HRESULT args_check_text(const char *text);
 /* The same, and too_long for text over the limit. */
 _must_use_ HRESULT args_check_limited(const char *text, size_t max_units, HRESULT too_long);
+/* A slot for credentials: BG_E_INVALID_AUTH_TARGET, BG_E_INVALID_AUTH_SCHEME. */
+_must_use_ HRESULT args_check_slot(BG_AUTH_TARGET target, BG_AUTH_SCHEME scheme);
+/* May user and password be given, or left out, like this? Both or none; none, the owner's own
+ * identity, with the schemes that can prove it. */
+_must_use_ HRESULT args_check_identity(BG_AUTH_SCHEME scheme, bool has_user, bool has_password);
 /* The rules of SetProxySettings about which list goes with which usage. */
 _must_use_ HRESULT args_check_proxy(BG_JOB_PROXY_USAGE usage, const char *list, const char *bypass);

@@ -144,8 +144,7 @@ static char **make_environment(void)
         return env;
 }
 
-static int start_program(const Endpoint *e, const char *program, unsigned timeout_ms,
-                         SpawnOutcome *ret_outcome, int *ret_status)
+static int start_program(const Endpoint *e, const char *program, unsigned timeout_ms, SpawnEnd *ret)
 {
         _cleanup_free_ char **env = make_environment();
         char *argv[ARGS_MAX];
@@ -167,7 +166,7 @@ static int start_program(const Endpoint *e, const char *program, unsigned timeou
                 argv[n++] = ready_fd;
         }
         argv[n] = NULL;
-        return spawn_detached(program, argv, env, timeout_ms, ret_outcome, ret_status);
+        return spawn_detached(program, argv, env, timeout_ms, ret);
 }
 
 static void pause_ms(unsigned ms)
@@ -216,27 +215,29 @@ static HRESULT start_and_connect(const Endpoint *e, const char *program, int *re
 {
         uint64_t now = clock_mono_usec(&CLOCK_SYSTEM);
         uint64_t deadline = now + AUTOSTART_TIMEOUT_MS * USEC_PER_MSEC, until;
-        SpawnOutcome outcome;
-        int status, r;
+        SpawnEnd end;
+        int r;
 
         do {
                 unsigned left_ms = (unsigned) ((deadline - now) / USEC_PER_MSEC) + 1;
 
-                r = start_program(e, program, left_ms, &outcome, &status);
+                r = start_program(e, program, left_ms, &end);
                 if (r < 0) {
                         last_message_format("%s: %s", program, strerrordesc_np(-r));
                         return r == -ENOMEM ? E_OUTOFMEMORY : HR_UNAVAILABLE;
                 }
                 now = clock_mono_usec(&CLOCK_SYSTEM);
-                until = outcome == SPAWN_LEFT ? now + RESPAWN_AFTER_MS * USEC_PER_MSEC : now;
+                until = end.outcome == SPAWN_LEFT ? now + RESPAWN_AFTER_MS * USEC_PER_MSEC : now;
                 r = connect_until(e, MIN(until, deadline), ret_fd);
                 if (!is_nobody(r))
                         return connect_result(e, r);
                 now = clock_mono_usec(&CLOCK_SYSTEM);
-        } while (outcome == SPAWN_LEFT && now < deadline);
+        } while (end.outcome == SPAWN_LEFT && now < deadline);
 
-        if (outcome == SPAWN_FAILED)
-                last_message_format("%s could not start (exit status %d)", program, status);
+        if (end.outcome == SPAWN_FAILED && *end.why)
+                last_message_format("%s could not start: %s", program, end.why);
+        else if (end.outcome == SPAWN_FAILED)
+                last_message_format("%s could not start (exit status %d)", program, end.status);
         else
                 last_message_format("%s did not start to listen on %s", program, e->socket);
         return HR_UNAVAILABLE;
@@ -270,9 +271,8 @@ HRESULT autostart_connect(const Endpoint *e, int *ret_fd)
 void autostart_spawn(const Endpoint *e)
 {
         _cleanup_free_ char *program = NULL;
-        SpawnOutcome outcome;
-        int status;
+        SpawnEnd end;
 
-        if (find_program(&program) >= 0 && start_program(e, program, 0, &outcome, &status) < 0)
+        if (find_program(&program) >= 0 && start_program(e, program, 0, &end) < 0)
                 last_message_format("%s could not be started", program);
 }

@@ -152,6 +152,8 @@ static int make_request(sd_bus *bus, const Call *call, const char *types, va_lis
         int r;
 
         r = sd_bus_message_new_method_call(bus, &m, NULL, IPC_PATH, IPC_INTERFACE, call->member);
+        if (r >= 0 && call->secret)
+                r = sd_bus_message_sensitive(m);
         if (r >= 0 && call->job)
                 r = client_append_id(m, call->job);
         if (r >= 0 && types && *types)

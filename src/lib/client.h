@@ -25,6 +25,7 @@ typedef struct Call {
         size_t blob_bytes;
         bool repeatable;
         bool no_timeout;
+        bool secret;    /* the values leave no copy behind in the request's memory */
         bool *ret_lost; /* may be NULL */
         /* Reads a good answer, under the client's lock; NULL when there is nothing to read. */
         HRESULT (*decode)(sd_bus_message *reply, void *ctx);

@@ -1,33 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IBackgroundCopyJob2. This service has no credentials and notification programs: after the checks
- * of their arguments these methods answer E_NOTIMPL. That no program is set is known. */
+/* IBackgroundCopyJob2. */
+#include <string.h>
+
 #include "base/utf.h"
 #include "args.h"
 #include "com_job.h"
 #include "com_text.h"
 
-static HRESULT check_wide(LPCWSTR text, size_t max_units, HRESULT too_long)
+/* Longest first: an answer should not depend on whether text that is too long is also Unicode. */
+static HRESULT cmd_line_in(LPCWSTR text, size_t max_units, char **ret)
 {
-        _cleanup_free_ char *utf8 = NULL;
-        HRESULT hr = com_text_in(text, &utf8);
-
-        if (FAILED(hr) || !utf8)
-                return hr;
-        return utf8_utf16_units(utf8) > max_units ? too_long : S_OK;
+        if (text && wide_utf16_units(text) > max_units)
+                return BG_E_STRING_TOO_LONG;
+        return com_text_in(text, ret);
 }
 
 HRESULT com_job_set_notify_cmd_line(IBackgroundCopyJob2 *This, LPCWSTR Program, LPCWSTR Parameters)
 {
+        _cleanup_free_ char *program = NULL, *parameters = NULL;
         HRESULT hr;
 
         if (!Program && Parameters)
                 return E_INVALIDARG;
-        hr = check_wide(Program, PROGRAM_MAX_UNITS, BG_E_STRING_TOO_LONG);
+        hr = cmd_line_in(Program, PROGRAM_MAX_UNITS, &program);
         if (SUCCEEDED(hr))
-                hr = check_wide(Parameters, PARAMETERS_MAX_UNITS, BG_E_STRING_TOO_LONG);
-        return FAILED(hr) ? hr : E_NOTIMPL;
+                hr = cmd_line_in(Parameters, PARAMETERS_MAX_UNITS, &parameters);
+        if (FAILED(hr))
+                return hr;
+        return bits_job_set_notify_cmd_line(com_job_client(This), &com_job(This)->id, program,
+                                            parameters);
 }
 
+/* What is not set is "", never NULL. */
 HRESULT com_job_get_notify_cmd_line(IBackgroundCopyJob2 *This, LPWSTR *pProgram,
                                     LPWSTR *pParameters)
 {
@@ -41,9 +45,10 @@ HRESULT com_job_get_notify_cmd_line(IBackgroundCopyJob2 *This, LPWSTR *pProgram,
         hr = com_job_read(This, &info);
         if (FAILED(hr))
                 return hr;
-        hr = com_text_out("", &program);
+        hr = com_text_out(info->notify_program ? info->notify_program : "", &program);
         if (SUCCEEDED(hr))
-                hr = com_text_out("", &parameters);
+                hr = com_text_out(info->notify_parameters ? info->notify_parameters : "",
+                                  &parameters);
         if (FAILED(hr)) {
                 mem_free(program);
                 return hr;
@@ -120,51 +125,50 @@ HRESULT com_job_get_reply_file_name(IBackgroundCopyJob2 *This, LPWSTR *pReplyFil
         return com_text_out(info->reply_name, pReplyFileName);
 }
 
-static HRESULT check_slot(BG_AUTH_TARGET target, BG_AUTH_SCHEME scheme)
+static char *secret_free(char *text)
 {
-        if (target != BG_AUTH_TARGET_SERVER && target != BG_AUTH_TARGET_PROXY)
-                return BG_E_INVALID_AUTH_TARGET;
-        if ((uint32_t) scheme < BG_AUTH_SCHEME_BASIC || (uint32_t) scheme > BG_AUTH_SCHEME_PASSPORT)
-                return BG_E_INVALID_AUTH_SCHEME;
-        return S_OK;
+        if (text)
+                explicit_bzero(text, strlen(text));
+        mem_free(text);
+        return NULL;
 }
+DEFINE_CLEANUP(char *, secret_free)
 
-/* Both or none; none, the owner's own identity, with the schemes that can prove it. */
-static HRESULT check_identity(BG_AUTH_SCHEME scheme, const BG_BASIC_CREDENTIALS *basic)
+/* Counted in place, so that of what is too long no copy is made at all. */
+static HRESULT secret_in(LPCWSTR text, size_t max_units, HRESULT too_long, char **ret)
 {
-        bool implicit = !basic->UserName && !basic->Password;
-        HRESULT hr;
-
-        if (implicit)
-                return scheme == BG_AUTH_SCHEME_NTLM || scheme == BG_AUTH_SCHEME_NEGOTIATE
-                               ? S_OK
-                               : E_INVALIDARG;
-        if (!basic->UserName || !basic->Password)
-                return E_INVALIDARG;
-        hr = check_wide(basic->UserName, USER_NAME_MAX_UNITS, BG_E_USERNAME_TOO_LARGE);
-        if (FAILED(hr))
-                return hr;
-        /* Counted in place: no copy of a password is made for this. */
-        return wide_utf16_units(basic->Password) > PASSWORD_MAX_UNITS ? BG_E_PASSWORD_TOO_LARGE
-                                                                      : S_OK;
+        if (text && wide_utf16_units(text) > max_units)
+                return too_long;
+        return com_text_in(text, ret);
 }
 
 HRESULT com_job_set_credentials(IBackgroundCopyJob2 *This, BG_AUTH_CREDENTIALS *credentials)
 {
+        _cleanup_(secret_freep) char *user = NULL, *password = NULL;
+        const BG_BASIC_CREDENTIALS *basic;
         HRESULT hr;
 
         if (!credentials)
                 return E_INVALIDARG;
-        hr = check_slot(credentials->Target, credentials->Scheme);
+        basic = &credentials->Credentials.Basic;
+        hr = args_check_slot(credentials->Target, credentials->Scheme);
         if (SUCCEEDED(hr))
-                hr = check_identity(credentials->Scheme, &credentials->Credentials.Basic);
-        return FAILED(hr) ? hr : E_NOTIMPL;
+                hr = args_check_identity(credentials->Scheme, basic->UserName, basic->Password);
+        if (SUCCEEDED(hr))
+                hr = secret_in(basic->UserName, USER_NAME_MAX_UNITS, BG_E_USERNAME_TOO_LARGE,
+                               &user);
+        if (SUCCEEDED(hr))
+                hr = secret_in(basic->Password, PASSWORD_MAX_UNITS, BG_E_PASSWORD_TOO_LARGE,
+                               &password);
+        if (FAILED(hr))
+                return hr;
+        return bits_job_set_credentials(com_job_client(This), &com_job(This)->id,
+                                        credentials->Target, credentials->Scheme, user, password);
 }
 
 HRESULT com_job_remove_credentials(IBackgroundCopyJob2 *This, BG_AUTH_TARGET Target,
                                    BG_AUTH_SCHEME Scheme)
 {
-        HRESULT hr = check_slot(Target, Scheme);
-
-        return FAILED(hr) ? hr : E_NOTIMPL;
+        return bits_job_remove_credentials(com_job_client(This), &com_job(This)->id, Target,
+                                           Scheme);
 }

@@ -14,6 +14,9 @@
  * refused before memory is taken for it. */
 enum { JOB_RECORD_MIN_BYTES = 100, FILE_RECORD_MIN_BYTES = 24 };
 
+/* Room for schemes that a later service may know. */
+enum { CREDENTIALS_MAX = 64 };
+
 DEFINE_CLEANUP(bits_job_info *, bits_job_info_free)
 DEFINE_CLEANUP(bits_job_list *, bits_job_list_free)
 DEFINE_CLEANUP(bits_file_list *, bits_file_list_free)
@@ -173,6 +176,34 @@ HRESULT decode_reply(sd_bus_message *m, void *ctx)
         if (!answer->data)
                 return E_OUTOFMEMORY;
         memcpy(answer->data, bytes, n);
+        return S_OK;
+}
+
+HRESULT decode_number(sd_bus_message *m, void *ctx)
+{
+        return sd_bus_message_read(m, "u", (uint32_t *) ctx) < 0 ? HR_CALL_FAILED : S_OK;
+}
+
+HRESULT decode_credentials(sd_bus_message *m, void *ctx)
+{
+        _cleanup_free_ bits_credential *slots = mem_array(CREDENTIALS_MAX, sizeof(*slots));
+        uint32_t target, scheme;
+        int implicit, r;
+        size_t n = 0;
+
+        if (!slots)
+                return E_OUTOFMEMORY;
+        if (sd_bus_message_enter_container(m, 'a', "(uub)") < 0)
+                return HR_CALL_FAILED;
+        while ((r = sd_bus_message_read(m, "(uub)", &target, &scheme, &implicit)) > 0) {
+                if (n == CREDENTIALS_MAX)
+                        return HR_CALL_FAILED;
+                slots[n++] = (bits_credential){(BG_AUTH_TARGET) target, (BG_AUTH_SCHEME) scheme,
+                                               implicit != 0};
+        }
+        if (r < 0)
+                return HR_CALL_FAILED;
+        *(CredentialsAnswer *) ctx = (CredentialsAnswer){n > 0 ? TAKE_PTR(slots) : NULL, n};
         return S_OK;
 }
 

@@ -23,5 +23,14 @@ typedef struct ReplyAnswer {
         uint8_t *data; /* the caller's */
         uint64_t bytes;
 } ReplyAnswer;
-HRESULT decode_reply(sd_bus_message *m, void *ctx);  /* ReplyAnswer * */
+HRESULT decode_reply(sd_bus_message *m, void *ctx); /* ReplyAnswer * */
+
+/* The slots of ListCredentials, from malloc; NULL when there are none. */
+typedef struct CredentialsAnswer {
+        bits_credential *slots;
+        size_t count;
+} CredentialsAnswer;
+HRESULT decode_credentials(sd_bus_message *m, void *ctx); /* CredentialsAnswer * */
+
+HRESULT decode_number(sd_bus_message *m, void *ctx); /* uint32_t * */
 HRESULT decode_status(sd_bus_message *m, void *ctx); /* bits_status ** */

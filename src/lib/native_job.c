@@ -197,6 +197,25 @@ _public_ HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id,
         return client_call(client, &call, "b", on != 0);
 }
 
+_public_ HRESULT bits_job_set_notify_cmd_line(bits_client *client, const GUID *id,
+                                              const char *program, const char *parameters)
+{
+        Call call = {.member = "SetNotifyCmdLine", .job = id, .repeatable = true};
+        HRESULT hr = S_OK;
+
+        last_message_clear();
+        if (!client || !id || (!program && parameters))
+                return E_INVALIDARG;
+        if (program)
+                hr = args_check_limited(program, PROGRAM_MAX_UNITS, BG_E_STRING_TOO_LONG);
+        if (SUCCEEDED(hr) && parameters)
+                hr = args_check_limited(parameters, PARAMETERS_MAX_UNITS, BG_E_STRING_TOO_LONG);
+        if (FAILED(hr))
+                return hr;
+        return client_call(client, &call, "bsbs", program != NULL, program ? program : "",
+                           parameters != NULL, parameters ? parameters : "");
+}
+
 _public_ HRESULT bits_job_set_proxy(bits_client *client, const GUID *id, BG_JOB_PROXY_USAGE usage,
                                     const char *list, const char *bypass)
 {

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 /* Exit codes of the starter that no program uses for itself; others are the program's. */
 enum {
@@ -20,6 +22,8 @@ enum {
         STARTER_SIGNALLED = 203,
         CANNOT_RUN = 127,
 };
+
+#define FAILURE_MARK '!'
 
 enum {
         SAFE_FD_MIN = 10,           /* clear of what the program's own descriptors will be */
@@ -111,8 +115,8 @@ static _noreturn_ void run_starter(const Starter *s)
         while (r < 0 && errno == EINTR);
         if (r <= 0)
                 _exit(STARTER_TIMEOUT);
-        if (read(s->ready_read_fd, &byte, 1) == 1)
-                _exit(STARTER_READY);
+        if (read(s->ready_read_fd, &byte, 1) == 1 && byte != FAILURE_MARK)
+                _exit(STARTER_READY); /* what stands behind the mark is for read_why() */
         report_end(program);
 }
 
@@ -147,7 +151,6 @@ static pid_t clone_starter(const Starter *s)
 
 static SpawnOutcome outcome_of(int status, int *ret_exit)
 {
-        *ret_exit = 0;
         if (!WIFEXITED(status))
                 return SPAWN_TIMEOUT;
         switch (WEXITSTATUS(status)) {
@@ -163,8 +166,18 @@ static SpawnOutcome outcome_of(int status, int *ret_exit)
         }
 }
 
+/* What the program left in the pipe: one line, "" when there is none. Never waits: whoever still
+ * holds the other end says no more. */
+static void read_why(int fd, char dst[SPAWN_WHY_BYTES])
+{
+        ssize_t n = fd_set_nonblock(fd) < 0 ? 0 : read(fd, dst, SPAWN_WHY_BYTES - 1);
+
+        dst[n > 0 ? n : 0] = '\0';
+        dst[strcspn(dst, "\n")] = '\0';
+}
+
 int spawn_detached(const char *path, char *const argv[], char *const envp[], unsigned timeout_ms,
-                   SpawnOutcome *ret_outcome, int *ret_status)
+                   SpawnEnd *ret)
 {
         _cleanup_close_ int null_fd = -1, read_fd = -1, write_fd = -1;
         int ends[2], status, r;
@@ -199,6 +212,9 @@ int spawn_detached(const char *path, char *const argv[], char *const envp[], uns
         while (waitpid(pid, &status, __WALL) < 0)
                 if (errno != EINTR)
                         return -errno;
-        *ret_outcome = outcome_of(status, ret_status);
+        *ret = (SpawnEnd){.status = 0};
+        ret->outcome = outcome_of(status, &ret->status);
+        if (ret->outcome == SPAWN_FAILED)
+                read_why(read_fd, ret->why);
         return 0;
 }

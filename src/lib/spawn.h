@@ -9,8 +9,9 @@
 
 #include "base/attr.h"
 
-/* The descriptor on which the program reports by writing one byte. */
-enum { SPAWN_READY_FD = 3 };
+/* The descriptor on which the program reports: a byte when it is ready, or "!" and a sentence that
+ * says why it never will be. */
+enum { SPAWN_READY_FD = 3, SPAWN_WHY_BYTES = 512 };
 
 typedef enum SpawnOutcome {
         SPAWN_READY,   /* the byte has come; also when none was to be waited for */
@@ -19,8 +20,13 @@ typedef enum SpawnOutcome {
         SPAWN_TIMEOUT, /* neither in time; it may still be starting */
 } SpawnOutcome;
 
-/* timeout_ms 0: start and wait for nothing. argv and envp as for execve(2). *ret_status is the exit
- * status with SPAWN_FAILED (127: could not be run), else 0. Negative errno when no process could
- * be made. */
+typedef struct SpawnEnd {
+        SpawnOutcome outcome;
+        int status;                /* with SPAWN_FAILED the exit status (127: could not be run) */
+        char why[SPAWN_WHY_BYTES]; /* with SPAWN_FAILED one line of the program's own; may be "" */
+} SpawnEnd;
+
+/* timeout_ms 0: start and wait for nothing. argv and envp as for execve(2). Negative errno when no
+ * process could be made. */
 _must_use_ int spawn_detached(const char *path, char *const argv[], char *const envp[],
-                              unsigned timeout_ms, SpawnOutcome *ret_outcome, int *ret_status);
+                              unsigned timeout_ms, SpawnEnd *ret);

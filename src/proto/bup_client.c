@@ -10,10 +10,16 @@
 #include "proto/bup_url.h"
 
 #define USEC_PER_SEC ((uint64_t) 1000000)
+/* Up to that is sent again rather than asked for. */
+#define ASK_FROM_BYTES ((uint64_t) 256 * 1024)
 
 void bup_client_init(BupClient *c, const BupClientConfig *config, const BupClientState *state)
 {
         *c = (BupClient){.config = *config, .state = *state};
+        /* Credentials go there: a state that was tampered with, or that of another destination,
+         * must not lead to another host. */
+        if (!bup_url_is_moved(config->url, state->moved_url))
+                c->state.moved_url[0] = '\0';
         buf_init(&c->url, BUP_URL_MAX_BYTES);
         bup_pace_init(&c->pace, config->fragment_start_bytes, config->fragment_cap_bytes,
                       state->fragment_limit_bytes);
@@ -34,6 +40,7 @@ void bup_client_start(BupClient *c)
         c->auth_rounds = c->auth_refusals = c->redirects = c->setbacks = 0;
         /* A session that was left alone, or a handshake that should not cost a body. */
         c->ping_due = c->state.session_id[0] != '\0' || c->config.has_credentials;
+        c->unsure = c->state.session_id[0] != '\0';
 }
 
 void bup_client_cancel(BupClient *c)
@@ -98,6 +105,16 @@ static bool packet_is_due(const BupClient *c, BupPacketType *ret)
         }
 }
 
+/* The server may have more than was heard of: it keeps the beginning of a fragment that was cut,
+ * and what we knew may be older. No packet asks for its offset; the answer to a fragment tells it,
+ * and a small one costs least. */
+static uint64_t next_length(const BupClient *c, uint64_t left_bytes)
+{
+        uint64_t length = bup_pace_next(&c->pace, left_bytes);
+
+        return c->unsure && length > ASK_FROM_BYTES ? BUP_FRAGMENT_FLOOR_BYTES : length;
+}
+
 /* At the end of the file there is only the answer to a repeated last byte to be had. */
 static BupRange next_range(const BupClient *c)
 {
@@ -107,7 +124,7 @@ static BupRange next_range(const BupClient *c)
 
         return (BupRange){
                 .first_byte = first,
-                .last_byte = first + bup_pace_next(&c->pace, total - first) - 1,
+                .last_byte = first + next_length(c, total - first) - 1,
                 .total_bytes = total,
         };
 }

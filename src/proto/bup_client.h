@@ -116,6 +116,7 @@ typedef struct BupClient {
         bool stopped; /* the last verdict ended it */
         bool unsaved; /* the state changed in a way that has to be stored before it is acted on */
         bool ping_due;
+        bool unsure;     /* how far the server is: the next fragment is small and asks */
         bool challenged; /* the server has asked for credentials before */
         bool in_flight;
         bool close_was_sent; /* before the request in flight */
@@ -129,7 +130,8 @@ typedef struct BupClient {
         BupRange sent_range;
 } BupClient;
 
-/* `state` is copied. Owns a buffer: bup_client_done(). */
+/* `state` is copied; a redirect in it that does not lead to the host of `url` is forgotten. Owns a
+ * buffer: bup_client_done(). */
 void bup_client_init(BupClient *c, const BupClientConfig *config, const BupClientState *state);
 void bup_client_done(BupClient *c);
 void bup_client_start(BupClient *c);

@@ -155,6 +155,7 @@ static BupOutcome created(BupClient *c, const BupAck *ack, uint64_t now_usec)
                 return bad_response(c, ack, now_usec, "no session id");
         (void) str_copy(s->session_id, sizeof(s->session_id), ack->session_id);
         s->offset_bytes = 0;
+        c->unsure = false;
         s->phase = BUP_PHASE_UPLOAD;
         if (s->source.size_bytes == 0) { /* no fragment can say this: Close alone delivers it */
                 s->phase = BUP_PHASE_CLOSE;
@@ -231,6 +232,7 @@ static BupOutcome moved(BupClient *c, const BupAck *ack, const BupExchange *x, u
         s->fallback_at_usec = 0;
         s->application_failed = false;
         s->offset_bytes = received;
+        c->unsure = false;
         s->all_acked = received == s->source.size_bytes;
         if (received <= c->sent_range.first_byte)
                 c->setbacks++;

@@ -93,8 +93,9 @@ static bool is_sound(const BupClientState *s)
                 return s->offset_bytes == 0 && !s->all_acked;
         case BUP_PHASE_UPLOAD:
                 return s->source.size_bytes > 0;
-        case BUP_PHASE_REPLY:
-                return s->all_acked && s->wants_reply && s->reply_url[0] != '\0';
+        case BUP_PHASE_REPLY: /* a fragment's Ack brought the URL, and another one may have to */
+                return s->all_acked && s->wants_reply && s->reply_url[0] != '\0' &&
+                       s->source.size_bytes > 0;
         case BUP_PHASE_CLOSE:
                 return s->all_acked || s->source.size_bytes == 0;
         default:

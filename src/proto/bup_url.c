@@ -73,8 +73,9 @@ static bool parse_authority(Span authority, Url *u)
 
         if (authority.bytes > 0 && authority.at[0] == '[') {
                 host_end = memchr(authority.at, ']', authority.bytes);
-                if (!host_end++)
+                if (!host_end)
                         return false;
+                host_end++;
         } else if (authority.bytes > 0) {
                 const char *colon = memchr(authority.at, ':', authority.bytes);
 

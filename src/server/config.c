@@ -186,6 +186,15 @@ int config_open(Config *c, Buf *why)
         return r < 0 ? r : check_session_directories(c, why);
 }
 
+uint64_t config_sweep_period_sec(const Config *c)
+{
+        uint64_t period_sec = c->n_sites > 0 ? UINT64_MAX : SITE_CLEANUP_DEFAULT_SEC;
+
+        for (size_t i = 0; i < c->n_sites; i++)
+                period_sec = MIN(period_sec, site_cleanup_period_sec(&c->sites[i]));
+        return period_sec;
+}
+
 const Site *config_find_site(const Config *c, const char *path)
 {
         for (size_t i = 0; i < c->n_sites; i++)

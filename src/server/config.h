@@ -60,5 +60,7 @@ _must_use_ int config_add_listener(Config *c, const char *address, bool tls);
 _must_use_ int config_add_root(Config *c, const char *directory, Site **ret_site);
 /* All is said: opens the directories of all sites. */
 _must_use_ int config_open(Config *c, Buf *why);
+/* How often old sessions are removed: as the site wishes that wants it most often. */
+uint64_t config_sweep_period_sec(const Config *c);
 /* The site for a decoded path, NULL when there is none. */
 const Site *config_find_site(const Config *c, const char *path);

@@ -21,6 +21,7 @@
 #include "server/linger.h"
 
 #define RUNS_A_TURN 64
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 typedef enum ExchangePhase {
         EXCHANGE_NEW,  /* the request line is there, the head not yet */
@@ -401,6 +402,7 @@ static int start_library(HttpFront *f, const HttpFrontTls *tls)
         struct MHD_OptionItem pem[] = {
                 {MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? (void *) tls->certificate : NULL},
                 {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? (void *) tls->key : NULL},
+                {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) TLS_PRIORITIES},
                 {MHD_OPTION_END, 0, NULL},
         };
         struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};

@@ -6,7 +6,6 @@
 
 struct MHD_Response *http_mhd_response(HttpAnswer *a)
 {
-        const char *p = (const char *) a->fields.data, *end = p + a->fields.len;
         struct MHD_Response *response;
 
         if (buf_error(&a->fields) || buf_error(&a->text))
@@ -20,14 +19,15 @@ struct MHD_Response *http_mhd_response(HttpAnswer *a)
         if (!response)
                 return NULL;
         a->fd = -1; /* the library's now */
-        while (p < end) {
-                const char *value = p + strlen(p) + 1;
+        for (size_t at = 0; at < a->fields.len;) {
+                const char *name = (const char *) a->fields.data + at;
+                const char *value = name + strlen(name) + 1;
 
-                if (MHD_add_response_header(response, p, value) != MHD_YES) {
+                if (MHD_add_response_header(response, name, value) != MHD_YES) {
                         MHD_destroy_response(response);
                         return NULL;
                 }
-                p = value + strlen(value) + 1;
+                at += strlen(name) + 1 + strlen(value) + 1;
         }
         return response;
 }

@@ -85,18 +85,11 @@ static int apply(Server *s, Config *config)
         return server_announce(s);
 }
 
-static uint64_t sweep_period_usec(const Config *config)
-{
-        uint64_t period_sec = SITE_CLEANUP_DEFAULT_SEC;
-
-        for (size_t i = 0; i < config->n_sites; i++)
-                period_sec = MIN(period_sec, site_cleanup_period_sec(&config->sites[i]));
-        return period_sec * USEC_PER_SEC;
-}
-
 static void arm_sweep(Server *s)
 {
-        if (sd_event_source_set_time_relative(s->sweep, sweep_period_usec(s->config)) < 0 ||
+        uint64_t usec = config_sweep_period_sec(s->config) * USEC_PER_SEC;
+
+        if (sd_event_source_set_time_relative(s->sweep, usec) < 0 ||
             sd_event_source_set_enabled(s->sweep, SD_EVENT_ONESHOT) < 0)
                 log_warning("the sweep of old sessions cannot be planned");
 }

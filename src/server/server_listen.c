@@ -216,16 +216,17 @@ int server_announce(Server *s)
 
         if (r < 0)
                 return r;
+        if (s->options->port_file)
+                r = write_port_file(s->options->port_file, listener_port(s->listeners[0]));
+        if (r < 0) {
+                log_error("%s: %s", s->options->port_file, strerror(-r));
+                return r;
+        }
         for (size_t i = 0; i < s->n_listeners; i++)
                 (void) printf("listening on %s %s\n",
                               listener_name(s->listeners[i], name, sizeof(name)),
                               USES[listener_use(s->listeners[i])]);
         if (fflush(stdout) != 0)
                 log_debug("nobody reads standard output");
-        if (!s->options->port_file)
-                return 0;
-        r = write_port_file(s->options->port_file, listener_port(s->listeners[0]));
-        if (r < 0)
-                log_error("%s: %s", s->options->port_file, strerror(-r));
-        return r;
+        return 0;
 }

@@ -116,6 +116,9 @@ static int load_visit(void *ctx, const GUID *id)
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         loading->n++;
+        /* A tombstone is stored before its files are removed. */
+        if (bup_session_is_tombstone(&s->server.session))
+                session_store_remove_content(loading->store, id);
         if (s->dirty && session_io_save(s) < 0)
                 s->unsaved = true;
         session_table_tend_one(loading->table, s);

@@ -14,7 +14,8 @@
 
 /* locking_mode comes first: set before the first look at the file, the log's index lives in our
  * memory, and no shared-memory file exists that another process could map. secure_delete=FAST
- * wipes what costs no extra write: the file is private, its speed is everybody's. */
+ * wipes what costs no extra write: the file is private, its speed is everybody's. What must be gone
+ * for good goes through db_run_wiping(). */
 static const char settings_sql[] = "PRAGMA locking_mode=EXCLUSIVE;"
                                    "PRAGMA cell_size_check=ON;"
                                    "PRAGMA trusted_schema=OFF;"
@@ -264,6 +265,20 @@ int db_run(Db *db, sqlite3_stmt *stmt)
         return r;
 }
 
+int db_run_wiping(Db *db, sqlite3_stmt *stmt)
+{
+        int r, r_off;
+
+        r = db_exec(db, "PRAGMA secure_delete=ON");
+        if (r < 0)
+                return r;
+        r = db_run(db, stmt);
+        if (r == 0 && sqlite3_changes(db->handle) > 0)
+                db->wipe_log = true;
+        r_off = db_exec(db, "PRAGMA secure_delete=FAST");
+        return r < 0 ? r : r_off;
+}
+
 int db_get_int(Db *db, const char *sql, int64_t *ret)
 {
         _cleanup_(db_finalizep) sqlite3_stmt *stmt = NULL;
@@ -329,14 +344,17 @@ int db_trim_log(Db *db)
 {
         int r, rc;
 
-        if (db->log_pages < LOG_MAX_PAGES)
+        if (db->log_pages < LOG_MAX_PAGES && !db->wipe_log)
                 return 0;
         r = db_harden(db);
         if (r < 0)
                 return r;
-        rc = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        rc = sqlite3_wal_checkpoint_v2(
+                db->handle, "main",
+                db->wipe_log ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         if (rc != SQLITE_OK)
                 return db_fail(db, rc);
+        db->wipe_log = false;
         db->log_pages = 0; /* the next commit starts it anew */
         return 0;
 }

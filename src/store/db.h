@@ -19,6 +19,7 @@ typedef struct Db {
         bool damaged;                 /* the file's content is at fault, not the disk */
         int rc;                       /* SQLite's own code of the last failure */
         int log_pages;                /* length of the log after the last commit */
+        bool wipe_log;                /* it holds what db_run_wiping() took out */
         bool wal_suspect;             /* a sync of the log failed; see db_harden() */
         char detail[DB_DETAIL_BYTES]; /* of the last failure, for people */
 } Db;
@@ -42,13 +43,16 @@ _must_use_ int db_exec(Db *db, const char *sql);
 _must_use_ int db_prepare(Db *db, const char *sql, sqlite3_stmt **ret);
 /* Runs a statement that returns no rows, and makes it ready for the next use. */
 _must_use_ int db_run(Db *db, sqlite3_stmt *stmt);
+/* Runs a DELETE after which nothing of the rows is left: they are overwritten, in free pages too,
+ * and the log, which has older copies of their pages, is emptied by the next db_trim_log(). */
+_must_use_ int db_run_wiping(Db *db, sqlite3_stmt *stmt);
 /* First column of the first row. */
 _must_use_ int db_get_int(Db *db, const char *sql, int64_t *ret);
 
 /* Makes everything committed so far survive a power loss. */
 _must_use_ int db_harden(Db *db);
-/* Outside transactions: folds a log that has grown long into the database. When that fails nothing
- * is lost, and the next call tries again. */
+/* Outside transactions: folds a log that has grown long, or must be wiped, into the database. When
+ * that fails nothing is lost, and the next call tries again. */
 int db_trim_log(Db *db);
 
 static inline sqlite3_stmt *db_finalize(sqlite3_stmt *stmt)

@@ -36,6 +36,22 @@ bool image_find(const Image *image, uint64_t serial, size_t *ret_pos)
         return low < image->len && image->jobs[low]->serial == serial;
 }
 
+bool image_find_credential(const Job *job, uint32_t target, uint32_t scheme, uint32_t *ret_pos)
+{
+        uint32_t pos = 0;
+
+        while (pos < job->credentials_len) {
+                const JobCredential *c = &job->credentials[pos];
+
+                if (c->target > target || (c->target == target && c->scheme >= scheme))
+                        break;
+                pos++;
+        }
+        *ret_pos = pos;
+        return pos < job->credentials_len && job->credentials[pos].target == target &&
+               job->credentials[pos].scheme == scheme;
+}
+
 int image_reserve(Image *image)
 {
         size_t cap = image->cap > 0 ? image->cap * 2 : FIRST_CAPACITY;
@@ -66,6 +82,17 @@ int image_reserve_file(Job *job)
         return 0;
 }
 
+int image_reserve_credential(Job *job)
+{
+        size_t len = job->credentials_len + 1;
+        JobCredential *credentials = mem_realloc(job->credentials, len * sizeof(*credentials));
+
+        if (!credentials)
+                return -ENOMEM;
+        job->credentials = credentials;
+        return 0;
+}
+
 void image_insert(Image *image, size_t pos, Job *take_job)
 {
         memmove(&image->jobs[pos + 1], &image->jobs[pos],
@@ -77,6 +104,24 @@ void image_insert(Image *image, size_t pos, Job *take_job)
 void image_append_file(Job *job, JobFile *take_file)
 {
         job->files[job->files_len++] = take_file;
+}
+
+void image_insert_credential(Job *job, uint32_t pos, const JobCredential *take_credential)
+{
+        memmove(&job->credentials[pos + 1], &job->credentials[pos],
+                (job->credentials_len - pos) * sizeof(*job->credentials));
+        job->credentials[pos] = *take_credential;
+        job->credentials_len++;
+}
+
+JobCredential image_remove_credential(Job *job, uint32_t pos)
+{
+        JobCredential c = job->credentials[pos];
+
+        job->credentials_len--;
+        memmove(&job->credentials[pos], &job->credentials[pos + 1],
+                (job->credentials_len - pos) * sizeof(*job->credentials));
+        return c;
 }
 
 Job *image_remove(Image *image, size_t pos)
@@ -133,11 +178,25 @@ static int dup_files(const Job *job, Job *copy)
         return 0;
 }
 
+static int dup_credentials(const Job *job, Job *copy)
+{
+        for (uint32_t i = 0; i < job->credentials_len; i++) {
+                JobCredential c;
+
+                if (image_reserve_credential(copy) < 0 ||
+                    stored_credential_dup(&job->credentials[i], &c) < 0)
+                        return -ENOMEM;
+                image_insert_credential(copy, i, &c);
+        }
+        return 0;
+}
+
 static int append_copy(Image *image, const Job *job)
 {
         _cleanup_(stored_job_freep) Job *copy = stored_job_dup(job);
 
-        if (!copy || dup_files(job, copy) < 0 || image_reserve(image) < 0)
+        if (!copy || dup_files(job, copy) < 0 || dup_credentials(job, copy) < 0 ||
+            image_reserve(image) < 0)
                 return -ENOMEM;
         image_insert(image, image->len, TAKE_PTR(copy));
         return 0;

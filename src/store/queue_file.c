@@ -20,6 +20,8 @@ static const char jobs_sql[] =
         "SELECT " ROW_JOB_KEY "," ROW_JOB_VALUES " FROM jobs ORDER BY serial";
 static const char files_sql[] =
         "SELECT " ROW_FILE_KEY "," ROW_FILE_VALUES " FROM files ORDER BY job,idx";
+static const char credentials_sql[] = "SELECT " ROW_CREDENTIAL_KEY "," ROW_CREDENTIAL_VALUES
+                                      " FROM job_credentials ORDER BY job,target,scheme";
 
 static int read_jobs(Db *db, Image *image)
 {
@@ -46,6 +48,16 @@ static int read_jobs(Db *db, Image *image)
         return db_fail(db, rc);
 }
 
+/* The job of a row; rows come in order of their job, and *at goes along. NULL: there is none. */
+static Job *seek_job(const Image *image, uint64_t serial, size_t *at)
+{
+        while (*at < image->len && image->jobs[*at]->serial < serial)
+                (*at)++;
+        if (*at == image->len || image->jobs[*at]->serial != serial)
+                return NULL;
+        return image->jobs[*at];
+}
+
 static int append_file(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at)
 {
         _cleanup_(stored_file_freep) JobFile *file = NULL;
@@ -57,11 +69,9 @@ static int append_file(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at)
         r = row_read_file(db, stmt, &serial, &file);
         if (r < 0)
                 return r;
-        while (*at < image->len && image->jobs[*at]->serial < serial)
-                (*at)++;
-        if (*at == image->len || image->jobs[*at]->serial != serial)
+        job = seek_job(image, serial, at);
+        if (!job)
                 return db_damage(db, "file %" PRIu32 " of no job", file->index);
-        job = image->jobs[*at];
         bad = stored_file_bad_place(job->type, file);
         if (bad)
                 return db_damage(db,
@@ -100,6 +110,49 @@ static int read_files(Db *db, Image *image)
         return db_fail(db, rc);
 }
 
+static int append_credential(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at)
+{
+        JobCredential c;
+        uint64_t serial;
+        uint32_t pos;
+        Job *job;
+        int r;
+
+        r = row_read_credential(db, stmt, &serial, &c);
+        if (r < 0)
+                return r;
+        job = seek_job(image, serial, at);
+        /* The table's key keeps two of a slot apart; a damaged index might not. */
+        if (!job || image_find_credential(job, c.target, c.scheme, &pos) ||
+            pos != job->credentials_len)
+                r = db_damage(db, "job %" PRIu64 ": credentials that belong nowhere", serial);
+        else
+                r = image_reserve_credential(job);
+        if (r < 0) {
+                mem_free(c.sealed);
+                return r;
+        }
+        image_insert_credential(job, pos, &c);
+        return 0;
+}
+
+static int read_credentials(Db *db, Image *image)
+{
+        _cleanup_(db_finalizep) sqlite3_stmt *stmt = NULL;
+        size_t at = 0;
+        int r, rc;
+
+        r = db_prepare(db, credentials_sql, &stmt);
+        if (r < 0)
+                return r;
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+                r = append_credential(db, image, stmt, &at);
+                if (r < 0)
+                        return r;
+        }
+        return db_fail(db, rc);
+}
+
 static int check_replies(Db *db, const Image *image)
 {
         for (size_t i = 0; i < image->len; i++)
@@ -130,6 +183,8 @@ int queue_file_read(Db *db, Image *ret)
         r = read_jobs(db, &image);
         if (r == 0)
                 r = read_files(db, &image);
+        if (r == 0)
+                r = read_credentials(db, &image);
         if (r == 0)
                 r = check_replies(db, &image);
         if (r == 0)

@@ -7,6 +7,7 @@
 
 #include "base/guid.h"
 #include "base/utf.h"
+#include "engine/port/vault.h"
 #include "store/stored.h"
 
 enum { GUID_BYTES = 16 };
@@ -116,6 +117,16 @@ static void put_upload(RowWriter *w, const Job *job)
         put_bytes(w, job->session, job->session_bytes);
 }
 
+static void put_program(RowWriter *w, const Job *job)
+{
+        put_text(w, job->props.notify_program);
+        put_text(w, job->props.notify_parameters);
+        put_int(w, job->props.notify_uid);
+        put_int(w, job->status.program_result);
+        put_size(w, job->status.program_time_wall);
+        put_int(w, job->status.program_runs);
+}
+
 int row_bind_job(Db *db, sqlite3_stmt *stmt, const Job *job)
 {
         RowWriter w = {.stmt = stmt};
@@ -129,6 +140,7 @@ int row_bind_job(Db *db, sqlite3_stmt *stmt, const Job *job)
         put_props(&w, &job->props);
         put_status(&w, &job->status);
         put_upload(&w, job);
+        put_program(&w, job);
         return db_fail(db, w.rc);
 }
 
@@ -148,6 +160,20 @@ int row_bind_file(Db *db, sqlite3_stmt *stmt, uint64_t serial, const JobFile *f)
         put_size(&w, f->synced_bytes);
         put_text(&w, stored_etag_clean(f->etag));
         put_int(&w, f->modified_sec);
+        return db_fail(db, w.rc);
+}
+
+int row_bind_credential(Db *db, sqlite3_stmt *stmt, uint64_t serial, const JobCredential *c)
+{
+        RowWriter w = {.stmt = stmt};
+
+        if (stored_credential_bad_field(c))
+                return -EINVAL;
+        put_size(&w, serial);
+        put_int(&w, c->target);
+        put_int(&w, c->scheme);
+        put_int(&w, c->implicit);
+        put_bytes(&w, c->sealed, c->sealed_bytes);
         return db_fail(db, w.rc);
 }
 
@@ -357,6 +383,16 @@ static void get_upload(RowReader *r, Job *job)
         job->session = get_bytes(r, JOB_SESSION_BYTES_MAX, &job->session_bytes);
 }
 
+static void get_program(RowReader *r, Job *job)
+{
+        job->props.notify_program = get_text(r);
+        job->props.notify_parameters = get_text(r);
+        job->props.notify_uid = get_u32(r);
+        job->status.program_result = get_i32(r);
+        job->status.program_time_wall = get_number(r);
+        job->status.program_runs = get_u32(r);
+}
+
 int row_read_job(Db *db, sqlite3_stmt *stmt, Job **ret)
 {
         _cleanup_(stored_job_freep) Job *job = mem_new(Job);
@@ -372,6 +408,7 @@ int row_read_job(Db *db, sqlite3_stmt *stmt, Job **ret)
         get_props(&r, &job->props);
         get_status(&r, &job->status);
         get_upload(&r, job);
+        get_program(&r, job);
 
         if (r.no_memory)
                 return -ENOMEM;
@@ -413,4 +450,30 @@ int row_read_file(Db *db, sqlite3_stmt *stmt, uint64_t *ret_serial, JobFile **re
         *ret_serial = serial;
         *ret = TAKE_PTR(file);
         return 0;
+}
+
+int row_read_credential(Db *db, sqlite3_stmt *stmt, uint64_t *ret_serial, JobCredential *ret)
+{
+        JobCredential c = {0};
+        RowReader r = {.stmt = stmt};
+        uint64_t serial = get_number(&r);
+        const char *bad;
+
+        c.target = get_u32(&r);
+        c.scheme = get_u32(&r);
+        c.implicit = get_bool(&r);
+        c.sealed = get_bytes(&r, VAULT_SEALED_BYTES_MAX, &c.sealed_bytes);
+
+        bad = r.bad ? r.bad : stored_credential_bad_field(&c);
+        if (!r.no_memory && !bad) {
+                *ret_serial = serial;
+                *ret = c;
+                return 0;
+        }
+        mem_free(c.sealed);
+        if (r.no_memory)
+                return -ENOMEM;
+        return db_damage(
+                db, "job %" PRIu64 ", credentials %" PRIu32 "/%" PRIu32 ": bad value in column %s",
+                serial, c.target, c.scheme, bad);
 }

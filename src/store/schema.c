@@ -73,7 +73,24 @@ static const char step_2[] =
         "ALTER TABLE jobs ADD COLUMN farewell_wall INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE jobs ADD COLUMN session BLOB;";
 
-static const char *const step_list[] = {step_1, step_2};
+/* The program that is run when a job is done, and what became of it; and the sealed credentials. */
+static const char step_3[] =
+        "ALTER TABLE jobs ADD COLUMN notify_program TEXT;"
+        "ALTER TABLE jobs ADD COLUMN notify_parameters TEXT;"
+        "ALTER TABLE jobs ADD COLUMN notify_uid INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE jobs ADD COLUMN program_result INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE jobs ADD COLUMN program_time_wall INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE jobs ADD COLUMN program_runs INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE job_credentials ("
+        " job INTEGER NOT NULL REFERENCES jobs (serial),"
+        " target INTEGER NOT NULL,"
+        " scheme INTEGER NOT NULL,"
+        " implicit INTEGER NOT NULL,"
+        " sealed BLOB NOT NULL,"
+        " PRIMARY KEY (job, target, scheme)"
+        ") STRICT, WITHOUT ROWID;";
+
+static const char *const step_list[] = {step_1, step_2, step_3};
 
 const SchemaSteps *schema_steps(void)
 {

@@ -22,6 +22,10 @@ typedef enum StoreSql {
         SQL_FILE_EXISTS,
         SQL_FILE_INSERT,
         SQL_FILE_UPDATE,
+        SQL_CREDENTIALS_EXIST,
+        SQL_CREDENTIALS_DELETE,
+        SQL_CREDENTIAL_INSERT,
+        SQL_CREDENTIAL_DELETE,
         SQL_MAX,
 } StoreSql;
 
@@ -40,6 +44,12 @@ static const char *const sql_texts[SQL_MAX] = {
                             ") VALUES (" ROW_FILE_KEY_PARAMS "," ROW_FILE_VALUE_PARAMS ")",
         [SQL_FILE_UPDATE] = "UPDATE files SET (" ROW_FILE_VALUES ")=(" ROW_FILE_VALUE_PARAMS
                             ") WHERE job=?1 AND idx=?2",
+        [SQL_CREDENTIALS_EXIST] = "SELECT 1 FROM job_credentials WHERE job=?1",
+        [SQL_CREDENTIALS_DELETE] = "DELETE FROM job_credentials WHERE job=?1",
+        [SQL_CREDENTIAL_INSERT] = "INSERT INTO job_credentials (" ROW_CREDENTIAL_KEY
+                                  "," ROW_CREDENTIAL_VALUES ") VALUES (" ROW_CREDENTIAL_PARAMS ")",
+        [SQL_CREDENTIAL_DELETE] =
+                "DELETE FROM job_credentials WHERE job=?1 AND target=?2 AND scheme=?3",
 };
 
 struct Store {
@@ -202,14 +212,44 @@ static int run_with_file(Store *s, StoreSql which, uint64_t serial, const JobFil
         return r;
 }
 
+/* Does the statement, whose parameters are bound, find a row? */
+static int find_row(Store *s, StoreSql which, bool *ret)
+{
+        int rc = sqlite3_step(s->sql[which]);
+        int r = db_fail(s->db, rc);
+
+        (void) sqlite3_reset(s->sql[which]); /* repeats the error of the step */
+        if (r < 0)
+                return r;
+        *ret = rc == SQLITE_ROW;
+        return 0;
+}
+
+/* Few jobs have any. */
+static int remove_credentials(Store *s, uint64_t serial)
+{
+        bool exist = false;
+        int r;
+
+        r = db_fail(s->db, sqlite3_bind_int64(s->sql[SQL_CREDENTIALS_EXIST], 1, (int64_t) serial));
+        if (r == 0)
+                r = find_row(s, SQL_CREDENTIALS_EXIST, &exist);
+        if (r < 0 || !exist)
+                return r;
+        r = db_fail(s->db, sqlite3_bind_int64(s->sql[SQL_CREDENTIALS_DELETE], 1, (int64_t) serial));
+        return r < 0 ? r : db_run_wiping(s->db, s->sql[SQL_CREDENTIALS_DELETE]);
+}
+
 static int remove_job(Store *s, uint64_t serial)
 {
         int r;
 
-        r = run_by_serial(s, SQL_FILES_DELETE, serial);
-        if (r < 0)
-                return r;
-        return run_by_serial(s, SQL_JOB_DELETE, serial);
+        r = remove_credentials(s, serial);
+        if (r == 0)
+                r = run_by_serial(s, SQL_FILES_DELETE, serial);
+        if (r == 0)
+                r = run_by_serial(s, SQL_JOB_DELETE, serial);
+        return r;
 }
 
 static int store_job_save(void *ctx, const Job *job)
@@ -245,20 +285,12 @@ static int store_job_delete(void *ctx, const Job *job)
 static int file_exists(Store *s, uint64_t serial, uint32_t index, bool *ret)
 {
         sqlite3_stmt *stmt = s->sql[SQL_FILE_EXISTS];
-        int r, rc;
+        int r;
 
         r = db_fail(s->db, sqlite3_bind_int64(stmt, 1, (int64_t) serial));
         if (r == 0)
                 r = db_fail(s->db, sqlite3_bind_int64(stmt, 2, index));
-        if (r < 0)
-                return r;
-        rc = sqlite3_step(stmt);
-        r = db_fail(s->db, rc);
-        (void) sqlite3_reset(stmt); /* repeats the error of the step */
-        if (r < 0)
-                return r;
-        *ret = rc == SQLITE_ROW;
-        return 0;
+        return r < 0 ? r : find_row(s, SQL_FILE_EXISTS, ret);
 }
 
 /* Reading refuses a job with a gap among its files, or with others than its type allows, so none
@@ -307,6 +339,45 @@ static int store_file_save(void *ctx, const Job *job, const JobFile *file)
         return sqlite3_changes(s->db->handle) > 0 ? 0 : -ENOENT;
 }
 
+static int empty_slot(Store *s, uint64_t serial, uint32_t target, uint32_t scheme)
+{
+        sqlite3_stmt *stmt = s->sql[SQL_CREDENTIAL_DELETE];
+        int r;
+
+        r = db_fail(s->db, sqlite3_bind_int64(stmt, 1, (int64_t) serial));
+        if (r == 0)
+                r = db_fail(s->db, sqlite3_bind_int64(stmt, 2, target));
+        if (r == 0)
+                r = db_fail(s->db, sqlite3_bind_int64(stmt, 3, scheme));
+        return r < 0 ? r : db_run_wiping(s->db, stmt);
+}
+
+static int store_credential_save(void *ctx, const Job *job, const JobCredential *credential)
+{
+        Store *s = ctx;
+        sqlite3_stmt *stmt = s->sql[SQL_CREDENTIAL_INSERT];
+        int r;
+
+        r = prepare_write(s);
+        if (r == 0)
+                r = empty_slot(s, job->serial, credential->target, credential->scheme);
+        if (r == 0)
+                r = row_bind_credential(s->db, stmt, job->serial, credential);
+        if (r == 0)
+                r = db_run(s->db, stmt);
+        (void) sqlite3_clear_bindings(stmt); /* they point into the blob; cannot fail */
+        return r;
+}
+
+static int store_credential_delete(void *ctx, const Job *job, uint32_t target, uint32_t scheme)
+{
+        Store *s = ctx;
+        int r;
+
+        r = prepare_write(s);
+        return r < 0 ? r : empty_slot(s, job->serial, target, scheme);
+}
+
 static int store_load(void *ctx, const StoreSink *sink, bool *ret_same_boot,
                       uint64_t *ret_next_serial)
 {
@@ -343,6 +414,8 @@ StorePort store_port(Store *store)
                 .job_delete = store_job_delete,
                 .files_insert = store_files_insert,
                 .file_save = store_file_save,
+                .credential_save = store_credential_save,
+                .credential_delete = store_credential_delete,
                 .load = store_load,
                 .ctx = store,
         };

@@ -7,14 +7,21 @@
 #include "base/guid.h"
 #include "store/image.h"
 
+typedef enum ChangeKind {
+        CHANGE_JOB,
+        CHANGE_FILE,
+        CHANGE_CREDENTIAL,
+} ChangeKind;
+
 /* One change: what stands at a place afterwards (NULL: nothing). Applying it swaps the value with
  * what stood there, so that an applied change is its own undoing. */
 typedef struct Change {
         uint64_t serial;
-        bool is_file;
+        ChangeKind kind;
         uint32_t index; /* of the file */
-        Job *job;       /* with files */
+        Job *job;       /* with files and credentials */
         JobFile *file;
+        JobCredential credential; /* nothing: without `sealed` */
 } Change;
 
 typedef struct ChangeList {
@@ -43,6 +50,7 @@ static void change_done(Change *c)
 {
         stored_job_free(c->job);
         stored_file_free(c->file);
+        mem_free(c->credential.sealed);
 }
 
 static void list_clear(ChangeList *l)
@@ -85,13 +93,16 @@ static int reserve_for(Image *image, const Change *c)
 {
         Job *job;
 
-        if (!c->is_file)
+        if (c->kind == CHANGE_JOB)
                 return image_reserve(image);
         job = find_job(image, c->serial);
-        return job ? image_reserve_file(job) : 0;
+        if (!job)
+                return 0;
+        return c->kind == CHANGE_FILE ? image_reserve_file(job) : image_reserve_credential(job);
 }
 
-/* A job saved again keeps its files and reply; another job under the same serial brings none. */
+/* A job saved again keeps its files, reply and credentials; another job under the same serial
+ * brings none. */
 static void replace_job(Image *image, size_t pos, Change *c)
 {
         Job *old = image->jobs[pos];
@@ -101,6 +112,9 @@ static void replace_job(Image *image, size_t pos, Change *c)
                 c->job->files_len = old->files_len;
                 old->files_len = 0;
                 c->job->reply = TAKE_PTR(old->reply);
+                c->job->credentials = TAKE_PTR(old->credentials);
+                c->job->credentials_len = old->credentials_len;
+                old->credentials_len = 0;
         }
         image->jobs[pos] = c->job;
         c->job = old;
@@ -147,19 +161,38 @@ static void swap_file(Image *image, Change *c)
                 c->file = job->files[--job->files_len];
 }
 
+static void swap_credential(Image *image, Change *c)
+{
+        Job *job = find_job(image, c->serial);
+        JobCredential old = {.target = c->credential.target, .scheme = c->credential.scheme};
+        uint32_t pos;
+
+        if (!job)
+                return; /* cannot be, see above */
+        if (image_find_credential(job, old.target, old.scheme, &pos))
+                old = image_remove_credential(job, pos);
+        if (c->credential.sealed)
+                image_insert_credential(job, pos, &c->credential);
+        c->credential = old;
+}
+
 static void change_apply(Image *image, Change *c) /* room was reserved */
 {
-        if (c->is_file)
-                swap_file(image, c);
-        else
-                swap_job(image, c);
+        static void (*const swaps[])(Image * image, Change * c) = {
+                [CHANGE_JOB] = swap_job,
+                [CHANGE_FILE] = swap_file,
+                [CHANGE_CREDENTIAL] = swap_credential,
+        };
+
+        swaps[c->kind](image, c);
 }
 
 /* The second copy of a change, for the redo list. */
 static int change_dup(const Change *c, Change *ret)
 {
-        Change copy = {.serial = c->serial, .is_file = c->is_file, .index = c->index};
+        Change copy = {.serial = c->serial, .kind = c->kind, .index = c->index};
 
+        copy.credential = c->credential; /* and when there is nothing in it, its slot */
         if (c->job) {
                 copy.job = stored_job_dup(c->job);
                 if (!copy.job)
@@ -170,6 +203,8 @@ static int change_dup(const Change *c, Change *ret)
                 if (!copy.file)
                         return -ENOMEM;
         }
+        if (c->credential.sealed && stored_credential_dup(&c->credential, &copy.credential) < 0)
+                return -ENOMEM;
         *ret = copy;
         return 0;
 }
@@ -341,7 +376,7 @@ static int mem_job_delete(void *ctx, const Job *job)
 
 static int write_file(StoreMem *m, const Job *live, const JobFile *file)
 {
-        Change c = {.serial = live->serial, .is_file = true, .index = file->index};
+        Change c = {.serial = live->serial, .kind = CHANGE_FILE, .index = file->index};
 
         if (stored_file_bad_field(file))
                 return -EINVAL;
@@ -393,6 +428,41 @@ static int mem_file_save(void *ctx, const Job *job, const JobFile *file)
         return write_file(m, live, file);
 }
 
+static int mem_credential_save(void *ctx, const Job *job, const JobCredential *credential)
+{
+        StoreMem *m = ctx;
+        Change c = {.serial = job->serial, .kind = CHANGE_CREDENTIAL};
+        int r = call_write(m);
+
+        if (r < 0)
+                return r;
+        if (stored_credential_bad_field(credential))
+                return -EINVAL;
+        if (!find_job(&m->live, job->serial))
+                return -ENOENT;
+        r = stored_credential_dup(credential, &c.credential);
+        return r < 0 ? r : write_change(m, &c);
+}
+
+static int mem_credential_delete(void *ctx, const Job *job, uint32_t target, uint32_t scheme)
+{
+        StoreMem *m = ctx;
+        Change c = {
+                .serial = job->serial,
+                .kind = CHANGE_CREDENTIAL,
+                .credential = {.target = target, .scheme = scheme},
+        };
+        const Job *live = find_job(&m->live, job->serial);
+        uint32_t pos;
+        int r = call_write(m);
+
+        if (r < 0)
+                return r;
+        if (!live || !image_find_credential(live, target, scheme, &pos))
+                return 0;
+        return write_change(m, &c);
+}
+
 static int mem_load(void *ctx, const StoreSink *sink, bool *ret_same_boot,
                     uint64_t *ret_next_serial)
 {
@@ -421,6 +491,8 @@ StorePort store_mem_port(StoreMem *mem)
                 .job_delete = mem_job_delete,
                 .files_insert = mem_files_insert,
                 .file_save = mem_file_save,
+                .credential_save = mem_credential_save,
+                .credential_delete = mem_credential_delete,
                 .load = mem_load,
                 .ctx = mem,
         };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/stored.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/utf.h"
+#include "engine/port/vault.h"
 
 JobFile *stored_file_free(JobFile *file)
 {
@@ -23,6 +25,17 @@ static void props_free_strings(JobProps *props)
         mem_free(props->proxy_list);
         mem_free(props->proxy_bypass);
         mem_free(props->reply_name);
+        mem_free(props->notify_program);
+        mem_free(props->notify_parameters);
+}
+
+void stored_job_free_credentials(Job *job)
+{
+        for (uint32_t i = 0; i < job->credentials_len; i++)
+                mem_free(job->credentials[i].sealed);
+        mem_free(job->credentials);
+        job->credentials = NULL;
+        job->credentials_len = 0;
 }
 
 Job *stored_job_free(Job *job)
@@ -34,6 +47,7 @@ Job *stored_job_free(Job *job)
         mem_free(job->files);
         stored_file_free(job->reply);
         mem_free(job->session);
+        stored_job_free_credentials(job);
         props_free_strings(&job->props);
         mem_free(job);
         return NULL;
@@ -70,12 +84,15 @@ Job *stored_job_dup(const Job *job)
         copy->props = job->props;
         copy->props.name = copy->props.description = NULL;
         copy->props.proxy_list = copy->props.proxy_bypass = copy->props.reply_name = NULL;
+        copy->props.notify_program = copy->props.notify_parameters = NULL;
 
         if (!dup_into(&copy->props.name, job->props.name) ||
             !dup_into(&copy->props.description, job->props.description) ||
             !dup_into(&copy->props.proxy_list, job->props.proxy_list) ||
             !dup_into(&copy->props.proxy_bypass, job->props.proxy_bypass) ||
-            !dup_into(&copy->props.reply_name, job->props.reply_name))
+            !dup_into(&copy->props.reply_name, job->props.reply_name) ||
+            !dup_into(&copy->props.notify_program, job->props.notify_program) ||
+            !dup_into(&copy->props.notify_parameters, job->props.notify_parameters))
                 return NULL;
         if (job->session_bytes > 0) {
                 copy->session = stored_bytes_dup(job->session, job->session_bytes);
@@ -103,6 +120,17 @@ JobFile *stored_file_dup(const JobFile *file)
             !dup_into(&copy->etag, stored_etag_clean(file->etag)))
                 return NULL;
         return TAKE_PTR(copy);
+}
+
+int stored_credential_dup(const JobCredential *credential, JobCredential *ret)
+{
+        uint8_t *sealed = stored_bytes_dup(credential->sealed, credential->sealed_bytes);
+
+        if (!sealed)
+                return -ENOMEM;
+        *ret = *credential;
+        ret->sealed = sealed;
+        return 0;
 }
 
 static bool text_is_good(const char *s)
@@ -133,6 +161,10 @@ static const char *props_bad_field(const JobProps *p)
                 return "proxy_bypass";
         if (!text_is_good(p->reply_name))
                 return "reply_name";
+        if (!text_is_good(p->notify_program))
+                return "notify_program";
+        if (!text_is_good(p->notify_parameters) || (p->notify_parameters && !p->notify_program))
+                return "notify_parameters";
         if (!enum_is_good(p->priority, BG_JOB_PRIORITY_LOW))
                 return "priority";
         if (!enum_is_good(p->proxy_usage, BG_JOB_PROXY_USAGE_AUTODETECT))
@@ -164,6 +196,8 @@ static const char *status_bad_field(const JobStatus *s)
                 return "active_usec";
         if (s->farewell_wall > STORED_NUMBER_MAX)
                 return "farewell_wall";
+        if (s->program_time_wall > STORED_NUMBER_MAX)
+                return "program_time_wall";
         return NULL;
 }
 
@@ -209,6 +243,17 @@ const char *stored_file_bad_field(const JobFile *f)
                 return "done_bytes";
         if (f->synced_bytes > STORED_NUMBER_MAX)
                 return "synced_bytes";
+        return NULL;
+}
+
+const char *stored_credential_bad_field(const JobCredential *c)
+{
+        if (c->target < BG_AUTH_TARGET_SERVER || c->target > BG_AUTH_TARGET_PROXY)
+                return "target";
+        if (c->scheme < BG_AUTH_SCHEME_BASIC || c->scheme > BG_AUTH_SCHEME_PASSPORT)
+                return "scheme";
+        if (!c->sealed || c->sealed_bytes == 0 || c->sealed_bytes > VAULT_SEALED_BYTES_MAX)
+                return "sealed";
         return NULL;
 }
 

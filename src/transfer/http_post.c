@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -305,6 +306,21 @@ static uint64_t sent_bytes(HttpPost *p)
         return (uint64_t) bytes;
 }
 
+/* The server has closed its side and said nothing. curl would go on offering the body to it. */
+static bool has_hung_up(const HttpPost *p)
+{
+        char byte;
+
+        return p->transfer.fd >= 0 && recv(p->transfer.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void end_hung_up(HttpPost *p)
+{
+        event_curl_remove(p->client->curl, p->easy, &p->transfer);
+        failed(p, transfer_error_make(BG_E_CONNECTION_CLOSED, BG_ERROR_CONTEXT_REMOTE_FILE, false,
+                                      "the server hung up in the middle"));
+}
+
 static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
 {
         HttpPost *p = list_item(&t->link, HttpPost, ticking.link);
@@ -326,7 +342,9 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
         p->seen_bytes = sent;
         p->all_sent = sent == p->packet.request->body_bytes;
         waited = now - p->progress_usec;
-        if (!p->all_sent && waited >= p->packet.send_timeout_sec * USEC_PER_SEC)
+        if (!p->all_sent && waited > 0 && has_hung_up(p))
+                end_hung_up(p);
+        else if (!p->all_sent && waited >= p->packet.send_timeout_sec * USEC_PER_SEC)
                 end_silent(p, "the server has taken nothing for too long");
         else if (p->all_sent && waited >= p->packet.response_timeout_sec * USEC_PER_SEC)
                 end_silent(p, "the server's answer did not come in time");

@@ -32,7 +32,7 @@ typedef struct Upload {
         sd_event_source *turn; /* the first step, since no end may come from inside start */
         BupDo todo;            /* what is being done */
         bool saving;           /* … once the broker has stored the session */
-        bool new_session;      /* … which has to be stored before much is sent in it */
+        bool new_session;      /* … which has to be stored before anything is sent in it */
         bool sending;
         bool near; /* the destination is this machine or its link, so that others may be, too */
 } Upload;
@@ -188,15 +188,6 @@ static void authenticate(Upload *u, uint16_t status, bool may_go_on)
                 advance(u);
 }
 
-/* A daemon that dies may lose what was not stored, and with the session all that was sent in it. A
- * single fragment is not worth the wait. */
-static bool is_worth_saving(const BupClient *c)
-{
-        uint64_t size = c->state.source.size_bytes;
-
-        return size > 0 && size > bup_pace_next(&c->pace, size);
-}
-
 static void on_answer(void *ctx, const HttpAnswer *a)
 {
         Upload *u = ctx;
@@ -230,7 +221,7 @@ static void on_answer(void *ctx, const HttpAnswer *a)
         if (!source_holds(u))
                 return;
         if (u->todo.request.type == BUP_CREATE_SESSION && u->client.state.session_id[0] != '\0')
-                u->new_session = is_worth_saving(&u->client);
+                u->new_session = u->client.state.source.size_bytes > 0; /* else its Close is */
         if (!u->farewell && !u->new_session)
                 upload_report_session(&u->report, !out.save && !out.restarted);
         report_phase(u);

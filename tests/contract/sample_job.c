@@ -6,6 +6,7 @@
 
 #include "base/guid.h"
 #include "base/str.h"
+#include "engine/port/vault.h"
 
 static void *must(void *p)
 {
@@ -95,6 +96,9 @@ Job *sample_job_distinct(uint64_t serial)
                 .proxy_bypass = text("proxy bypass"),
                 .files_in_flight = 15,
                 .auto_complete = true,
+                .notify_program = text("/opt/finish"),
+                .notify_parameters = text("finish \"now\" "),
+                .notify_uid = 43,
         };
         job->status = (JobStatus){
                 .state = BG_JOB_STATE_TRANSIENT_ERROR,
@@ -107,6 +111,9 @@ Job *sample_job_distinct(uint64_t serial)
                 .ended_wall = 20,
                 .end_result = 21,
                 .active_usec = 22,
+                .program_result = -44,
+                .program_time_wall = 45,
+                .program_runs = 46,
         };
         e->code = (HRESULT) 0x80072ee7;
         e->context = BG_ERROR_CONTEXT_REMOTE_FILE;
@@ -191,6 +198,9 @@ Job *sample_job_extreme(uint64_t serial)
                 .auto_complete = true,
                 .reply_name = sample_long_text(LIMIT_LOCAL_BYTES / 3),
                 .reply_optional = true,
+                .notify_program = sample_long_text(LIMIT_PROGRAM_UNITS),
+                .notify_parameters = sample_long_text(LIMIT_PARAMETERS_UNITS),
+                .notify_uid = UINT32_MAX,
         };
         job->status = (JobStatus){
                 .state = BG_JOB_STATE_CANCELLED,
@@ -205,6 +215,9 @@ Job *sample_job_extreme(uint64_t serial)
                 .active_usec = STORED_NUMBER_MAX,
                 .uploaded = true,
                 .farewell_wall = STORED_NUMBER_MAX,
+                .program_result = INT32_MIN,
+                .program_time_wall = STORED_NUMBER_MAX,
+                .program_runs = UINT32_MAX,
         };
         give_session(job, JOB_SESSION_BYTES_MAX);
         e->code = INT32_MIN;
@@ -237,6 +250,21 @@ JobFile *sample_file_extreme(uint32_t index)
         file->etag = sample_long_text(8000);
         file->modified_sec = INT64_MAX;
         return file;
+}
+
+JobCredential sample_credential(uint32_t target, uint32_t scheme, uint8_t mark)
+{
+        JobCredential c = {
+                .target = target,
+                .scheme = scheme,
+                .implicit = mark % 2 == 1,
+                .sealed_bytes = mark > 0 ? 100 + mark * 40u : VAULT_SEALED_BYTES_MAX,
+        };
+
+        c.sealed = must(mem_alloc(c.sealed_bytes));
+        memset(c.sealed, mark > 0 ? mark : 0xee, c.sealed_bytes);
+        c.sealed[0] = 0; /* no text */
+        return c;
 }
 
 #define DIFFERS(field)                                                                             \
@@ -277,6 +305,9 @@ static const char *props_difference(const JobProps *a, const JobProps *b)
         DIFFERS(auto_complete);
         TEXT_DIFFERS(reply_name);
         DIFFERS(reply_optional);
+        TEXT_DIFFERS(notify_program);
+        TEXT_DIFFERS(notify_parameters);
+        DIFFERS(notify_uid);
         return NULL;
 }
 
@@ -294,7 +325,29 @@ static const char *status_difference(const JobStatus *a, const JobStatus *b)
         DIFFERS(active_usec);
         DIFFERS(uploaded);
         DIFFERS(farewell_wall);
+        DIFFERS(program_result);
+        DIFFERS(program_time_wall);
+        DIFFERS(program_runs);
         return error_difference(&a->error, &b->error);
+}
+
+const char *sample_credential_difference(const JobCredential *a, const JobCredential *b)
+{
+        DIFFERS(target);
+        DIFFERS(scheme);
+        DIFFERS(implicit);
+        DIFFERS(sealed_bytes);
+        return memcmp(a->sealed, b->sealed, a->sealed_bytes) != 0 ? "sealed" : NULL;
+}
+
+static const char *credentials_difference(const Job *a, const Job *b)
+{
+        const char *field = NULL;
+
+        DIFFERS(credentials_len);
+        for (uint32_t i = 0; i < a->credentials_len && !field; i++)
+                field = sample_credential_difference(&a->credentials[i], &b->credentials[i]);
+        return field;
 }
 
 const char *sample_job_difference(const Job *a, const Job *b)
@@ -309,6 +362,8 @@ const char *sample_job_difference(const Job *a, const Job *b)
         DIFFERS(session_bytes);
         if (a->session_bytes > 0 && memcmp(a->session, b->session, a->session_bytes) != 0)
                 return "session";
+        if (credentials_difference(a, b))
+                return credentials_difference(a, b);
         return in_props ? in_props : status_difference(&a->status, &b->status);
 }
 

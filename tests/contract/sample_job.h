@@ -19,9 +19,19 @@ JobFile *sample_reply(void);
 Job *sample_job_extreme(uint64_t serial);
 JobFile *sample_file_extreme(uint32_t index);
 
-/* Names the first stored field that differs; NULL when the two are alike. */
+/* What the slot holds, told apart by `mark`, which stands in every one of its bytes but the first;
+ * with mark 0 the largest there can be. An odd one is implicit. */
+JobCredential sample_credential(uint32_t target, uint32_t scheme, uint8_t mark);
+static inline void sample_credential_done(JobCredential *c)
+{
+        mem_free(c->sealed);
+}
+
+/* Names the first stored field that differs (a job's credentials among them); NULL when the two are
+ * alike. */
 const char *sample_job_difference(const Job *a, const Job *b);
 const char *sample_file_difference(const JobFile *a, const JobFile *b);
+const char *sample_credential_difference(const JobCredential *a, const JobCredential *b);
 
 /* A string of `units` characters that take three bytes of UTF-8 each. */
 char *sample_long_text(size_t units);

@@ -269,6 +269,19 @@ void rig_insert_upload(StorePort port, const Job *job, JobFile *file, JobFile *r
         finish(port, port.files_insert(port.ctx, job, both, 2), durable);
 }
 
+void rig_save_credential(StorePort port, const Job *job, const JobCredential *c, bool durable)
+{
+        must(port.begin(port.ctx) == 0, "begin");
+        finish(port, port.credential_save(port.ctx, job, c), durable);
+}
+
+void rig_delete_credential(StorePort port, const Job *job, uint32_t target, uint32_t scheme,
+                           bool durable)
+{
+        must(port.begin(port.ctx) == 0, "begin");
+        finish(port, port.credential_delete(port.ctx, job, target, scheme), durable);
+}
+
 void rig_save_file(StorePort port, const Job *job, const JobFile *file, bool durable)
 {
         must(port.begin(port.ctx) == 0, "begin");

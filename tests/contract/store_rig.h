@@ -60,5 +60,8 @@ const Job *rig_queue_find(const RigQueue *queue, uint64_t serial); /* NULL when 
 void rig_save_job(StorePort port, const Job *job, bool durable);
 void rig_insert_file(StorePort port, const Job *job, JobFile *file, bool durable);
 void rig_insert_upload(StorePort port, const Job *job, JobFile *file, JobFile *reply, bool durable);
+void rig_save_credential(StorePort port, const Job *job, const JobCredential *c, bool durable);
+void rig_delete_credential(StorePort port, const Job *job, uint32_t target, uint32_t scheme,
+                           bool durable);
 void rig_save_file(StorePort port, const Job *job, const JobFile *file, bool durable);
 void rig_delete_job(StorePort port, const Job *job, bool durable);

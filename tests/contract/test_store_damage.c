@@ -65,7 +65,7 @@ static Store *open_expecting(const Place *p, StoreOutcome expected, StoreStatus 
         return store;
 }
 
-/* Every third one is an upload with a reply. */
+/* Every third one is an upload with a reply, and has credentials. */
 static void put_jobs(StorePort port, uint64_t n)
 {
         for (uint64_t i = 1; i <= n; i++) {
@@ -75,9 +75,14 @@ static void put_jobs(StorePort port, uint64_t n)
                                                      *reply = sample_reply();
 
                 rig_save_job(port, job, false);
-                if (i % 3 == 0)
+                if (i % 3 == 0) {
+                        JobCredential c =
+                                sample_credential(BG_AUTH_TARGET_SERVER, BG_AUTH_SCHEME_NTLM, 7);
+
                         rig_insert_upload(port, job, file, reply, false);
-                else
+                        rig_save_credential(port, job, &c, false);
+                        sample_credential_done(&c);
+                } else
                         rig_insert_file(port, job, file, false);
         }
 }
@@ -176,15 +181,15 @@ static void newer_file_is_refused_and_left_alone(void **state)
         StoreStatus status;
 
         make_queue(p, 2);
-        run_sql(p->db, "PRAGMA user_version=3; ALTER TABLE jobs ADD COLUMN later TEXT");
+        run_sql(p->db, "PRAGMA user_version=4; ALTER TABLE jobs ADD COLUMN later TEXT");
         assert_int_equal(store_open(p->dir, NULL, &status, &store), -ENOTSUP);
         assert_int_equal(status.outcome, STORE_NEWER);
-        assert_int_equal(status.version, 3);
-        assert_non_null(strstr(status.detail, "version 3"));
+        assert_int_equal(status.version, 4);
+        assert_non_null(strstr(status.detail, "version 4"));
         assert_string_equal(status.aside_path, "");
         assert_null(store);
 
-        run_sql(p->db, "PRAGMA user_version=2; ALTER TABLE jobs DROP COLUMN later");
+        run_sql(p->db, "PRAGMA user_version=3; ALTER TABLE jobs DROP COLUMN later");
         store = open_expecting(p, STORE_OPENED, NULL);
         assert_int_equal(count_jobs(store), 2);
         store_close(store);
@@ -357,7 +362,8 @@ static void nonsense_values_are_damage(void **state)
                 "transferred_wall,ended_wall,end_result,active_usec,error_code,error_context,"
                 "error_file,error_http_status,error_curl_code,error_errno,error_retry_after_sec,"
                 "error_fatal,error_event_driven,error_host,error_text,reply_name,reply_optional,"
-                "uploaded,farewell_wall,session FROM jobs WHERE serial=1",
+                "uploaded,farewell_wall,session,notify_program,notify_parameters,notify_uid,"
+                "program_result,program_time_wall,program_runs FROM jobs WHERE serial=1",
                 "UPDATE jobs SET session=zeroblob(16385) WHERE serial=3",
                 "UPDATE jobs SET session=zeroblob(0) WHERE serial=3",
                 "UPDATE jobs SET session=CAST('no bytes' AS BLOB) WHERE serial=2",
@@ -387,6 +393,24 @@ static void nonsense_values_are_damage(void **state)
                 "UPDATE files SET idx=-1 WHERE job=2",
                 "UPDATE files SET job=77 WHERE job=2",
                 "UPDATE files SET job=-1 WHERE job=2",
+                "UPDATE jobs SET notify_program=NULL WHERE serial=2",
+                "UPDATE jobs SET notify_program=CAST(x'2fff' AS TEXT) WHERE serial=2",
+                "UPDATE jobs SET notify_parameters=CAST(x'ff' AS TEXT) WHERE serial=2",
+                "UPDATE jobs SET notify_uid=-1 WHERE serial=2",
+                "UPDATE jobs SET program_result=2147483648 WHERE serial=2",
+                "UPDATE jobs SET program_time_wall=-1 WHERE serial=2",
+                "UPDATE jobs SET program_runs=4294967296 WHERE serial=2",
+                "UPDATE job_credentials SET target=0",
+                "UPDATE job_credentials SET target=3",
+                "UPDATE job_credentials SET scheme=0",
+                "UPDATE job_credentials SET scheme=6",
+                "UPDATE job_credentials SET scheme=4294967297",
+                "UPDATE job_credentials SET implicit=2",
+                "UPDATE job_credentials SET sealed=zeroblob(0)",
+                "UPDATE job_credentials SET sealed=zeroblob(197626)",
+                "UPDATE job_credentials SET job=77",
+                "UPDATE job_credentials SET job=-1",
+                "DROP TABLE job_credentials",
                 "DROP TABLE files",
                 "DROP TABLE meta",
                 "ALTER TABLE jobs DROP COLUMN name",

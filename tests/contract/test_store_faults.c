@@ -112,8 +112,10 @@ static void try_with_fault(StoreRig *rig, const Job *old, DiskFault fault, int e
                         assert_int_equal(r, 0);
                 /* A fault in the checkpoint that follows a commit is no failure of the commit. */
                 assert_true(r == 0 || r == expected);
-                if (fault != DISK_NO_SYNC_AT) /* then the change stands, but not hardened */
-                        assert_int_equal(changes_are_there(rig->port, serial), r == 0);
+                if (r == 0)
+                        assert_true(changes_are_there(rig->port, serial));
+                else if (fault == DISK_FULL_AT) /* a sync that fails leaves them, not hardened */
+                        assert_false(changes_are_there(rig->port, serial));
 
                 /* It works again, and what a killed or dead machine leaves is whole. */
                 assert_int_equal(try_changes(rig->port, old, 1000 + n, true), 0);
@@ -148,6 +150,77 @@ static void broken_disk_fails_cleanly_at_every_call(void **state)
 
         put_first_job(*state, job);
         try_with_fault(*state, job, DISK_BREAK_AT, -EIO);
+}
+
+/* What stands in the first slot, 0 for nothing; and nothing in between. */
+static uint8_t slot_mark(StorePort port)
+{
+        RigQueue queue = rig_load(port);
+        const Job *job = rig_queue_find(&queue, 1);
+        uint8_t mark = 0;
+
+        assert_int_equal(queue.result, 0);
+        assert_non_null(job);
+        if (job->credentials_len > 0) {
+                const JobCredential *c = &job->credentials[0];
+                JobCredential whole;
+
+                mark = c->sealed[1];
+                whole = sample_credential(c->target, c->scheme, mark);
+                assert_null(sample_credential_difference(&whole, c));
+                sample_credential_done(&whole);
+        }
+        rig_queue_done(&queue);
+        return mark;
+}
+
+static int try_slot(StorePort port, const Job *job, uint8_t mark)
+{
+        JobCredential c = sample_credential(BG_AUTH_TARGET_SERVER, BG_AUTH_SCHEME_BASIC, mark);
+        int r;
+
+        r = port.begin(port.ctx);
+        if (r == 0)
+                r = port.credential_save(port.ctx, job, &c);
+        if (r == 0)
+                r = port.commit(port.ctx, true);
+        port.rollback(port.ctx);
+        sample_credential_done(&c);
+        return r;
+}
+
+/* Replacing a blob wipes the old one, and the log behind it: a failure on that way is none of the
+ * commit, and harms nothing. */
+static void blob_is_replaced_or_not_at_every_failing_call(void **state)
+{
+        static const DiskFault faults[] = {DISK_FULL_AT, DISK_BREAK_AT, DISK_NO_SYNC_AT};
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+
+        put_first_job(rig, job);
+        for (unsigned f = 0; f < ARRAY_LEN(faults); f++) {
+                bool failed = true;
+
+                for (uint8_t n = 1; failed; n++) {
+                        uint8_t before = 100 + n, after = 101 + n, found;
+                        int r;
+
+                        assert_int_equal(try_slot(rig->port, job, before), 0);
+                        disk_fail_at(faults[f], n);
+                        r = try_slot(rig->port, job, after);
+                        failed = disk_has_failed();
+                        disk_repair();
+                        found = slot_mark(rig->port);
+                        assert_true(found == after || (found == before && r < 0));
+                        if (n % 2)
+                                rig->kind->kill(rig);
+                        else
+                                rig->kind->power_loss(rig);
+                        found = slot_mark(rig->port);
+                        assert_true(found == after || (found == before && r < 0));
+                        assert_true(n < 100);
+                }
+        }
 }
 
 static void failed_sync_is_reported_and_later_made_good(void **state)
@@ -543,6 +616,7 @@ int main(int argc, char **argv)
                 IN_DIR(killed_process_loses_nothing_acknowledged),
                 ON_FAULTY_DISK(full_disk_fails_cleanly_at_every_write),
                 ON_FAULTY_DISK(broken_disk_fails_cleanly_at_every_call),
+                ON_FAULTY_DISK(blob_is_replaced_or_not_at_every_failing_call),
                 ON_FAULTY_DISK(failed_sync_is_reported_and_later_made_good),
                 ON_FAULTY_DISK(log_does_not_grow_for_ever),
                 ON_FAULTY_DISK(failed_sync_of_a_long_log_fails_no_commit_and_loses_nothing),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that earlier versions wrote, in data/. queue-1.db is of the store of version 1, closed in
  * good order: sample jobs 1 (two files), 7 (distinct values, an upload) and 9 (extreme values, an
- * upload, without proxy lists). */
+ * upload, without proxy lists). queue-2.db is of version 2: the same jobs, 8 (an upload with a
+ * reply) and 9 (extreme values, with a reply). */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,8 +23,20 @@
 #include "store/schema.h"
 #include "store_rig.h"
 
+static void forget_what_version_2_had_not(Job *job)
+{
+        mem_free(job->props.notify_program);
+        mem_free(job->props.notify_parameters);
+        job->props.notify_program = job->props.notify_parameters = NULL;
+        job->props.notify_uid = 0;
+        job->status.program_result = 0;
+        job->status.program_time_wall = 0;
+        job->status.program_runs = 0;
+}
+
 static void forget_what_version_1_had_not(Job *job)
 {
+        forget_what_version_2_had_not(job);
         mem_free(job->props.reply_name);
         mem_free(job->session);
         job->props.reply_name = NULL;
@@ -65,6 +78,39 @@ static void assert_version_1(Store *store)
         rig_queue_done(&queue);
 }
 
+static void assert_version_2(Store *store, uint32_t credentials)
+{
+        _cleanup_(stored_job_freep) Job *plain = sample_job(1), *distinct = sample_job_distinct(7),
+                                        *upload = sample_upload(8),
+                                        *extreme = sample_job_extreme(9);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file(0), *reply = sample_reply(),
+                                             *changed = sample_file_distinct(0);
+        Job *const expected[] = {plain, distinct, upload, extreme};
+        RigQueue queue = rig_load(store_port(store));
+        const char *field;
+
+        mem_free(extreme->props.proxy_list);
+        mem_free(extreme->props.proxy_bypass);
+        extreme->props.proxy_list = extreme->props.proxy_bypass = NULL;
+        assert_int_equal(queue.result, 0);
+        assert_int_equal(queue.len, ARRAY_LEN(expected));
+        assert_int_equal(queue.jobs[1]->credentials_len, credentials);
+        if (credentials > 0)
+                stored_job_free_credentials(queue.jobs[1]);
+        for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+                forget_what_version_2_had_not(expected[i]);
+                field = sample_job_difference(expected[i], queue.jobs[i]);
+                if (field)
+                        fail_msg("job %zu: %s differs", i, field);
+                assert_int_equal(queue.jobs[i]->reply != NULL, i >= 2);
+                assert_int_equal(queue.jobs[i]->files_len, i == 0 ? 2 : 1);
+                assert_null(
+                        sample_file_difference(i == 1 ? changed : file, queue.jobs[i]->files[0]));
+        }
+        assert_null(sample_file_difference(reply, queue.jobs[3]->reply));
+        rig_queue_done(&queue);
+}
+
 static Store *open_expecting(const char *state_dir, uint32_t version)
 {
         StoreStatus status;
@@ -89,19 +135,56 @@ static void copy_file(const char *from, const char *to)
         assert_int_equal(sendfile(out, in, NULL, (size_t) st.st_size), st.st_size);
 }
 
+static void bring_queue_of(const char *name, const char *state_dir)
+{
+        const char *data = getenv("BITSD_TEST_DATA");
+        char from[PATH_MAX], to[RIG_PATH_BYTES + 16];
+
+        assert_non_null(data);
+        (void) snprintf(from, sizeof(from), "%s/%s", data, name);
+        (void) snprintf(to, sizeof(to), "%s/queue.db", state_dir);
+        copy_file(from, to);
+}
+
+static void queue_of_version_2_is_raised_with_all_it_holds(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job_distinct(7),
+                                        *more = sample_job_distinct(20);
+        JobCredential c = sample_credential(BG_AUTH_TARGET_PROXY, BG_AUTH_SCHEME_DIGEST, 5);
+        const char *state_dir = *state;
+        RigQueue queue;
+        Store *store;
+
+        bring_queue_of("queue-2.db", state_dir);
+        store = open_expecting(state_dir, 2); /* as found */
+        assert_version_2(store, 0);
+        rig_save_credential(store_port(store), job, &c, true);
+        store_close(store);
+
+        store = open_expecting(state_dir, schema_steps()->n);
+        assert_version_2(store, 1);
+        rig_save_job(store_port(store), more, true);
+        store_close(store);
+
+        store = open_expecting(state_dir, schema_steps()->n);
+        queue = rig_load(store_port(store));
+        assert_int_equal(queue.len, 5);
+        assert_null(sample_job_difference(more, queue.jobs[4]));
+        assert_null(sample_credential_difference(&c, &queue.jobs[1]->credentials[0]));
+        rig_queue_done(&queue);
+        store_close(store);
+        sample_credential_done(&c);
+}
+
 static void queue_of_version_1_is_raised_with_all_it_holds(void **state)
 {
         _cleanup_(stored_job_freep) Job *upload = sample_upload(20);
         _cleanup_(stored_file_freep) JobFile *file = sample_file(0), *reply = sample_reply();
-        const char *data = getenv("BITSD_TEST_DATA"), *state_dir = *state;
-        char from[PATH_MAX], to[RIG_PATH_BYTES + 16];
+        const char *state_dir = *state;
         RigQueue queue;
         Store *store;
 
-        assert_non_null(data);
-        (void) snprintf(from, sizeof(from), "%s/queue-1.db", data);
-        (void) snprintf(to, sizeof(to), "%s/queue.db", state_dir);
-        copy_file(from, to);
+        bring_queue_of("queue-1.db", state_dir);
         store = open_expecting(state_dir, 1); /* as found */
         assert_version_1(store);
         store_close(store);
@@ -142,6 +225,8 @@ static int remove_dir(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(queue_of_version_2_is_raised_with_all_it_holds,
+                                                make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(queue_of_version_1_is_raised_with_all_it_holds,
                                                 make_dir, remove_dir),
         };

@@ -128,6 +128,26 @@ static void delete_job(History *h, uint64_t serial)
         h->files[serial] = 0;
 }
 
+static void change_credential(History *h, uint64_t serial)
+{
+        _cleanup_(stored_job_freep) Job *job = plain_job(serial);
+        uint32_t target = 1 + (uint32_t) pick(h, 2), scheme = 1 + (uint32_t) pick(h, 5);
+        JobCredential c = sample_credential(target, scheme, (uint8_t) pick(h, 40));
+        bool remove = pick(h, 3) == 0;
+        int results[STORES];
+
+        for (size_t i = 0; i < STORES; i++) {
+                StorePort port = h->rigs[i]->port;
+
+                results[i] = remove ? port.credential_delete(port.ctx, job, target, scheme)
+                                    : port.credential_save(port.ctx, job, &c);
+        }
+        sample_credential_done(&c);
+        expect(h, results[0] == results[1], "one store took credentials, the other did not");
+        expect(h, (results[0] == 0) == (remove || h->exists[serial]),
+               "credentials of an unknown job were taken, or those of a known one refused");
+}
+
 static void compare(History *h)
 {
         RigQueue queues[STORES];
@@ -173,7 +193,7 @@ static void transaction(History *h)
                 h->old_ids[i] = h->ids[i];
         }
         for (uint64_t n = pick(h, 6); n > 0; n--) {
-                uint64_t serial = 1 + pick(h, SERIALS), what = pick(h, 10);
+                uint64_t serial = 1 + pick(h, SERIALS), what = pick(h, 13);
 
                 if (what < 4)
                         change_job(h, serial);
@@ -183,8 +203,10 @@ static void transaction(History *h)
                         change_file(h, serial, true);
                 else if (what < 9)
                         change_file(h, serial, false);
-                else
+                else if (what < 10)
                         delete_job(h, serial);
+                else
+                        change_credential(h, serial);
         }
 }
 

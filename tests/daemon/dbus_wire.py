@@ -31,10 +31,12 @@ class Closed(Exception):
 
 
 def split_signature(signature):
-    """"ayub" → ["ay", "u", "b"]."""
+    """"ayuba(uub)" → ["ay", "u", "b", "a(uub)"]."""
     kinds, i = [], 0
     while i < len(signature):
         n = 2 if signature[i] == "a" else 1
+        if signature[i:i + 2] == "a(":
+            n = signature.index(")", i) + 1 - i
         kinds.append(signature[i:i + n])
         i += n
     return kinds
@@ -93,7 +95,19 @@ class Cursor:
             return text
         if kind == "ay":
             return self.take(self.u32())
+        if kind.startswith("a("):
+            return self.structs(kind[2:-1])
         raise ValueError(kind)
+
+
+    def structs(self, kinds):
+        length = self.u32()
+        self.align(8)
+        end, out = self.pos + length, []
+        while self.pos < end:
+            self.align(8)
+            out.append(tuple(self.value(k) for k in kinds))
+        return out
 
 
 class Message:
@@ -310,6 +324,9 @@ class Record:
         out["reply_name"] = self.str()
         out["reply_bytes_total"], out["reply_bytes_transferred"] = self.get("Q"), self.get("Q")
         out["reply_optional"] = bool(self.get("B"))
+        out["notify_program"], out["notify_parameters"] = self.str(), self.str()
+        out["program_result"], out["program_time"] = self.get("i"), self.get("Q")
+        out["program_runs"], out["has_credentials"] = self.get("I"), bool(self.get("B"))
         return out
 
     def file(self):

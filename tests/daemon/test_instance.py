@@ -207,6 +207,27 @@ def test_open_directories_are_refused(place):
     assert done.returncode == 1 and "chmod 700" in done.stderr
 
 
+def read_report(place, *args):
+    """What a bitsd that cannot start writes to the descriptor of its starter."""
+    read_end, write_end = os.pipe()
+    process = subprocess.Popen([*place.argv(*args), "--ready-fd", str(write_end)], env=place.env,
+                               stderr=subprocess.PIPE, pass_fds=[write_end], stdin=subprocess.DEVNULL)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as report:
+        text = report.read()
+    stderr = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 1
+    return text.decode(), stderr
+
+
+def test_the_starter_is_told_why_not(place):
+    place.state.mkdir(mode=0o700)
+    place.state.chmod(0o755)
+    text, stderr = read_report(place)
+    assert text.startswith("!") and "chmod 700" in text and "\n" not in text
+    assert text[1:] == stderr.splitlines()[-1].removeprefix("bitsd: ")
+
+
 def test_the_default_directory_must_be_closed_altogether(place):
     runtime = place.dir / "xdg"
     (runtime / "bitsd").mkdir(parents=True, mode=0o755)

@@ -191,7 +191,7 @@ class Ctl:
             "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm", "HOME": str(place),
             "BITSD_SOCKET": str(place / "socket"), "BITSD_STATE_DIR": str(place / "state"),
             "BITSD_PATH": str(BUILD / "src/daemon/bitsd"), "XDG_CONFIG_HOME": str(place),
-            "TZ": "UTC",
+            "TZ": "UTC", "TMPDIR": str(place),
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
             if name in os.environ:

@@ -239,6 +239,14 @@ def test_ctrl_c_pauses_and_the_two_commands_it_names_work(ctl, web):
     assert any(r and r.startswith("bytes=") for _, _, r in web.requests)  # the kept half was not fetched again
 
 
+def test_a_line_on_which_nothing_moves_says_so(ctl, web):
+    t = ctl.terminal("get", gated(web, "half"), "--name", "half")
+    t.expect(r" 50%  2\.0 / 4\.0 MiB  waiting for data")
+    web.release()
+    assert t.wait() == 0
+    assert (ctl.cwd / "half").read_bytes() == content("half", 4 * MIB)
+
+
 def test_what_was_paused_can_be_thrown_away(ctl, web):
     t = ctl.terminal("get", gated(web, "half"), "--name", "half")
     t.expect(r" 50%")

@@ -56,13 +56,14 @@ class Application:
 
 
 class Line:
-    """Carries connections to the server. After `hold_after` bytes from the clients it carries nothing
-    more until release()."""
+    """Carries connections to the server, and counts the sessions that clients ask for. After
+    `hold_after` bytes from the clients it carries nothing more until release()."""
 
     def __init__(self, target):
         self.target = target
         self.hold_after = None
         self.carried = 0
+        self.sessions = 0
         self.held = threading.Event()
         self.released = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -84,6 +85,7 @@ class Line:
             while data := source.recv(16384):
                 if counts:
                     self.carried += len(data)
+                    self.sessions += data[:2048].lower().count(b"create-session")
                     if self.hold_after is not None and self.carried > self.hold_after:
                         self.held.set()
                         self.released.wait(PATIENCE)

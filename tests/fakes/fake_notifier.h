@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The notifier port as a record: answers, changes and deliveries. It checks what every listener
  * may rely on: one answer per token, states that follow each other as the table says, nothing
- * told before it is stored, four deliveries per user at most. */
+ * told before it is stored, four deliveries per user at most, programs only for jobs that have one
+ * and are not about to end. */
 #pragma once
 
 #include "base/list.h"
@@ -20,6 +21,8 @@ typedef struct FakeDelivery {
         GUID job;
         NotifyKind kind;
         uint64_t at_mono;
+        bool is_program;
+        uint32_t run; /* a program's: FakeNotifier.runs when it began */
 } FakeDelivery;
 
 typedef struct FakeSeen { /* last state told of a job */
@@ -34,11 +37,18 @@ typedef struct FakeNotifier {
         const FakeClock *clock; /* tells which deliveries timed out; NULL = none does */
         bool answered[FAKE_TOKENS];
         HRESULT answers[FAKE_TOKENS];
+        int32_t answered_file[FAKE_TOKENS];       /* JOB_NO_FILE: about none */
         FakeDelivery deliveries[FAKE_DELIVERIES]; /* outstanding */
         FakeSeen seen[FAKE_SEEN];
         uint32_t seen_len;
         uint64_t last_delivery;
         uint32_t delivered[NOTIFY_KIND_MAX];
+        uint32_t ran[NOTIFY_KIND_MAX]; /* programs that began */
+        uint32_t runs;                 /* the same of all kinds, failed starts included */
+        int run_error;                 /* negative errno of every start of a program, 0 = none */
+        int (*on_run)(void *ctx, const Job *job); /* decides instead of run_error; NULL = nothing */
+        void *on_run_ctx;
+        char last_program[512]; /* "program|parameters" */
         uint32_t changes;
         int deliver_error; /* negative errno of every delivery, 0 = none */
         bool dead;
@@ -56,6 +66,8 @@ void fake_notifier_forget(FakeNotifier *n);
 const FakeSeen *fake_notifier_seen(const FakeNotifier *n, const GUID *job);
 /* The oldest outstanding delivery of a kind (NOTIFY_NONE = any); NULL when none. */
 FakeDelivery *fake_notifier_find(FakeNotifier *n, NotifyKind kind);
+/* The same of programs alone. */
+FakeDelivery *fake_notifier_find_program(FakeNotifier *n);
 uint32_t fake_notifier_outstanding(const FakeNotifier *n);
 /* Takes it off the record; answer the manager with the returned number. */
 uint64_t fake_notifier_take(FakeDelivery *d);

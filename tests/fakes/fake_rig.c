@@ -26,6 +26,7 @@ void fake_rig_init(FakeRig *rig, uint64_t seed)
         fake_transfer_init(&rig->transfer, &rig->disk, &rig->store, &rig->random);
         fake_notifier_init(&rig->notifier, &rig->store);
         rig->notifier.clock = &rig->clock;
+        fake_vault_init(&rig->vault);
         must(fake_rig_start(rig), "no start");
 }
 
@@ -55,7 +56,7 @@ void fake_rig_stop(FakeRig *rig, bool power, uint32_t keep)
         } else {
                 fake_store_kill(&rig->store);
         }
-        rig->transfer.dead = rig->notifier.dead = false;
+        rig->transfer.dead = rig->notifier.dead = rig->vault.dead = false;
 }
 
 bool fake_rig_start(FakeRig *rig)
@@ -64,6 +65,7 @@ bool fake_rig_start(FakeRig *rig)
                 .store = fake_store_port(&rig->store),
                 .transfer = fake_transfer_port(&rig->transfer),
                 .notifier = fake_notifier_port(&rig->notifier),
+                .vault = fake_vault_port(&rig->vault),
                 .random = fake_random_port(&rig->random),
                 .clock = fake_clock_port(&rig->clock),
         };

@@ -9,6 +9,7 @@
 #include "fake_random.h"
 #include "fake_store.h"
 #include "fake_transfer.h"
+#include "fake_vault.h"
 
 typedef struct FakeRig {
         FakeClock clock;
@@ -17,6 +18,7 @@ typedef struct FakeRig {
         FakeDisk disk;
         FakeTransfer transfer;
         FakeNotifier notifier;
+        FakeVault vault;
         Policy policy;
         Manager *m;
         uint64_t next_token;

@@ -5,13 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum ChangeKind { CHANGE_JOB, CHANGE_DELETE, CHANGE_FILE } ChangeKind;
+typedef enum ChangeKind {
+        CHANGE_JOB,
+        CHANGE_DELETE,
+        CHANGE_FILE,
+        CHANGE_CREDENTIAL,
+        CHANGE_NO_CREDENTIAL,
+} ChangeKind;
 
 typedef struct Change {
         ChangeKind kind;
         GUID id;
-        Job *job;      /* CHANGE_JOB: without files */
-        JobFile *file; /* CHANGE_FILE: by index, inserted when new */
+        Job *job;                 /* CHANGE_JOB: without files */
+        JobFile *file;            /* CHANGE_FILE: by index, inserted when new */
+        JobCredential credential; /* without a blob for CHANGE_NO_CREDENTIAL */
         List in_txn;
 } Change;
 
@@ -53,6 +60,31 @@ static void file_drop(JobFile *file)
         free(file);
 }
 
+static JobCredential credential_dup(const JobCredential *from)
+{
+        JobCredential copy = *from;
+
+        copy.sealed = must(malloc(from->sealed_bytes));
+        memcpy(copy.sealed, from->sealed, from->sealed_bytes);
+        return copy;
+}
+
+static void credentials_dup(Job *to, const Job *from)
+{
+        to->credentials = must(calloc(JOB_CREDENTIALS_MAX, sizeof(JobCredential)));
+        for (uint32_t i = 0; i < from->credentials_len; i++)
+                to->credentials[to->credentials_len++] = credential_dup(&from->credentials[i]);
+}
+
+static void credentials_clear(Job *job)
+{
+        for (uint32_t i = 0; i < job->credentials_len; i++)
+                free(job->credentials[i].sealed);
+        free(job->credentials);
+        job->credentials = NULL;
+        job->credentials_len = 0;
+}
+
 static Job *job_dup(const Job *from)
 {
         Job *job = must(calloc(1, sizeof(Job)));
@@ -75,6 +107,8 @@ static Job *job_dup(const Job *from)
                 memcpy(job->session, from->session, from->session_bytes);
                 job->session_bytes = from->session_bytes;
         }
+        job->props.notify_program = dup(from->props.notify_program);
+        job->props.notify_parameters = dup(from->props.notify_parameters);
         return job;
 }
 
@@ -86,11 +120,14 @@ static void job_drop(Job *job)
         if (job->reply)
                 file_drop(job->reply);
         free(job->session);
+        credentials_clear(job);
         free(job->props.reply_name);
         free(job->props.name);
         free(job->props.description);
         free(job->props.proxy_list);
         free(job->props.proxy_bypass);
+        free(job->props.notify_program);
+        free(job->props.notify_parameters);
         free(job);
 }
 
@@ -127,6 +164,26 @@ static void image_put_file(Job *job, const JobFile *file)
         job->files[job->files_len++] = file_dup(file);
 }
 
+static void image_remove_credential(Job *job, const JobCredential *c)
+{
+        for (uint32_t i = 0; i < job->credentials_len; i++) {
+                if (job->credentials[i].target != c->target ||
+                    job->credentials[i].scheme != c->scheme)
+                        continue;
+                free(job->credentials[i].sealed);
+                job->credentials[i] = job->credentials[--job->credentials_len];
+                return;
+        }
+}
+
+static void image_put_credential(Job *job, const JobCredential *c)
+{
+        image_remove_credential(job, c);
+        if (!job->credentials)
+                job->credentials = must(calloc(JOB_CREDENTIALS_MAX, sizeof(JobCredential)));
+        job->credentials[job->credentials_len++] = credential_dup(c);
+}
+
 /* Serials grow, so new jobs belong at the end. */
 static void image_put_job(FakeImage *image, const Job *job)
 {
@@ -141,6 +198,10 @@ static void image_put_job(FakeImage *image, const Job *job)
         copy->files = image->jobs[i]->files;
         copy->files_len = image->jobs[i]->files_len;
         copy->reply = image->jobs[i]->reply;
+        copy->credentials = image->jobs[i]->credentials;
+        copy->credentials_len = image->jobs[i]->credentials_len;
+        image->jobs[i]->credentials = NULL;
+        image->jobs[i]->credentials_len = 0;
         image->jobs[i]->reply = NULL;
         image->jobs[i]->files = NULL;
         image->jobs[i]->files_len = 0;
@@ -156,6 +217,10 @@ static void image_apply(FakeImage *image, const Change *change)
                 image_put_job(image, change->job);
         } else if (change->kind == CHANGE_FILE && i >= 0) {
                 image_put_file(image->jobs[i], change->file);
+        } else if (change->kind == CHANGE_CREDENTIAL && i >= 0) {
+                image_put_credential(image->jobs[i], &change->credential);
+        } else if (change->kind == CHANGE_NO_CREDENTIAL && i >= 0) {
+                image_remove_credential(image->jobs[i], &change->credential);
         } else if (change->kind == CHANGE_DELETE && i >= 0) {
                 job_drop(image->jobs[i]);
                 memmove(&image->jobs[i], &image->jobs[i + 1],
@@ -174,6 +239,7 @@ static void changes_drop(List *changes)
                         job_drop(change->job);
                 if (change->file)
                         file_drop(change->file);
+                free(change->credential.sealed);
                 free(change);
         }
 }
@@ -200,6 +266,7 @@ void fake_store_done(FakeStore *s)
 {
         image_clear(&s->image);
         image_clear(&s->durable);
+        free(s->tainted);
         changes_drop(&s->pending);
         journal_drop(s);
 }
@@ -253,6 +320,40 @@ static void harden(FakeStore *s)
         journal_drop(s);
 }
 
+bool fake_store_is_tainted(const FakeStore *s, const GUID *id)
+{
+        for (uint32_t i = 0; i < s->tainted_len; i++)
+                if (guid_equal(&s->tainted[i], id))
+                        return true;
+        return false;
+}
+
+static void taint(FakeStore *s, const GUID *id)
+{
+        if (fake_store_is_tainted(s, id))
+                return;
+        s->tainted = must(realloc(s->tainted, (s->tainted_len + 1) * sizeof(GUID)));
+        s->tainted[s->tainted_len++] = *id;
+}
+
+static void untaint(FakeStore *s, const GUID *id)
+{
+        for (uint32_t i = 0; i < s->tainted_len; i++)
+                if (guid_equal(&s->tainted[i], id))
+                        s->tainted[i--] = s->tainted[--s->tainted_len];
+}
+
+/* The jobs of a transaction hold what the engine thinks, or what it was refused. */
+static void note_jobs(FakeStore *s, const Transaction *txn, void (*note)(FakeStore *, const GUID *))
+{
+        LIST_FOREACH (it, &txn->changes) {
+                const Change *change = list_item(it, Change, in_txn);
+
+                if (change->kind == CHANGE_JOB)
+                        note(s, &change->id);
+        }
+}
+
 static int fake_commit(void *ctx, bool durable)
 {
         FakeStore *s = ctx;
@@ -272,7 +373,16 @@ static int fake_commit(void *ctx, bool durable)
         s->in_txn = false;
         s->same_boot = true;
         s->commits++;
+        note_jobs(s, txn, untaint);
+        if (s->tainted_len > 0)
+                s->violation = "a commit that did not take a refused one back";
         if (durable) {
+                r = s->fault ? s->fault(s->fault_ctx, FAKE_STORE_HARDEN) : 0;
+                if (r < 0) {
+                        s->must_roll_back = s->in_txn = true; /* as after any failed commit */
+                        note_jobs(s, txn, taint);
+                        return r;
+                }
                 s->durable_commits++;
                 harden(s);
         }
@@ -336,9 +446,36 @@ static int fake_file_save(void *ctx, const Job *job, const JobFile *file)
         return 0;
 }
 
+static int fake_credential_save(void *ctx, const Job *job, const JobCredential *c)
+{
+        FakeStore *s = ctx;
+        int r = gate(s, FAKE_STORE_CREDENTIAL_SAVE);
+
+        if (r < 0)
+                return r;
+        change_new(s, CHANGE_CREDENTIAL, &job->id)->credential = credential_dup(c);
+        return 0;
+}
+
+static int fake_credential_delete(void *ctx, const Job *job, uint32_t target, uint32_t scheme)
+{
+        FakeStore *s = ctx;
+        int r = gate(s, FAKE_STORE_CREDENTIAL_DELETE);
+
+        if (r < 0)
+                return r;
+        change_new(s, CHANGE_NO_CREDENTIAL, &job->id)->credential =
+                (JobCredential){.target = target, .scheme = scheme};
+        return 0;
+}
+
 static int load_job(const Job *job, const StoreSink *sink)
 {
-        int r = sink->job(sink->ctx, job_dup(job));
+        Job *copy = job_dup(job);
+        int r;
+
+        credentials_dup(copy, job);
+        r = sink->job(sink->ctx, copy);
 
         for (uint32_t i = 0; r >= 0 && i < job->files_len; i++)
                 r = sink->file(sink->ctx, &job->id, file_dup(job->files[i]));
@@ -375,6 +512,8 @@ StorePort fake_store_port(FakeStore *s)
                 .job_delete = fake_job_delete,
                 .files_insert = fake_files_insert,
                 .file_save = fake_file_save,
+                .credential_save = fake_credential_save,
+                .credential_delete = fake_credential_delete,
                 .load = fake_load,
                 .ctx = s,
         };
@@ -382,6 +521,7 @@ StorePort fake_store_port(FakeStore *s)
 
 void fake_store_kill(FakeStore *s)
 {
+        s->tainted_len = 0; /* nobody knows any more */
         s->in_txn = s->must_roll_back = false;
         changes_drop(&s->pending);
 }
@@ -391,6 +531,8 @@ static void image_copy(FakeImage *to, const FakeImage *from)
         image_clear(to);
         for (uint32_t i = 0; i < from->len; i++) {
                 image_put_job(to, from->jobs[i]);
+                for (uint32_t c = 0; c < from->jobs[i]->credentials_len; c++)
+                        image_put_credential(to->jobs[i], &from->jobs[i]->credentials[c]);
                 for (uint32_t f = 0; f < from->jobs[i]->files_len; f++)
                         image_put_file(to->jobs[i], from->jobs[i]->files[f]);
                 if (from->jobs[i]->reply)

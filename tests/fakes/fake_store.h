@@ -15,10 +15,13 @@ typedef enum FakeStoreCall {
         FAKE_STORE_JOB_DELETE,
         FAKE_STORE_FILES_INSERT,
         FAKE_STORE_FILE_SAVE,
+        FAKE_STORE_CREDENTIAL_SAVE,
+        FAKE_STORE_CREDENTIAL_DELETE,
         FAKE_STORE_LOAD,
+        FAKE_STORE_HARDEN, /* committed, but not brought to disk */
 } FakeStoreCall;
 
-typedef struct FakeImage { /* jobs with their files, in order of their serials */
+typedef struct FakeImage { /* jobs with their files and credentials, in order of their serials */
         Job **jobs;
         uint32_t len;
 } FakeImage;
@@ -31,6 +34,8 @@ typedef struct FakeStore {
         bool in_txn;
         bool must_roll_back;
         bool same_boot;
+        GUID *tainted; /* jobs whose refused commit stands in the image, until it is taken back */
+        uint32_t tainted_len;
         const char *violation;
         /* Asked before every call; a negative errno fails it. NULL = never. */
         int (*fault)(void *ctx, FakeStoreCall call);
@@ -46,6 +51,8 @@ StorePort fake_store_port(FakeStore *s);
 void fake_store_kill(FakeStore *s);
 /* The machine ended: of the transactions since the last durable commit the first `keep` remain. */
 void fake_store_power_loss(FakeStore *s, uint32_t keep);
+/* May what is stored of the job be something that the engine was refused? */
+bool fake_store_is_tainted(const FakeStore *s, const GUID *id);
 uint32_t fake_store_journal_len(const FakeStore *s);
 
 /* As stored; NULL when it is not there. */

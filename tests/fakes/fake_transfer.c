@@ -26,6 +26,7 @@ static void op_free(FakeTransfer *t, FakeOp *op)
         free(op->files);
         free(op->remote);
         free(op->source);
+        free(op->reply);
         free(op);
 }
 
@@ -142,6 +143,8 @@ static int fake_start(void *ctx, uint64_t number, const Job *job, const JobFile 
         if (is_unlucky(t, t->faults.start))
                 r = -EMFILE;
         check_start(t, job, file);
+        if (t->on_start)
+                t->on_start(t->on_start_ctx, job);
         if (r < 0)
                 return r;
         op = op_new(t, FAKE_FILE, number, job);
@@ -233,14 +236,28 @@ static int fake_publish(void *ctx, uint64_t number, const Job *job)
         return 0;
 }
 
+/* Of a job that goes on only a reply is removed that nobody counts on any more. */
+static void check_sweep(FakeTransfer *t, const Job *job)
+{
+        if (fake_transfer_count(t, FAKE_FILE, &job->id) > 0)
+                t->violation = "a reply is removed under a worker";
+        if (job->reply->state != FILE_PENDING || job->reply->done_bytes > 0)
+                t->violation = "a reply is removed that the job counts on";
+}
+
 static int fake_discard(void *ctx, uint64_t number, const Job *job)
 {
         FakeTransfer *t = ctx;
+        FakeOp *op;
 
         if (!is_alive(t))
                 return 0;
-        check_final(t, job, false);
-        (void) op_new(t, FAKE_DISCARD, number, job);
+        if (job->status.intent == INTENT_NONE && job->type == BG_JOB_TYPE_UPLOAD_REPLY)
+                check_sweep(t, job);
+        else
+                check_final(t, job, false);
+        op = op_new(t, FAKE_DISCARD, number, job);
+        op->reply = job->reply ? strdup(job->reply->local) : NULL;
         return 0;
 }
 

@@ -59,6 +59,7 @@ typedef struct FakeOp {
         /* Uploads. */
         BG_JOB_TYPE type;
         char *source;
+        char *reply; /* FAKE_DISCARD: the reply's name as it was told */
         FakeBlob blob;
         bool waits; /* for session_stored() */
         bool reply_done;
@@ -90,6 +91,9 @@ typedef struct FakeTransfer {
         const char *violation;
         void (*on_call)(void *ctx); /* before every call of the port; NULL = nothing */
         void *on_call_ctx;
+        /* What a worker is started with; NULL = nothing. */
+        void (*on_start)(void *ctx, const Job *job);
+        void *on_start_ctx;
 } FakeTransfer;
 
 void fake_transfer_init(FakeTransfer *t, FakeDisk *disk, const FakeStore *store, FakeRandom *r);

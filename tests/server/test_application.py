@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Applications that are told about uploads, and their replies: S24 and S25 of the checklist."""
+import hashlib
+import json
 import os
 import ssl
 import stat
+import subprocess
 import threading
 
 import pytest
@@ -336,3 +339,21 @@ def test_s24_files_for_an_application_of_another_group(server, application):
     gid = os.stat(server.sessions).st_gid
     assert modes == [(0o640, gid), (0o660, gid)] and gid != 0
     assert stat.S_IMODE(os.stat(server.sessions).st_mode) == 0o710
+
+
+@pytest.mark.parametrize("kind", [BY_REFERENCE, BY_VALUE])
+def test_the_example_that_is_shipped(server, kind):
+    path = server.directory / "app.sock"
+    program = [os.environ["SOURCE_ROOT"] + "/examples/reply_app.py", "--listen", f"unix:{path}",
+               "--copy"]
+    with subprocess.Popen(["/usr/bin/python3", *program], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as app:
+        assert app.stdout.readline() == f"listening on unix:{path}\n"
+        wire = begin(server, kind, f"http://unix:{path}:/")
+        session, ack = send(wire, b"two\nlines\n")
+        reply = json.loads(wire.get(ack["BITS-Reply-URL"]).body)
+        assert reply == {"url": "http://localhost/f", "bytes": 10, "lines": 2,
+                         "sha256": hashlib.sha256(b"two\nlines\n").hexdigest()}
+        assert (server.root / "f").read_bytes() == b"two\nlines\n"
+        assert wire.close_session("/f", session).status == 200
+        app.terminate()

@@ -2,6 +2,7 @@
 """Passwords and TLS: S27 of the checklist."""
 import base64
 import os
+import ssl
 import subprocess
 import threading
 import time
@@ -173,14 +174,27 @@ def test_slow_hashes_hold_nobody_up(server):
 
 def test_too_many_wrong_passwords_at_once_are_asked_to_wait(server):
     users = server.directory / "slow"
-    add_user(users, "anna", "x", "-B", "-C10")
+    add_user(users, "anna", "x", "-B", "-C8")
     server.start(config=SITE.format(users))
-    wires = [server.wire() for _ in range(100)]
+    wires = [server.wire() for _ in range(150)]
     for number, wire in enumerate(wires):
         wire.request("BITS_POST", "/f", [("BITS-Packet-Type", "Ping"),
                                          *basic("anna", f"wrong{number}")])
     codes = [wire.receive().status for wire in wires]
     assert set(codes) == {401, 503}, codes
+
+
+def test_whoever_has_a_password_may_take_his_time(server, users):
+    server.start(config="[server]\nMinimumBodyRate = 1000\nMinimumBodyRateWindow = 1\n"
+                 + SITE.format(users))
+    wire = server.wire()
+    session = wire.open("/f", ANNA)
+    fields = [("BITS-Packet-Type", "Fragment"), *fragment_fields(session, 0, 60, 60), *ANNA]
+    wire.send(head("BITS_POST", "/f", fields, 60))
+    for _ in range(60):
+        wire.send(b"x")
+        time.sleep(0.05)
+    assert wire.receive().received == 60
 
 
 def test_passwords_are_in_no_log(guarded):
@@ -222,13 +236,24 @@ def test_tls_is_not_plain(secured):
     assert wire.is_closed() and b"200" not in wire.buffer
 
 
-def test_only_http_1_1_is_negotiated_and_old_tls_is_refused(secured, certificate):
+def test_only_http_1_1_is_negotiated(secured, certificate):
     context = trusting(certificate[0])
     context.set_alpn_protocols(["h2", "http/1.1"])
     wire = secured.wire("https", tls=context)
     assert wire.sock.selected_alpn_protocol() in (None, "http/1.1")
     assert wire.sock.version() in ("TLSv1.2", "TLSv1.3")
     assert wire.ping("/f").status == 200
+
+
+def test_tls_before_1_2_is_refused(secured, certificate):
+    context = trusting(certificate[0])
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises((ssl.SSLError, OSError)):
+        secured.wire("https", tls=context).ping("/f")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert secured.wire("https", tls=context).ping("/f").status == 200
 
 
 def test_a_handshake_that_is_never_made_holds_nobody_up(secured, certificate):

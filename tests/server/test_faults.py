@@ -4,6 +4,8 @@ byte by byte what was sent, every application told, and each upload processed on
 import collections
 import os
 import random
+import signal
+import socket
 import threading
 import time
 
@@ -75,7 +77,8 @@ class Client:
             assert answer.status in (408, 502, 503), answer
 
 
-def run_clients(server, clients, dice, kills):
+def run_clients(server, clients, dice, kills, trouble=None):
+    """`trouble` happens that often while they upload; being killed and started again by default."""
     failures = []
     deadline = time.monotonic() + 60
 
@@ -90,20 +93,33 @@ def run_clients(server, clients, dice, kills):
         thread.start()
     for _ in range(kills):
         time.sleep(dice.uniform(0.02, 0.25))
-        server.kill()
-        server.again()
+        if trouble:
+            trouble()
+        else:
+            server.kill()
+            server.again()
     for thread in threads:
         thread.join()
     assert not failures, failures
     assert not [client for client in clients if client.restarts], "an acknowledged session was lost"
 
 
+def is_free(port):
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
 @pytest.fixture
-def fixed_port(server):
+def fixed_port(server, dice):
     """A server that comes back at the same address."""
     def begin(config):
-        from conftest import free_port
-        port = free_port()
+        # Not an ephemeral one: a client that knocks while nobody is in might be given that very
+        # port for its own end, and then nobody else could have it.
+        port = next(p for p in iter(lambda: dice.randrange(20000, 30000), None) if is_free(p))
         server.start(config=config)
         server.stop()
         server.arguments[server.arguments.index("--listen") + 1] = f"127.0.0.1:{port}"
@@ -119,6 +135,21 @@ def test_random_cuts_and_kills_give_the_files_byte_by_byte(fixed_port, dice):
     for number, client in enumerate(clients):
         assert (server.root / f"f{number}").read_bytes() == client.data
     assert not [p for p in server.sessions.iterdir() if p.suffix in (".data", ".new", ".link")]
+
+
+def test_random_cuts_and_reloads_give_the_files_byte_by_byte(fixed_port, dice):
+    server = fixed_port(SITE)
+    clients = [Client(server, dice, f"/f{n}", dice.randbytes(dice.randrange(1, 600_000)))
+               for n in range(8)]
+
+    def reload():
+        server.signal(signal.SIGHUP)
+        server.read_addresses()
+
+    run_clients(server, clients, dice, 20, reload)
+    for number, client in enumerate(clients):
+        assert (server.root / f"f{number}").read_bytes() == client.data
+    assert "old configuration stays" not in server.log.read_text()
 
 
 def test_random_cuts_and_kills_tell_every_application_once(fixed_port, dice, application):

@@ -25,7 +25,7 @@ def answers(wire, data):
     try:
         while True:
             codes.append(wire.receive().status)
-    except Closed:
+    except (Closed, AssertionError):  # the library's own refusals have odd bodies
         return codes
 
 
@@ -113,6 +113,17 @@ def test_heads_that_do_not_end(server, wire):
 
 def test_too_many_fields(wire):
     assert wire.packet("/f", "Ping", [(f"X{n}", "y") for n in range(500)]).status in (400, 431)
+
+
+def test_blanks_before_a_value_are_none_of_it(wire):
+    wire.send(start("Content-Length: \t 0"))
+    assert wire.receive().status == 200
+
+
+@pytest.mark.parametrize("length", ["0 ", "0\t"])
+def test_blanks_behind_a_length_are_refused_rather_than_read_in_two_ways(wire, length):
+    codes = answers(wire, start(f"Content-Length: {length}") + SMUGGLED)
+    assert codes == [400]
 
 
 def test_a_head_byte_by_byte(wire):
@@ -228,14 +239,26 @@ def test_a_head_that_trickles_is_cut_off(server):
             time.sleep(0.05)
 
 
+def trickle(wire, seconds):
+    """One byte now and then: never idle, and never done."""
+    deadline = time.monotonic() + seconds
+    sent = 0
+    while time.monotonic() < deadline:
+        wire.send(b"x")
+        sent += 1
+        time.sleep(0.02)
+    return sent
+
+
 def test_a_body_that_trickles_is_cut_off_and_its_beginning_kept(server):
-    server.start(config=LIMITS.format(0, 1000))
+    server.start(config=LIMITS.format(0, 1000).replace("IdleTimeout = 1", "IdleTimeout = 60"))
     session = server.wire().open("/f")
     wire = server.wire()
     fields = [("BITS-Packet-Type", "Fragment"), *fragment_fields(session, 0, 100_000, 100_000)]
     wire.send(head("BITS_POST", "/f", fields, 100_000) + b"x" * 50)
-    assert wire.is_closed(10)
-    assert server.wire().fragment("/f", session, 99_999, b"x", 100_000).received == 50
+    with pytest.raises(OSError):
+        trickle(wire, 10)
+    assert server.wire().fragment("/f", session, 99_999, b"x", 100_000).received >= 50
 
 
 def test_a_body_that_is_slow_but_not_too_slow_comes_through(server):

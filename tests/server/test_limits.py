@@ -2,7 +2,6 @@
 """Sizes, numbers, ages, memory and disks that are full: S22, S23, S30, S31 of the checklist."""
 import base64
 import os
-import shutil
 import subprocess
 import time
 
@@ -51,10 +50,9 @@ def test_s22_no_limit_is_an_empty_text(server):
 
 def test_a_total_is_a_claim_and_takes_no_room(server):
     wire = server.start().wire()
-    before = shutil.disk_usage(server.root).free
-    for _ in range(20):
-        wire.fragment("/f", wire.open("/f"), 0, b"x", 1 << 50)
-    assert before - shutil.disk_usage(server.root).free < 100 * MIB
+    wire.fragment("/f", wire.open("/f"), 0, b"x", 1 << 50)
+    data, = server.session_files(".data")
+    assert os.stat(data).st_blocks * 512 < MIB
 
 
 def basic(user, password="secret"):
@@ -120,10 +118,9 @@ def test_s23_the_sweep_removes_what_nobody_asks_for(server, tmp_path):
 
     def swept():
         server.signal(10)  # SIGUSR1: sweep now
-        return not server.session_files(".data")
+        return not server.session_files(".data") and not server.session_files(".state")
 
     wait_until(swept, "the sweep")
-    assert server.session_files(".state") == []
     assert server.metrics()["bitssrv_sessions_expired_total"] == 1
 
 

@@ -109,7 +109,11 @@ def test_s17_links_are_not_followed(server, outside):
     (server.root / "dir").symlink_to(elsewhere)
     (server.root / "dangling").symlink_to(server.directory / "nowhere")
     (server.root / "up").symlink_to("..")
-    for target in ("/link", "/dir/f", "/dangling", "/up/secret", "/up/new"):
+    (server.root / "real").mkdir()
+    (server.root / "real/f").write_bytes(b"x")
+    (server.root / "alias").symlink_to("real")
+    for target in ("/link", "/dir/f", "/dangling", "/up/secret", "/up/new", "/alias/f",
+                   "/alias/g"):
         answer = try_everything(wire, target)
         assert answer.status == 403 and answer.error == E_ACCESSDENIED, (target, answer)
         assert wire.get(target).status in (403, 404)

@@ -38,7 +38,7 @@ static int parse_options(int argc, char **argv, Options *ret)
 
 typedef struct Totals {
         uint64_t usec, calls;
-        uint32_t kills, powers, jobs, uploads, replies, farewells;
+        uint32_t kills, powers, jobs, uploads, replies, farewells, armed, changes;
 } Totals;
 
 static bool run_seed(uint32_t seed, const Options *o, Totals *totals)
@@ -62,6 +62,8 @@ static bool run_seed(uint32_t seed, const Options *o, Totals *totals)
         totals->uploads += sim->uploads;
         totals->replies += sim->replies;
         totals->farewells += sim->rig.transfer.farewells_len;
+        totals->armed += sim->armed_starts;
+        totals->changes += sim->rig.vault.changes;
         sim_done(sim);
         free(sim);
         return broken == NULL;
@@ -82,9 +84,11 @@ int main(int argc, char **argv)
         for (uint32_t i = 0; i < o.count; i++)
                 failed += !run_seed(o.first + i, &o, &totals);
         (void) printf("%u lives, %u failed: %u jobs, %u uploads with %u replies, %u farewells, "
-                      "%lu calls, %u kills, %u power losses, %lu days\n",
+                      "%u starts with credentials, %u new keys, %lu calls, %u kills, %u power "
+                      "losses, %lu days\n",
                       o.count, failed, totals.jobs, totals.uploads, totals.replies,
-                      totals.farewells, (unsigned long) totals.calls, totals.kills, totals.powers,
+                      totals.farewells, totals.armed, totals.changes, (unsigned long) totals.calls,
+                      totals.kills, totals.powers,
                       (unsigned long) (totals.usec / USEC_PER_SEC / 86400));
         return failed > 0;
 }

@@ -19,15 +19,15 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        r = event == JOB_EVENT_ALL_DONE ? 0 : persist(m, job, row, &view);"),
     ("a failed Complete is not answered", "manager_final.c",
      "        reset(final);\n"
-     "        answer(m, job, result);",
+     "        answer(m, job, result, file);",
      "        reset(final);"),
     ("a call is answered twice", "manager_final.c",
-     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr, file);\n"
      "}\n"
      "\n"
      "static void reset",
-     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
-     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr);\n"
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr, file);\n"
+     "        m->ports.notifier.reply(m->ports.notifier.ctx, final->token, hr, file);\n"
      "}\n"
      "\n"
      "static void reset"),
@@ -80,14 +80,14 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        if (!same_boot && status->state",
      "        if (false && status->state"),
     ("what power loss took is not stored", "manager_load.c",
-     "                m->restated = true;\n",
+     "        m->restated = true;\n",
      ""),
     ("a whole file starts anew before the store knows", "job_file.c",
      "        job->run->harden = true;\n",
      ""),
     ("a refused notification counts as taken", "manager_notify.c",
-     "close_delivery(m, d, hr == S_OK);",
-     "close_delivery(m, d, true);"),
+     "close_delivery(m, d, hr == S_OK ? DELIVERY_TAKEN : DELIVERY_FAILED);",
+     "close_delivery(m, d, DELIVERY_TAKEN);"),
     ("five notifications at a time", "notify_plan.c",
      "if (owner->outstanding < MAX_NOTIFICATIONS_PER_USER)",
      "if (owner->outstanding <= MAX_NOTIFICATIONS_PER_USER)"),
@@ -99,17 +99,11 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        return waits_for_event(job) ? USEC_INFINITY : after(job->run->error_since, delay - waited);",
      "        return waits_for_event(job) || waited <= delay ? USEC_INFINITY : 0;"),
     ("files are not stored with TRANSFERRED", "manager_store.c",
-     "        txn_save_job(&t, view);\n"
-     "        txn_save_dirty_files(&t, job);\n"
-     "        r = txn_commit(&t, durable);\n"
-     "        if (r < 0)\n"
-     "                return r;\n"
-     "        if (durable)",
-     "        txn_save_job(&t, view);\n"
-     "        r = txn_commit(&t, durable);\n"
-     "        if (r < 0)\n"
-     "                return r;\n"
-     "        if (durable)"),
+     "        txn_save_job(t, view);\n"
+     "        txn_save_dirty_files(t, job);\n"
+     "        if (job->run->credentials_dirty)",
+     "        txn_save_job(t, view);\n"
+     "        if (job->run->credentials_dirty)"),
     ("a stopped file claims a byte too many", "manager_transfer.c",
      "                job_file_keep(job, file, ev->done_bytes, MAX(ev->synced_bytes, file->synced_bytes));\n"
      "                note_end",
@@ -122,10 +116,9 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        job->bytes_done += sign == 1 ? file->done_bytes : -file->done_bytes;",
      "        job->bytes_done += sign == 1 ? file->done_bytes : 0;"),
     ("a void event is delivered to nobody any more", "notify_plan.c",
-     "        if (n->sticky)\n"
-     "                TAKE_PTR(n->sticky)->job = NULL;\n"
-     "        n->sticky_after_mono = 0;",
-     "        n->sticky_after_mono = 0;"),
+     "        void_delivery(&n->sticky);\n"
+     "        n->sticky_after_mono",
+     "        n->sticky_after_mono"),
     ("ended jobs are not deleted from the store with their tombstone", "manager_step.c",
      "        txn_delete_job(&t, evicted);\n",
      ""),
@@ -138,8 +131,8 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                       : 0;",
      "        return file->synced_bytes;"),
     ("added files of a running job are soft", "manager_api.c",
-     "        bool durable = runs_by_itself(job->status.state);",
-     "        bool durable = runs_by_itself(job->status.state) && false;"),
+     "job->run->harden || runs_by_itself(job->status.state);",
+     "job->run->harden;"),
     ("a setter that was refused is applied", "manager_props.c",
      "        r = manager_save(m, e->job, &view, false);\n"
      "        if (r < 0)\n"
@@ -225,6 +218,76 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                list_append(&q->farewells",
      "        if (false) {\n"
      "                list_append(&q->farewells"),
+    ("a refused commit is left in the file", "manager_store.c",
+     "        m->overreached = true;\n"
+     "        m->checkpoint_at = manager_now(m);\n",
+     ""),
+    ("a refused commit is taken back by the checkpoint only", "manager_store.c",
+     "        m->overreached = true;\n"
+     "        m->checkpoint_at = manager_now(m);\n",
+     "        m->checkpoint_at = manager_now(m);\n"),
+    ("credentials are stored softly", "manager_credentials.c",
+     "        r = manager_save(m, job, &view, true);",
+     "        r = manager_save(m, job, &view, false);"),
+    ("refused credentials are taken", "manager_credentials.c",
+     "        if (r < 0) {\n"
+     "                job_credentials_undo(job, &view);\n"
+     "                return hresult_from_errno(r);\n"
+     "        }\n",
+     ""),
+    ("a removed slot stays in the store", "manager_store.c",
+     "                if (!job_credential_find(view, old->target, old->scheme))\n",
+     "                if (false && !job_credential_find(view, old->target, old->scheme))\n"),
+    ("slots of a refused commit are not taken back", "manager_store.c",
+     "        job->run->credentials_dirty |= view->credentials != job->credentials;\n",
+     ""),
+    ("an administrator may set the credentials of others", "manager_credentials.c",
+     "        if (job->owner_uid != caller->uid)",
+     "        if (job->owner_uid != caller->uid && !caller->is_admin)"),
+    ("a new owner has the old one's credentials", "manager_props.c",
+     "        queue_keep_credentials(job, &(Job){0});\n",
+     ""),
+    ("a new owner gets the old one's credentials back by power loss", "manager_props.c",
+     "        r = manager_save(m, job, &view, job->credentials_len > 0);",
+     "        r = manager_save(m, job, &view, false);"),
+    ("credentials outlive their job", "manager_step.c",
+     "        return job_state_is_final(status->state) && status->farewell_wall == 0;",
+     "        return false && status;"),
+    ("credentials outlive the farewell", "manager_farewell.c",
+     "        manager_forget_credentials(m, job);\n",
+     ""),
+    ("what the farewell needed stays in the store", "manager_credentials.c",
+     "        job->run->credentials_dirty = true;\n",
+     ""),
+    ("an owner's bound is not looked at", "manager_credentials.c",
+     "        return others + new->sealed_bytes <= m->policy.sealed_bytes_per_user;",
+     "        return others + 1 > 0;"),
+    ("the end of a job makes no room for others", "queue.c",
+     "        owner->sealed_bytes -= job_credentials_bytes(job);\n"
+     "        job_credentials_keep",
+     "        owner->sealed_bytes -= view->credentials ? job_credentials_bytes(job) : 0;\n"
+     "        job_credentials_keep"),
+    ("the old key goes before all slots are on disk", "manager_rekey.c",
+     "        r = txn_commit(&t, true);",
+     "        r = txn_commit(&t, false);"),
+    ("a new key forgets the last job", "manager_rekey.c",
+     "        if (rekey->pos == rekey->len)",
+     "        if (rekey->pos + 1 >= rekey->len)"),
+    ("a new key forgets those who owe a farewell", "manager_rekey.c",
+     "        const List *lists[] = {&m->queue.live, &m->queue.farewells};",
+     "        const List *lists[] = {&m->queue.live};"),
+    ("an interrupted new key is forgotten", "manager_load.c",
+     "        manager_resume_rekey(m);\n",
+     ""),
+    ("a refused batch is left out", "manager_rekey.c",
+     "        m->rekey.pos = pos;\n",
+     "        (void) pos;\n"),
+    ("a new key does not wait for what was refused", "manager_rekey.c",
+     "        r = m->overreached ? manager_checkpoint(m, true) : 0;",
+     "        r = 0;"),
+    ("what a start finds is not brought to disk", "manager_load.c",
+     "        harden_queue(m);\n",
+     ""),
 ]
 
 

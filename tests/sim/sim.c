@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static const Caller ADMIN = {.uid = 0, .is_admin = true, .client = 4};
 
@@ -18,6 +19,7 @@ static void count_port_call(void *ctx)
         sim->crashed = true;
         sim->rig.transfer.dead = true;
         sim->rig.notifier.dead = true;
+        sim->rig.vault.dead = true;
 }
 
 static int store_fault(void *ctx, FakeStoreCall call)
@@ -65,6 +67,8 @@ void sim_init(Sim *sim, uint64_t seed)
         fake_disk_remote(&sim->rig.disk, "/home/u/1-0")->size = 0; /* sources */
         /* Long enough that no test of the model meets an evicted tombstone by surprise. */
         sim->rig.policy.tombstones_max = 1 + (uint32_t) sim_below(sim, 30);
+        sim->rig.policy.sealed_bytes_per_user =
+                (5 + sim_below(sim, 100)) * sim->rig.vault.blob_bytes;
         manager_set_policy(sim->rig.m, &sim->rig.policy);
         sim->rig.store.fault = store_fault;
         sim->rig.store.fault_ctx = sim;
@@ -72,6 +76,12 @@ void sim_init(Sim *sim, uint64_t seed)
         sim->rig.transfer.on_call_ctx = sim;
         sim->rig.notifier.on_call = count_port_call;
         sim->rig.notifier.on_call_ctx = sim;
+        sim->rig.vault.on_call = count_port_call;
+        sim->rig.vault.on_call_ctx = sim;
+        sim->rig.transfer.on_start = sim_check_start;
+        sim->rig.transfer.on_start_ctx = sim;
+        sim->rig.notifier.on_run = sim_run_program;
+        sim->rig.notifier.on_run_ctx = sim;
         sim->files_vanish = seed % 2 == 1;
         set_faults(sim);
 }
@@ -145,6 +155,8 @@ static void crash(Sim *sim)
         sim->store_bad = false; /* a service that cannot read its queue does not start */
         if (!fake_rig_start(&sim->rig))
                 sim_break(sim, "the queue cannot be loaded");
+        if (fake_store_journal_len(&sim->rig.store) > 0 && sim->rig.store.image.len > 0)
+                sim_break(sim, "what a start found is not on disk");
         sim->store_bad = store_bad;
         if (!sim->network_up)
                 manager_network_changed(sim->rig.m, false);
@@ -168,6 +180,12 @@ static void step(Sim *sim)
                 crash(sim);
 }
 
+/* Programs have to do it alone for some, or nobody would see whether they do. */
+static bool is_left_to_its_program(const Sim *sim, const Job *job)
+{
+        return job->props.notify_program && sim->seed % 3 != 0;
+}
+
 static void register_everybody(Sim *sim)
 {
         for (uint32_t i = 0; i < sim->jobs_len; i++) {
@@ -178,7 +196,8 @@ static void register_everybody(Sim *sim)
                     job->status.intent != INTENT_NONE)
                         continue;
                 if (manager_set_notify_flags(sim->rig.m, &ADMIN, &j->id, 11) != S_OK ||
-                    manager_set_notify_client(sim->rig.m, &ADMIN, &j->id, true) != S_OK)
+                    manager_set_notify_client(sim->rig.m, &ADMIN, &j->id,
+                                              !is_left_to_its_program(sim, job)) != S_OK)
                         sim_break(sim, "a setter failed in calm weather");
         }
 }
@@ -186,6 +205,32 @@ static void register_everybody(Sim *sim)
 static bool is_busy(const Sim *sim)
 {
         return sim->rig.transfer.ops_len > 0 || fake_notifier_outstanding(&sim->rig.notifier) > 0;
+}
+
+/* Many at once, of servers that answer now and then: all have to hear of it. */
+static void cancel_uploads(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+                const Job *job;
+                FakeBlob blob = {0};
+
+                if (!j->live || j->type == BG_JOB_TYPE_DOWNLOAD ||
+                    FAILED(manager_read_job(sim->rig.m, &ADMIN, &j->id, &job)) ||
+                    job->status.intent != INTENT_NONE ||
+                    job->status.state == BG_JOB_STATE_TRANSFERRED)
+                        continue;
+                if (job->session_bytes == sizeof(blob))
+                        memcpy(&blob, job->session, sizeof(blob));
+                if (job->props.no_progress_sec > 86400)
+                        j->cancelled = blob.session;
+                if (j->token != 0 && !sim->rig.notifier.answered[j->token])
+                        sim_break(sim, "a final step is over and its call is not answered");
+                j->token = sim->rig.next_token++ % FAKE_TOKENS;
+                j->asked = INTENT_CANCEL;
+                sim->rig.notifier.answered[j->token] = false;
+                manager_cancel(sim->rig.m, &ADMIN, &j->id, j->token);
+        }
 }
 
 /* From here on nothing goes wrong any more. */
@@ -204,11 +249,21 @@ static void calm_down(Sim *sim)
                         SUCCEEDED(manager_read_job(sim->rig.m, &ADMIN, &sim->jobs[i].id, &job)) &&
                         job->status.farewell_wall != 0;
         }
+        sim->rig.vault.result = 0;
+        if (sim->rig.vault.previous != 0 || sim_chance(sim, 300))
+                sim_rekey(sim);
+        sim->rig.policy.allow_programs = true;
+        manager_set_policy(sim->rig.m, &sim->rig.policy);
         if (!sim->network_up) {
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);
         }
+        if (sim_chance(sim, 500))
+                cancel_uploads(sim);
+        sim->rig.transfer.faults.farewell = 500;
         for (int round = 0; round < 400 && !sim->broken; round++) {
+                if (round == 100)
+                        sim->rig.transfer.faults.farewell = 0;
                 if (round % 100 == 0)
                         register_everybody(sim);
                 for (int i = 0; i < 200 && is_busy(sim); i++) {
@@ -216,6 +271,7 @@ static void calm_down(Sim *sim)
                         fake_rig_run(&sim->rig);
                         sim_check(sim);
                         sim_answer_deliveries(sim, 0);
+                        sim_end_program(sim, 0);
                 }
                 fake_rig_advance(&sim->rig, 600 * USEC_PER_SEC);
                 sim->simulated_usec += 600 * USEC_PER_SEC;

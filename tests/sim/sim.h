@@ -7,7 +7,12 @@
 
 #include "fake_rig.h"
 
-enum { SIM_JOBS = 400, SIM_LIVE_JOBS = 24, SIM_CLIENTS = 4 };
+enum { SIM_JOBS = 400, SIM_LIVE_JOBS = 24, SIM_CLIENTS = 4, SIM_SLOTS = 10, SIM_DOUBTS = 8 };
+
+typedef struct SimDoubt { /* what a slot holds instead, perhaps */
+        uint32_t target, scheme;
+        uint64_t digest;
+} SimDoubt;
 
 typedef struct SimJob {
         GUID id;
@@ -20,8 +25,15 @@ typedef struct SimJob {
         NotifyKind owed; /* sticky event that no client has taken yet */
         uint64_t token;  /* of an open Complete or Cancel; 0 = none */
         JobIntent asked;
-        bool owes_farewell;   /* when calm began */
-        uint64_t waits_since; /* first of its level to be allowed, and still not running */
+        bool owes_farewell;          /* when calm began */
+        uint32_t cancelled;          /* the session it had then; 0 = none */
+        uint64_t secrets[SIM_SLOTS]; /* digests of what was acknowledged; 0 = empty */
+        SimDoubt doubt[SIM_DOUBTS];  /* calls without an answer, or refused and perhaps stored */
+        uint32_t doubts;
+        uint32_t program_since; /* FakeNotifier.runs when its program was set last */
+        uint64_t failed_run;    /* the program's last failed run of this service; 0 = none … */
+        uint64_t program_not_before; /* … and when it may be run again */
+        uint64_t waits_since;        /* first of its level to be allowed, and still not running */
 } SimJob;
 
 typedef struct Sim {
@@ -40,6 +52,8 @@ typedef struct Sim {
         bool crashed;
         uint32_t kills, powers; /* statistics */
         uint32_t uploads, replies;
+        uint32_t armed_starts, passwords;
+        uint64_t rekey_token; /* of the last Rekey that was not refused; 0 = none */
         uint64_t calls;
         uint64_t simulated_usec;
         bool trace;         /* print what happens, for replays */
@@ -53,10 +67,22 @@ const char *sim_live(Sim *sim, uint32_t steps);
 
 /* sim_actions.c: one thing that happens. */
 void sim_act(Sim *sim);
+/* One program ends, or fails to have begun. */
+void sim_end_program(Sim *sim, uint32_t per_mille_fail);
+/* FakeNotifier.on_run: a start that may fail, and must not come too early. */
+int sim_run_program(void *ctx, const Job *job);
 void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail);
 SimJob *sim_job_of(Sim *sim, const GUID *id);
 /* Makes the model's entry for a job it does not know. */
 SimJob *sim_adopt(Sim *sim, const Job *job);
+
+/* sim_credentials.c */
+void sim_use_credentials(Sim *sim, SimJob *j, const Caller *caller);
+void sim_rekey(Sim *sim);
+void sim_check_start(void *ctx, const Job *job); /* FakeTransfer.on_start */
+void sim_check_credentials(Sim *sim, SimJob *j, const Job *job);
+void sim_restart_credentials(Sim *sim, SimJob *j, const Job *job);
+void sim_check_rekeyed(Sim *sim);
 
 /* sim_check.c: what must hold. */
 void sim_check(Sim *sim);

@@ -192,11 +192,16 @@ static void resume(Sim *sim, SimJob *j, const Caller *caller)
         const Job *job = peek(sim, j);
         const Job *durable;
         BG_JOB_STATE before = job ? job->status.state : BG_JOB_STATE_CANCELLED;
+        bool changed;
         HRESULT hr;
 
         if (want == S_OK)
                 want = resume_answer(job);
+        changed = want == S_OK && before == BG_JOB_STATE_ERROR &&
+                  job->status.error.code == BG_E_LOCAL_FILE_CHANGED;
         hr = manager_resume(sim->rig.m, caller, &j->id);
+        if (hr == S_OK && !sim->crashed && changed && job->session_bytes > 0)
+                sim_break(sim, "a changed source goes on in its old session");
         expect(sim, hr, want, "Resume answered wrongly");
         durable = fake_store_durable_job(&sim->rig.store, &j->id);
         if (hr == S_OK && !sim->crashed && job->status.state != before &&
@@ -234,6 +239,8 @@ static void end_job(Sim *sim, SimJob *j, const Caller *caller, JobIntent intent)
         if (want == S_OK && intent == INTENT_COMPLETE && j->type != BG_JOB_TYPE_DOWNLOAD &&
             peek(sim, j)->status.state != BG_JOB_STATE_TRANSFERRED)
                 want = BG_E_INVALID_STATE;
+        if (want == S_OK && j->token != 0 && !n->answered[j->token])
+                sim_break(sim, "a final step is over and its call is not answered");
         n->answered[token] = false;
         if (intent == INTENT_COMPLETE)
                 manager_complete(sim->rig.m, caller, &j->id, token);
@@ -292,16 +299,50 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
         expect(sim, hr, want, "a setter answered wrongly");
 }
 
+/* A run of the old one tells nothing of the new one. */
+static void note_new_program(Sim *sim, SimJob *j)
+{
+        j->program_since = sim->rig.notifier.runs;
+        j->failed_run = 0;
+}
+
+static void set_program(Sim *sim, SimJob *j, const Caller *caller)
+{
+        HRESULT want = common_refusal(sim, j, caller);
+        const char *program = sim_chance(sim, 800) ? "/bin/notify" : NULL;
+        HRESULT hr = manager_set_notify_cmd_line(sim->rig.m, caller, &j->id, program,
+                                                 program ? "notify \"a job\"" : NULL);
+        const Job *stored = fake_store_job(&sim->rig.store, &j->id);
+
+        if (program && !sim->rig.policy.allow_programs && want != BG_E_NOT_FOUND)
+                want = BG_E_BLOCKED_BY_POLICY;
+        expect(sim, hr, want, "SetNotifyCmdLine answered wrongly");
+        if (hr != S_OK || sim->crashed)
+                return;
+        note_new_program(sim, j);
+        if (!stored || !stored->props.notify_program != !program)
+                sim_break(sim, "an acknowledged program is not stored");
+}
+
 static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
 {
         HRESULT want = common_refusal(sim, j, caller);
+        const Job *job = peek(sim, j);
+        bool changes = job && job->owner_uid != caller->uid;
         HRESULT hr = manager_take_ownership(sim->rig.m, caller, &j->id);
 
         if (!caller->is_admin)
                 want = E_ACCESSDENIED;
         expect(sim, hr, want, "TakeOwnership answered wrongly");
-        if (hr == S_OK && !sim->crashed)
-                j->uid = caller->uid;
+        if (hr != S_OK || sim->crashed)
+                return;
+        j->uid = caller->uid;
+        if (changes)
+                memset(j->secrets, 0, sizeof(j->secrets));
+        if (changes && job->props.notify_program)
+                sim_break(sim, "a new owner runs the old one's program");
+        if (changes)
+                note_new_program(sim, j);
 }
 
 /* The worker may be fetching the reply into the directory that it was told. */
@@ -366,6 +407,8 @@ static void get_reply(Sim *sim, SimJob *j, const Caller *caller)
                         want = size > REPLY_DATA_BYTES_MAX ? BG_E_TOO_LARGE : S_OK;
         }
         hr = manager_reply_data(sim->rig.m, caller, &j->id, &data, &bytes);
+        if (want == S_OK && sim->files_vanish && hr == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND))
+                hr = want, bytes = size;
         expect(sim, hr, want, "GetReplyData answered wrongly");
         if (!sim->crashed && (hr == S_OK || hr == BG_E_TOO_LARGE) && bytes != size)
                 sim_break(sim, "GetReplyData tells the wrong number of bytes");
@@ -399,8 +442,12 @@ static void call(Sim *sim)
                 end_job(sim, j, caller, INTENT_COMPLETE);
         else if (pick < 70)
                 end_job(sim, j, caller, INTENT_CANCEL);
-        else if (pick < 88)
+        else if (pick < 76)
                 set_property(sim, j, caller);
+        else if (pick < 83)
+                sim_use_credentials(sim, j, caller);
+        else if (pick < 88)
+                set_program(sim, j, caller);
         else if (pick < 90)
                 take_ownership(sim, j, caller);
         else if (pick < 92)
@@ -427,6 +474,57 @@ void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail)
         if (taken && j && d->kind == j->owed && (!seen || d->id > seen->last_delivery))
                 j->owed = NOTIFY_NONE;
         manager_notify_result(sim->rig.m, fake_notifier_take(d), taken ? S_OK : E_FAIL);
+}
+
+int sim_run_program(void *ctx, const Job *job)
+{
+        Sim *sim = ctx;
+        const SimJob *j = sim_job_of(sim, &job->id);
+        const FakeSeen *seen = fake_notifier_seen(&sim->rig.notifier, &job->id);
+
+        if (!sim->rig.policy.allow_programs)
+                sim_break(sim, "a program runs although the policy forbids it");
+        if (j && j->failed_run != 0 && (!seen || seen->last_delivery < j->failed_run) &&
+            sim->rig.clock.mono < j->program_not_before)
+                sim_break(sim, "a program is run again too early");
+        return !sim->calm && sim_chance(sim, 100) ? -ENOENT : 0;
+}
+
+/* Is this run one of the job's event of now, and of its program of now? */
+static bool is_current(const Sim *sim, const SimJob *j, const FakeDelivery *d)
+{
+        const FakeSeen *seen = fake_notifier_seen(&sim->rig.notifier, &d->job);
+
+        return d->kind == j->owed && d->run > j->program_since &&
+               (!seen || d->id > seen->last_delivery);
+}
+
+void sim_end_program(Sim *sim, uint32_t per_mille_fail)
+{
+        static const int32_t FAILURES[] = {1, 255, -9, -15, PROGRAM_NOT_STARTED - ENOEXEC};
+        FakeDelivery *d = fake_notifier_find_program(&sim->rig.notifier);
+        int32_t result = 0;
+        const Job *job;
+        SimJob *j;
+
+        if (!d)
+                return;
+        j = sim_job_of(sim, &d->job);
+        if (j && per_mille_fail > 0 && sim_chance(sim, 150))
+                end_job(sim, j, &CALLERS[3], INTENT_COMPLETE); /* out of the program */
+        if (sim->crashed)
+                return;
+        if (sim_chance(sim, per_mille_fail))
+                result = FAILURES[sim_below(sim, ARRAY_LEN(FAILURES))];
+        job = j ? peek(sim, j) : NULL;
+        if (job && is_current(sim, j, d)) {
+                if (result == 0)
+                        j->owed = NOTIFY_NONE;
+                j->failed_run = result != 0 ? d->id : 0;
+                j->program_not_before =
+                        sim->rig.clock.mono + job->props.retry_delay_sec * USEC_PER_SEC;
+        }
+        manager_program_result(sim->rig.m, fake_notifier_take(d), result);
 }
 
 static void client_dies(Sim *sim)
@@ -466,9 +564,21 @@ static void jump_wall_clock(Sim *sim)
                 sim->rig.clock.wall -= usec;
 }
 
+/* Somebody takes the temporary file of a waiting reply away. */
+static void lose_reply(Sim *sim)
+{
+        for (uint32_t i = 0; i < sim->jobs_len; i++) {
+                SimJob *j = &sim->jobs[i];
+
+                if (j->live && j->type == BG_JOB_TYPE_UPLOAD_REPLY &&
+                    j->state == BG_JOB_STATE_TRANSFERRED && sim_chance(sim, 500))
+                        fake_disk_remove_temps(&sim->rig.disk, &j->id);
+        }
+}
+
 static void change_the_world(Sim *sim)
 {
-        switch (sim_below(sim, 6)) {
+        switch (sim_below(sim, sim->files_vanish ? 9 : 8)) {
         case 0:
                 sim->network_up = !sim->network_up;
                 manager_network_changed(sim->rig.m, sim->network_up);
@@ -486,9 +596,19 @@ static void change_the_world(Sim *sim)
         case 4:
                 fake_transfer_lose_worker(&sim->rig.transfer, sim->rig.m);
                 break;
+        case 6:
+                sim->rig.vault.result = sim->rig.vault.result == 0 ? -EIO : 0;
+                break;
+        case 7:
+                sim_rekey(sim);
+                break;
+        case 8:
+                lose_reply(sim);
+                break;
         default:
                 sim->rig.policy.background_jobs = 1 + (uint32_t) sim_below(sim, 3);
                 sim->rig.policy.foreground_jobs = 1 + (uint32_t) sim_below(sim, 6);
+                sim->rig.policy.allow_programs = sim_chance(sim, 800);
                 manager_set_policy(sim->rig.m, &sim->rig.policy);
                 break;
         }
@@ -506,7 +626,10 @@ void sim_act(Sim *sim)
         } else if (pick < 930) {
                 call(sim);
         } else if (pick < 980) {
-                sim_answer_deliveries(sim, 200);
+                if (sim_chance(sim, 500))
+                        sim_answer_deliveries(sim, 200);
+                else
+                        sim_end_program(sim, 400);
         } else if (pick < 992) {
                 change_the_world(sim);
         } else {

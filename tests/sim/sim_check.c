@@ -245,6 +245,8 @@ static void check_answer(Sim *sim, SimJob *j, const Job *job)
         if (j->asked == INTENT_CANCEL) {
                 if (state != BG_JOB_STATE_CANCELLED || FAILED(hr))
                         sim_break(sim, "Cancel was answered before the end");
+                if (hr == S_OK && fake_disk_count_temps(&sim->rig.disk, &job->id) > 0)
+                        sim_break(sim, "temporary files outlive a cancelled job");
                 return;
         }
         if (SUCCEEDED(hr) && state != BG_JOB_STATE_ACKNOWLEDGED)
@@ -329,6 +331,7 @@ static void check_job(Sim *sim, SimJob *j)
         check_sums(sim, job);
         check_bytes(sim, job);
         check_upload(sim, job);
+        sim_check_credentials(sim, j, job);
         check_stopped(sim, job);
         if (job->files_len != j->files)
                 sim_break(sim, "an acknowledged file is lost");
@@ -345,6 +348,18 @@ static uint32_t count_farewells(const Sim *sim)
 
         for (uint32_t i = 0; i < sim->rig.store.image.len; i++)
                 n += sim->rig.store.image.jobs[i]->status.farewell_wall != 0;
+        return n;
+}
+
+/* They stay until their program has run. */
+static uint32_t count_held(const Sim *sim)
+{
+        const FakeImage *image = &sim->rig.store.image;
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < image->len; i++)
+                n += job_state_is_final(image->jobs[i]->status.state) &&
+                     image->jobs[i]->status.undelivered != NOTIFY_NONE;
         return n;
 }
 
@@ -365,9 +380,12 @@ void sim_check(Sim *sim)
         manager_counts(sim->rig.m, &counts);
         if (counts.jobs != live)
                 sim_break(sim, "the number of jobs is wrong");
-        if (!is_store_bad(sim) &&
-            sim->rig.store.image.len > live + sim->rig.policy.tombstones_max + count_farewells(sim))
+        if (!is_store_bad(sim) && sim->rig.store.image.len > live + sim->rig.policy.tombstones_max +
+                                                                     count_farewells(sim) +
+                                                                     count_held(sim))
                 sim_break(sim, "ended jobs pile up in the store");
+        if (!is_store_bad(sim) && sim->rig.store.tainted_len > 0)
+                sim_break(sim, "a refused commit is never taken back");
         check_scheduler(sim);
         check_fairness(sim);
 }
@@ -385,6 +403,7 @@ static bool adopt_unknown(void *ctx, const Job *job)
 /* After a crash: what was acknowledged is there; what was not may be there or not. */
 void sim_check_restart(Sim *sim)
 {
+        sim->rekey_token = 0;
         (void) manager_enum_jobs(sim->rig.m, &ADMIN, BG_JOB_ENUM_ALL_USERS, adopt_unknown, sim);
         for (uint32_t i = 0; i < sim->jobs_len; i++) {
                 SimJob *j = &sim->jobs[i];
@@ -392,6 +411,7 @@ void sim_check_restart(Sim *sim)
 
                 j->token = 0;
                 j->waits_since = 0;
+                j->failed_run = 0;
                 if (!j->live)
                         continue;
                 if (FAILED(manager_read_job(sim->rig.m, &ADMIN, &j->id, &job))) {
@@ -401,6 +421,7 @@ void sim_check_restart(Sim *sim)
                 if (job->files_len < j->files)
                         sim_break(sim, "an acknowledged file is lost in a crash");
                 j->files = job->files_len;
+                sim_restart_credentials(sim, j, job);
                 j->uid = job->owner_uid;
                 if (job->status.state == j->state && job->status.undelivered == NOTIFY_NONE)
                         continue; /* delivered or nothing owed: checked at the end */
@@ -446,7 +467,13 @@ void sim_check_end(Sim *sim)
         if (count_farewells(sim) > 0)
                 sim_break(sim, "a farewell is owed for ever");
         for (uint32_t i = 0; i < sim->jobs_len; i++)
+                if (fake_transfer_session(&sim->rig.transfer, sim->jobs[i].cancelled))
+                        sim_break(sim, "a server still waits for a cancelled upload");
+        for (uint32_t i = 0; i < sim->jobs_len; i++)
                 if (sim->jobs[i].owes_farewell &&
                     !fake_transfer_said_farewell(&sim->rig.transfer, &sim->jobs[i].id))
                         sim_break(sim, "a server that answers was not told of a cancel");
+        if (manager_has_work(sim->rig.m))
+                sim_break(sim, "programs are left over");
+        sim_check_rekeyed(sim);
 }

@@ -2,7 +2,8 @@
 /* Port "store": where the queue survives. Implemented by src/store (SQLite, and in memory for
  * tests and --no-persist); called by the engine only. One writer. All functions return 0 or a
  * negative errno (-ENOSPC, -EIO, -EROFS …); after a failure inside a transaction the engine rolls
- * back. Objects are borrowed for the call; strings are copied. */
+ * back, also after a failed commit, but not after a failed begin. Objects are borrowed for the
+ * call; strings are copied. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +14,7 @@
  * return stops the load and is returned by it. Jobs come in order of their serial, each followed
  * by its files in order of their index. */
 typedef struct StoreSink {
-        int (*job)(void *ctx, Job *take_job); /* files NULL, run NULL */
+        int (*job)(void *ctx, Job *take_job); /* with credentials; files NULL, run NULL */
         int (*file)(void *ctx, const GUID *job, JobFile *take_file);
         void *ctx;
 } StoreSink;
@@ -25,9 +26,13 @@ typedef struct StorePort {
         void (*rollback)(void *ctx);
 
         int (*job_save)(void *ctx, const Job *job);   /* insert or replace: props and status */
-        int (*job_delete)(void *ctx, const Job *job); /* with its files */
+        int (*job_delete)(void *ctx, const Job *job); /* with its files and credentials */
         int (*files_insert)(void *ctx, const Job *job, JobFile *const *files, uint32_t n);
         int (*file_save)(void *ctx, const Job *job, const JobFile *file);
+        /* Inserts or replaces what the slot (target, scheme) holds; -ENOENT: no such job. */
+        int (*credential_save)(void *ctx, const Job *job, const JobCredential *credential);
+        /* 0 also when the slot is empty. Once this is committed its blob is in no file any more. */
+        int (*credential_delete)(void *ctx, const Job *job, uint32_t target, uint32_t scheme);
 
         /* *ret_same_boot: the machine has not restarted since the last write, so done_bytes of
          * files may be trusted; else only synced_bytes. *ret_next_serial: first unused. */

@@ -97,6 +97,22 @@ static void take_lock(const char *socket)
                 exit(errno == EWOULDBLOCK ? 0 : 5); /* --if-needed */
 }
 
+/* Says why it cannot start, and does not. */
+static int explain(int ready_fd, const char *text)
+{
+        return write(ready_fd, text, strlen(text)) < 0 ? 6 : 7;
+}
+
+static int explain_at_length(int ready_fd)
+{
+        char text[4000];
+
+        (void) memset(text, 'x', sizeof(text) - 1);
+        text[0] = '!';
+        text[sizeof(text) - 1] = '\0';
+        return explain(ready_fd, text);
+}
+
 int main(int argc, char **argv)
 {
         static const struct option options[] = {
@@ -128,6 +144,12 @@ int main(int argc, char **argv)
         note_start(socket, ready_fd, argc, argv);
         if (mode_is("fail"))
                 return 7;
+        if (mode_is("explain"))
+                return explain(ready_fd, "!the disk is full\n\033[31mmore\n");
+        if (mode_is("mark"))
+                return explain(ready_fd, "!");
+        if (mode_is("chatter"))
+                return explain_at_length(ready_fd);
         if (mode_is("leave"))
                 return 0;
         if (mode_is("crash"))

@@ -28,7 +28,7 @@ enum {
         FILES_MAX = 64,
         CLIENTS_MAX = 32,
         MEMBERS_MAX = 64,
-        TEXT_BYTES = 4096,
+        TEXT_BYTES = 256 * 1024,
         WAIT_SEC = 20,
         RECORD_BYTES = 32 * 1024 * 1024,
 };
@@ -41,6 +41,11 @@ typedef struct FakeJob {
         unsigned files_len;
         size_t reply_bytes;
         uint64_t reply_claimed;
+        /* [target][scheme]; what it was given, and that is more than any service gives back */
+        struct {
+                bool filled, implicit;
+                char *user, *password;
+        } slots[3][6];
         sd_bus *callback; /* the registered connection */
         bool notify_pending;
         HRESULT notify_result;
@@ -119,8 +124,18 @@ static FakeJob *new_job(FakeService *f, const char *name, BG_JOB_TYPE type, BG_J
         return NULL;
 }
 
+static void empty_slot(FakeJob *job, uint32_t target, uint32_t scheme)
+{
+        mem_free(job->slots[target][scheme].user);
+        mem_free(job->slots[target][scheme].password);
+        memset(&job->slots[target][scheme], 0, sizeof(job->slots[target][scheme]));
+}
+
 static void free_job(FakeJob *job)
 {
+        for (uint32_t target = 1; target <= 2; target++)
+                for (uint32_t scheme = 1; scheme <= 5; scheme++)
+                        empty_slot(job, target, scheme);
         record_done_job(&job->info);
         for (unsigned i = 0; i < job->files_len; i++)
                 record_done_file(&job->files[i]);
@@ -487,6 +502,79 @@ static void reply_data(FakeService *f, FakeJob *job, sd_bus_message *m, bool qui
         send_message(answer);
 }
 
+static void set_notify_cmd_line(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        const char *program, *parameters;
+        int has_program, has_parameters;
+
+        assert(sd_bus_message_read(m, "bsbs", &has_program, &program, &has_parameters,
+                                   &parameters) > 0);
+        note_arguments(f, "%d %s %d %s", has_program, program, has_parameters, parameters);
+        if (is_final(job)) {
+                answer_error(m, BG_E_INVALID_STATE, "it has ended");
+                return;
+        }
+        assert(str_replace(&job->info.notify_program, has_program ? program : NULL) == 0);
+        assert(str_replace(&job->info.notify_parameters, has_parameters ? parameters : NULL) == 0);
+        answer_empty(m, quiet);
+}
+
+/* Values are as the library checked them. */
+static void set_credentials(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        const char *user, *password;
+        int has_user, has_password;
+        uint32_t target, scheme;
+
+        assert(sd_bus_message_read(m, "uubsbs", &target, &scheme, &has_user, &user, &has_password,
+                                   &password) > 0);
+        assert(target - 1 < 2 && scheme - 1 < 5 && has_user == has_password);
+        note_arguments(f, "%u %u %d %s %d %s", target, scheme, has_user, user, has_password,
+                       password);
+        empty_slot(job, target, scheme);
+        job->slots[target][scheme].filled = true;
+        job->slots[target][scheme].implicit = !has_user;
+        job->slots[target][scheme].user = mem_strdup(user);
+        job->slots[target][scheme].password = mem_strdup(password);
+        job->info.has_credentials = true;
+        answer_empty(m, quiet);
+}
+
+static void remove_credentials(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        uint32_t target, scheme;
+        bool filled;
+
+        assert(sd_bus_message_read(m, "uu", &target, &scheme) > 0);
+        assert(target - 1 < 2 && scheme - 1 < 5);
+        filled = job->slots[target][scheme].filled;
+        empty_slot(job, target, scheme);
+        if (!quiet)
+                (void) sd_bus_reply_method_return(m, "u", (uint32_t) (filled ? S_OK : S_FALSE));
+}
+
+static void list_credentials(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        sd_bus_message *answer;
+
+        assert(sd_bus_message_new_method_return(m, &answer) >= 0);
+        assert(sd_bus_message_open_container(answer, 'a', "(uub)") >= 0);
+        for (uint32_t target = 1; target <= 2; target++)
+                for (uint32_t scheme = 1; scheme <= 5; scheme++)
+                        if (job->slots[target][scheme].filled)
+                                assert(sd_bus_message_append(answer, "(uub)", target, scheme,
+                                                             job->slots[target][scheme].implicit) >=
+                                       0);
+        assert(sd_bus_message_close_container(answer) >= 0);
+        send_message(answer);
+}
+
+static void call_rekey(FakeService *f, FakeClient *c, sd_bus_message *m, bool quiet)
+{
+        if (!quiet)
+                (void) sd_bus_reply_method_return(m, "u", (uint32_t) 42);
+}
+
 static void take_ownership(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
 {
         answer_empty(m, quiet);
@@ -538,6 +626,7 @@ static const struct {
         {"CreateJob", call_create, NULL},
         {"ListJobs", call_list_jobs, NULL},
         {"Watch", call_watch, NULL},
+        {"Rekey", call_rekey, NULL},
         {"OpenJob", NULL, open_job},
         {"ReadJob", NULL, read_job},
         {"ListFiles", NULL, list_files},
@@ -559,6 +648,10 @@ static const struct {
         {"SetReplyName", NULL, set_reply_name},
         {"SetReplyOptional", NULL, set_reply_optional},
         {"ReplyData", NULL, reply_data},
+        {"SetNotifyCmdLine", NULL, set_notify_cmd_line},
+        {"SetCredentials", NULL, set_credentials},
+        {"RemoveCredentials", NULL, remove_credentials},
+        {"ListCredentials", NULL, list_credentials},
         {"TakeOwnership", NULL, take_ownership},
         {"SetNotifyClient", NULL, set_notify_client},
 };

@@ -312,6 +312,23 @@ static void a_service_that_cannot_start_is_told_at_once(void **state)
         assert_in_range(rig_now_ms() - began, 0, 5000);
 }
 
+static void what_the_service_says_is_told(void **state)
+{
+        bits_client *c;
+
+        (void) setenv("FAKE_BITSD", "explain", 1);
+        assert_hr(bits_connect(NULL, &c), UNAVAILABLE);
+        assert_non_null(strstr(bits_last_message(), "could not start: the disk is full"));
+        assert_null(strchr(bits_last_message(), '\n'));
+        assert_null(strstr(bits_last_message(), "more"));
+        (void) setenv("FAKE_BITSD", "mark", 1);
+        assert_hr(bits_connect(NULL, &c), UNAVAILABLE);
+        assert_non_null(strstr(bits_last_message(), "exit status 7"));
+        (void) setenv("FAKE_BITSD", "chatter", 1);
+        assert_hr(bits_connect(NULL, &c), UNAVAILABLE);
+        assert_non_null(strstr(bits_last_message(), "could not start: xxxx"));
+}
+
 static void *connect_in_vain(void *arg)
 {
         bits_client *c;
@@ -448,6 +465,7 @@ int main(int argc, char **argv)
                 TEST(programs_that_start_it_at_once_get_one_service),
                 TEST(threads_that_start_it_at_once_get_one_service),
                 TEST(a_service_that_cannot_start_is_told_at_once),
+                TEST(what_the_service_says_is_told),
                 TEST(a_service_that_never_gets_ready_is_given_up),
                 TEST(starting_can_be_forbidden),
                 TEST(a_killed_service_is_started_again_by_the_next_call),

@@ -531,71 +531,6 @@ static void final_calls_return_success_codes(void **state)
         (void) IBackgroundCopyJob2_Release(job);
 }
 
-/* ---- version 1.5 ---- */
-
-static void methods_of_later_issues_check_and_refuse(void **state)
-{
-        ComRig *com = *state;
-        GUID id = fake_add_job(com->fake, "a", BG_JOB_STATE_SUSPENDED);
-        IBackgroundCopyJob2 *job = com_rig_job(com, &id);
-        static wchar_t text[65538];
-
-#define CMD(p, a) IBackgroundCopyJob2_SetNotifyCmdLine(job, p, a)
-        wmemset(text, L'x', 65537);
-        assert_hr(CMD(NULL, L"x"), E_INVALIDARG);
-        text[4001] = 0;
-        assert_hr(CMD(L"/bin/true", text), BG_E_STRING_TOO_LONG);
-        text[261] = 0;
-        assert_hr(CMD(text, NULL), BG_E_STRING_TOO_LONG);
-        assert_hr(CMD(L"/bin/true", L"true"), E_NOTIMPL);
-        assert_hr(CMD(NULL, NULL), E_NOTIMPL);
-#undef CMD
-        (void) IBackgroundCopyJob2_Release(job);
-}
-
-static void credentials_are_checked_by_target_scheme_and_size(void **state)
-{
-        ComRig *com = *state;
-        GUID id = fake_add_job(com->fake, "a", BG_JOB_STATE_SUSPENDED);
-        IBackgroundCopyJob2 *job = com_rig_job(com, &id);
-        static wchar_t text[65538];
-        wchar_t user[] = L"user", empty[] = L"";
-        BG_AUTH_CREDENTIALS c = {.Target = BG_AUTH_TARGET_SERVER, .Scheme = BG_AUTH_SCHEME_BASIC};
-
-#define SET(t, s, u, p)                                                                            \
-        (c.Target = (BG_AUTH_TARGET) (t), c.Scheme = (BG_AUTH_SCHEME) (s),                         \
-         c.Credentials.Basic.UserName = (u), c.Credentials.Basic.Password = (p),                   \
-         IBackgroundCopyJob2_SetCredentials(job, &c))
-        wmemset(text, L'x', 65537);
-        assert_hr(IBackgroundCopyJob2_SetCredentials(job, NULL), E_INVALIDARG);
-        assert_hr(SET(0, 1, user, user), BG_E_INVALID_AUTH_TARGET);
-        assert_hr(SET(3, 1, user, user), BG_E_INVALID_AUTH_TARGET);
-        assert_hr(SET(1, 0, user, user), BG_E_INVALID_AUTH_SCHEME);
-        assert_hr(SET(1, 6, user, user), BG_E_INVALID_AUTH_SCHEME);
-        assert_hr(SET(1, 1, NULL, NULL), E_INVALIDARG);
-        assert_hr(SET(1, 2, NULL, NULL), E_INVALIDARG);
-        assert_hr(SET(1, 5, NULL, NULL), E_INVALIDARG);
-        assert_hr(SET(1, 3, user, NULL), E_INVALIDARG);
-        assert_hr(SET(1, 3, NULL, user), E_INVALIDARG);
-        assert_hr(SET(1, 1, user, text), BG_E_PASSWORD_TOO_LARGE);
-        text[301] = 0;
-        assert_hr(SET(1, 1, text, user), BG_E_USERNAME_TOO_LARGE);
-        assert_hr(SET(2, 3, NULL, NULL), E_NOTIMPL);
-        assert_hr(SET(2, 4, NULL, NULL), E_NOTIMPL);
-        assert_hr(SET(1, 1, user, empty), E_NOTIMPL);
-#undef SET
-        assert_hr(IBackgroundCopyJob2_RemoveCredentials(job, (BG_AUTH_TARGET) 3,
-                                                        BG_AUTH_SCHEME_BASIC),
-                  BG_E_INVALID_AUTH_TARGET);
-        assert_hr(IBackgroundCopyJob2_RemoveCredentials(job, BG_AUTH_TARGET_PROXY,
-                                                        (BG_AUTH_SCHEME) 0),
-                  BG_E_INVALID_AUTH_SCHEME);
-        assert_hr(IBackgroundCopyJob2_RemoveCredentials(job, BG_AUTH_TARGET_PROXY,
-                                                        BG_AUTH_SCHEME_NTLM),
-                  E_NOTIMPL);
-        (void) IBackgroundCopyJob2_Release(job);
-}
-
 /* ---- enumerators ---- */
 
 static void job_enumerators_are_snapshots(void **state)
@@ -908,8 +843,6 @@ int main(int argc, char **argv)
                 TEST(getters_leave_nothing_behind_when_they_fail),
                 TEST(a_final_state_is_remembered_when_the_service_forgets),
                 TEST(final_calls_return_success_codes),
-                TEST(methods_of_later_issues_check_and_refuse),
-                TEST(credentials_are_checked_by_target_scheme_and_size),
                 TEST(job_enumerators_are_snapshots),
                 TEST(an_empty_enumerator_is_valid),
                 TEST(file_objects_read_current_values),

@@ -228,6 +228,22 @@ static void a_full_pipe_does_not_stop_the_service(void **state)
         (void) close(fds[1]);
 }
 
+static void the_last_error_is_kept_while_that_is_wanted(void **state)
+{
+        char kept[24] = "";
+
+        log_setup("bitsd", LOG_INFO);
+        log_keep_error(kept, sizeof(kept));
+        log_error("first");
+        log_warning("no error");
+        assert_string_equal(kept, "first");
+        log_error("second, \033 and more than there is room for");
+        assert_string_equal(kept, "second, \\x1b and more t");
+        log_keep_error(NULL, 0);
+        log_error("third");
+        assert_string_equal(kept, "second, \\x1b and more t");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin_capture, end_capture)
 
 int main(void)
@@ -244,6 +260,7 @@ int main(void)
                 TEST(long_messages_are_cut_and_stay_one_line),
                 TEST(errno_is_printed_and_kept),
                 TEST(a_full_pipe_does_not_stop_the_service),
+                TEST(the_last_error_is_kept_while_that_is_wanted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,9 +19,20 @@ typedef struct FakeFiles {
         size_t count;
 } FakeFiles;
 
+typedef enum FakeSlot {
+        FAKE_SLOT_EMPTY,
+        FAKE_SLOT_LOGIN,
+        FAKE_SLOT_IMPLICIT,
+} FakeSlot;
+
+enum {
+        FAKE_SLOTS = BG_AUTH_TARGET_PROXY * BG_AUTH_SCHEME_PASSPORT,
+};
+
 static struct {
         bits_job_info *jobs[FAKE_JOBS_MAX];
         FakeFiles files[FAKE_JOBS_MAX];
+        FakeSlot slots[FAKE_JOBS_MAX][BG_AUTH_TARGET_PROXY + 1][BG_AUTH_SCHEME_PASSPORT + 1];
         size_t n_jobs;
         const char *fail_function;
         HRESULT fail_hr;
@@ -34,6 +45,8 @@ static struct {
         uint32_t next_id;
         const char *reply;
         size_t reply_bytes;
+        size_t password_bytes;
+        const char *state_dir;
 } fake;
 
 struct bits_client {
@@ -45,6 +58,11 @@ struct bits_events {
 };
 
 /* ---- for the tests ---- */
+
+void fake_set_state_dir(const char *dir)
+{
+        fake.state_dir = dir;
+}
 
 void fake_set_text(char **field, const char *text)
 {
@@ -67,11 +85,13 @@ void fake_reset(void)
 {
         for (size_t i = 0; i < fake.n_jobs; i++)
                 drop_job(i);
+        (void) memset(fake.slots, 0, sizeof(fake.slots));
         fake.n_jobs = fake.n_steps = fake.next_step = 0;
         fake.fail_function = NULL;
         fake.gave_event = false;
         fake.last_message = "";
         fake.reply = NULL;
+        fake.state_dir = "/home/ann/.local/state/bitsd";
         fake.reply_bytes = 0;
         fake.next_id = 0xa0000001;
         buf_done(&fake.calls);
@@ -244,6 +264,8 @@ static void free_texts(bits_job_info *info)
         mem_free(info->behind);
         mem_free(info->error_text);
         mem_free(info->reply_name);
+        mem_free(info->notify_program);
+        mem_free(info->notify_parameters);
 }
 
 void bits_job_info_free(bits_job_info *info)
@@ -263,6 +285,8 @@ static void copy_job(const bits_job_info *from, bits_job_info *to)
         to->behind = mem_strdup(from->behind);
         to->error_text = mem_strdup(from->error_text);
         to->reply_name = mem_strdup(from->reply_name);
+        to->notify_program = mem_strdup(from->notify_program);
+        to->notify_parameters = mem_strdup(from->notify_parameters);
 }
 
 static void write_reply(const bits_job_info *job);
@@ -403,6 +427,96 @@ HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id, int on)
 HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *id, uint32_t n)
 {
         return begin_change("set_files_in_flight", id, "%" PRIu32, n);
+}
+
+HRESULT bits_job_set_notify_flags(bits_client *client, const GUID *id, uint32_t flags)
+{
+        HRESULT hr = begin_change("set_notify_flags", id, "%" PRIu32, flags);
+
+        if (SUCCEEDED(hr))
+                fake.jobs[index_of(id)]->notify_flags = flags;
+        return hr;
+}
+
+HRESULT bits_job_set_notify_cmd_line(bits_client *client, const GUID *id, const char *program,
+                                     const char *parameters)
+{
+        HRESULT hr = begin_change("set_notify_cmd_line", id, "%s | %s", program ? program : "-",
+                                  parameters ? parameters : "-");
+
+        if (FAILED(hr))
+                return hr;
+        fake_set_text(&fake.jobs[index_of(id)]->notify_program, program);
+        fake_set_text(&fake.jobs[index_of(id)]->notify_parameters, parameters);
+        return S_OK;
+}
+
+/* ---- credentials ---- */
+
+size_t fake_password_bytes(void)
+{
+        return fake.password_bytes;
+}
+
+HRESULT bits_job_set_credentials(bits_client *client, const GUID *id, BG_AUTH_TARGET target,
+                                 BG_AUTH_SCHEME scheme, const char *user, const char *password)
+{
+        HRESULT hr = begin_change("set_credentials", id, "%u/%u %s %s", target, scheme,
+                                  user ? user : "-", password ? password : "-");
+
+        fake.password_bytes = password ? strlen(password) : 0;
+        if (FAILED(hr))
+                return hr;
+        fake.slots[index_of(id)][target][scheme] = user ? FAKE_SLOT_LOGIN : FAKE_SLOT_IMPLICIT;
+        fake.jobs[index_of(id)]->has_credentials = 1;
+        return S_OK;
+}
+
+HRESULT bits_job_remove_credentials(bits_client *client, const GUID *id, BG_AUTH_TARGET target,
+                                    BG_AUTH_SCHEME scheme)
+{
+        HRESULT hr = begin_change("remove_credentials", id, "%u/%u", target, scheme);
+        FakeSlot *slot;
+
+        if (FAILED(hr))
+                return hr;
+        slot = &fake.slots[index_of(id)][target][scheme];
+        if (*slot == FAKE_SLOT_EMPTY)
+                return S_FALSE;
+        *slot = FAKE_SLOT_EMPTY;
+        return S_OK;
+}
+
+HRESULT bits_job_list_credentials(bits_client *client, const GUID *id, bits_credential **ret,
+                                  size_t *ret_count)
+{
+        HRESULT hr = begin("job_list_credentials");
+        size_t n = 0;
+
+        if (FAILED(hr))
+                return hr;
+        *ret = calloc(FAKE_SLOTS, sizeof(**ret));
+        for (unsigned i = 0; i < FAKE_SLOTS; i++) {
+                unsigned target = i / BG_AUTH_SCHEME_PASSPORT + 1;
+                unsigned scheme = i % BG_AUTH_SCHEME_PASSPORT + 1;
+                FakeSlot slot = fake.slots[index_of(id)][target][scheme];
+
+                if (slot != FAKE_SLOT_EMPTY)
+                        (*ret)[n++] =
+                                (bits_credential){(BG_AUTH_TARGET) target, (BG_AUTH_SCHEME) scheme,
+                                                  slot == FAKE_SLOT_IMPLICIT};
+        }
+        *ret_count = n;
+        return S_OK;
+}
+
+HRESULT bits_service_rekey(bits_client *client, uint32_t *ret_slots)
+{
+        HRESULT hr = begin("service_rekey");
+
+        (void) buf_append_str(&fake.calls, "rekey\n");
+        *ret_slots = 3;
+        return hr;
 }
 
 /* ---- replies ---- */
@@ -553,7 +667,7 @@ HRESULT bits_service_status(bits_client *client, bits_status **ret)
                 .max_files_per_job = 200,
                 .network_up = 1,
                 .rate_bps = 8493466,
-                .state_dir = mem_strdup("/home/ann/.local/state/bitsd"),
+                .state_dir = mem_strdup(fake.state_dir),
                 .store_note = mem_strdup(""),
         };
         *ret = status;
@@ -635,6 +749,11 @@ static const struct {
         {BG_E_EMPTY, "BG_E_EMPTY", "The job has nothing to transfer.", "Add a file first."},
         {E_ACCESSDENIED, "E_ACCESSDENIED", "Access is denied.", "Check who owns the job."},
         {BG_S_PARTIAL_COMPLETE, "BG_S_PARTIAL_COMPLETE", "Only a part was completed.", ""},
+        {BG_E_HTTP_ERROR_401, "BG_E_HTTP_ERROR_401", "The server wants a login.",
+         "Set the job's credentials."},
+        {BG_E_HTTP_ERROR_407, "BG_E_HTTP_ERROR_407", "The proxy wants a login.", ""},
+        {BG_E_PASSWORD_TOO_LARGE, "BG_E_PASSWORD_TOO_LARGE", "The password is too long.", ""},
+        {BG_E_BLOCKED_BY_POLICY, "BG_E_BLOCKED_BY_POLICY", "It is not allowed.", ""},
         {BG_E_HTTP_ERROR_404, "BG_E_HTTP_ERROR_404", "The server has no such file.",
          "Check the address."},
         {BG_E_HTTP_ERROR_503, "BG_E_HTTP_ERROR_503", "The server is overloaded.", ""},

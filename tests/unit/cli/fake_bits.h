@@ -34,6 +34,12 @@ void fake_fail(const char *function, HRESULT hr, const char *message);
 /* All calls that change something, as "pause 3f2a91c4\n…". */
 const char *fake_calls(void);
 
+/* Where the service says its state is; borrowed. */
+void fake_set_state_dir(const char *dir);
+
+/* Bytes of the password that was set last. */
+size_t fake_password_bytes(void);
+
 /* Events, in the order in which bits_events_next() gives them. The function is called when its
  * turn comes, may change jobs, and names the one to report in *ret_job. */
 typedef bits_event_kind (*fake_step)(bits_job_info **ret_job);

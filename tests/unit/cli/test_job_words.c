@@ -34,7 +34,7 @@ static void every_cause_has_its_words(void **state)
                 {BITS_WHY_PAUSED_BY_USER, "run: bitsctl resume c117"},
                 {BITS_WHY_DISK_FULL, "disk full"},
                 {BITS_WHY_NEEDS_COMPLETE, "run: bitsctl complete c117"},
-                {BITS_WHY_NEEDS_CREDENTIALS, "the server wants a login"},
+                {BITS_WHY_NEEDS_CREDENTIALS, "run: bitsctl cred set c117"},
                 {BITS_WHY_ERROR, "HTTP 503"},
                 {BITS_WHY_EMPTY, "no files; run: bitsctl add c117"},
         };

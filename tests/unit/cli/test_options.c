@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/options.h"
@@ -59,6 +61,70 @@ static void two_dashes_end_the_options(void **state)
         assert_int_equal(p.o.given, 0);
         assert_int_equal(p.o.n_args, 3);
         assert_string_equal(p.o.args[2], "--");
+        parsed_done(&p);
+}
+
+static void a_verb_has_options_of_its_own(void **state)
+{
+        Parsed p = PARSE("cred", "set", "j", "--proxy", "--user", "ann");
+
+        assert_null(p.error.text);
+        assert_true(options_has(&p.o, OPT_CRED_PROXY));
+        assert_false(options_has(&p.o, OPT_PROXY));
+        assert_false(options_has(&p.o, OPT_USER));
+        assert_string_equal(p.o.login, "ann");
+        assert_int_equal(p.o.n_args, 2);
+        parsed_done(&p);
+        p = PARSE("--user", "cred", "list", "j");
+        assert_true(options_has(&p.o, OPT_USER));
+        assert_null(p.o.login);
+        parsed_done(&p);
+        p = PARSE("set", "j", "--proxy", "http://p", "--user");
+        assert_string_equal(p.o.proxy, "http://p");
+        assert_true(options_has(&p.o, OPT_USER));
+        parsed_done(&p);
+        p = PARSE("log", "-n3", "-f");
+        assert_int_equal(p.o.lines, 3);
+        assert_true(options_has(&p.o, OPT_FOLLOW));
+        parsed_done(&p);
+        p = PARSE("cancel", "-n", "j");
+        assert_true(options_has(&p.o, OPT_DRY_RUN));
+        parsed_done(&p);
+        p = PARSE("cancel", "-f", "j");
+        assert_non_null(p.error.text);
+        parsed_done(&p);
+}
+
+static void schemes_and_events_add_up(void **state)
+{
+        Parsed p = PARSE("cred", "set", "j", "--scheme=basic", "--scheme", "ntlm,digest");
+
+        assert_null(p.error.text);
+        assert_int_equal(p.o.schemes, SCHEME_BIT(BG_AUTH_SCHEME_BASIC) |
+                                              SCHEME_BIT(BG_AUTH_SCHEME_NTLM) |
+                                              SCHEME_BIT(BG_AUTH_SCHEME_DIGEST));
+        parsed_done(&p);
+        p = PARSE("cred", "set", "j", "--scheme=basic,");
+        assert_non_null(p.error.text);
+        parsed_done(&p);
+        p = PARSE("notify", "j", "--on", "error", "--on=transferred");
+        assert_int_equal(p.o.notify_on, 3);
+        parsed_done(&p);
+        p = PARSE("notify", "j", "--on", "error", "--on=none");
+        assert_non_null(p.error.text);
+        parsed_done(&p);
+}
+
+static void a_password_is_refused_and_not_repeated(void **state)
+{
+        Parsed p = PARSE("cred", "set", "j", "--password", "hunter2");
+
+        assert_non_null(p.error.text);
+        assert_null(strstr(p.error.text, "hunter2"));
+        parsed_done(&p);
+        p = PARSE("get", "--password=hunter2", "http://x/");
+        assert_non_null(p.error.text);
+        assert_null(strstr(p.error.text, "hunter2"));
         parsed_done(&p);
 }
 
@@ -279,6 +345,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(options_stand_before_and_behind_the_verb),
                 cmocka_unit_test(two_dashes_end_the_options),
+                cmocka_unit_test(a_verb_has_options_of_its_own),
+                cmocka_unit_test(schemes_and_events_add_up),
+                cmocka_unit_test(a_password_is_refused_and_not_repeated),
                 cmocka_unit_test(a_lone_dash_is_a_word),
                 cmocka_unit_test(values_come_attached_or_as_the_next_word),
                 cmocka_unit_test(short_options_cluster),

@@ -182,6 +182,19 @@ static void scene_nothing_in_it(void)
                   "cannot resume e0e00000 \"new\": it has nothing to transfer; add a file first");
 }
 
+static void scene_still_suspended(void)
+{
+        scene_uploads();
+        fake_fail("complete", BG_E_INVALID_STATE,
+                  "cannot complete e0e00000 \"new\": it is suspended");
+}
+
+static void scene_sentence_behind_a_path(void)
+{
+        scene_uploads();
+        fake_fail("add_files", E_INVALIDARG, "/etc/passwd: A sentence of the library");
+}
+
 static void scene_nothing_kept(void)
 {
         scene_uploads();
@@ -209,6 +222,64 @@ static void scene_large_reply(void)
         fake_set_reply("", 3 << 20);
 }
 
+static void scene_cred_denied(void)
+{
+        scene_queue();
+        fake_fail("set_credentials", E_ACCESSDENIED,
+                  "cannot set credentials of 5d0b6e52 \"maps.tar\": only its owner may");
+}
+
+static void scene_notify_blocked(void)
+{
+        scene_queue();
+        fake_fail("set_notify_cmd_line", BG_E_BLOCKED_BY_POLICY,
+                  "cannot set program of 5d0b6e52 \"maps.tar\": the administrator allows none");
+}
+
+static void add_program(const char *id8, const char *name, int32_t result, uint64_t time)
+{
+        bits_job_info *job = fake_add_job(id8, name);
+
+        fake_set_text(&job->notify_program, "/usr/local/bin/done");
+        fake_set_text(&job->notify_parameters, "/usr/local/bin/done --mail ann");
+        job->program_result = result;
+        job->program_time = time;
+        job->program_runs = 2;
+}
+
+/* Programs in every state. */
+static void scene_programs(void)
+{
+        add_program("11110000", "ran", 3, 134391343600000000);
+        add_program("22220000", "killed", 137, 134391343600000000);
+        add_program("33330000", "lost", -1, 134391343600000000);
+        add_program("44440000", "running", 0, 0);
+        fake_job("ran")->has_credentials = 1;
+        (void) fake_add_job("55550000", "none");
+}
+
+static void scene_login(HRESULT hr, const char *text)
+{
+        bits_job_info *job = fake_add_job("c1188888", "secret.zip");
+
+        job->state = BG_JOB_STATE_ERROR;
+        job->why = BITS_WHY_NEEDS_CREDENTIALS;
+        set_bytes(job, 0, BG_SIZE_UNKNOWN, 0);
+        set_error(job, hr, hr == BG_E_HTTP_ERROR_401 ? 401 : 407, text);
+        fake_add_file(job, "https://dl.example/secret.zip", "/home/ann/secret.zip", 0,
+                      BG_SIZE_UNKNOWN, false);
+}
+
+static void scene_server_login(void)
+{
+        scene_login(BG_E_HTTP_ERROR_401, "the server wants a login (401 Unauthorized)");
+}
+
+static void scene_proxy_login(void)
+{
+        scene_login(BG_E_HTTP_ERROR_407, "the proxy wants a login (407)");
+}
+
 static void scene_job_limit(void)
 {
         fake_fail("job_create", BG_E_TOO_MANY_JOBS_PER_USER, "");
@@ -227,12 +298,19 @@ static void set_scene(const char *name)
                 {"denied", scene_denied},
                 {"partial", scene_partial},
                 {"job-limit", scene_job_limit},
+                {"cred-denied", scene_cred_denied},
+                {"notify-blocked", scene_notify_blocked},
+                {"programs", scene_programs},
+                {"server-login", scene_server_login},
+                {"proxy-login", scene_proxy_login},
                 {"uploads", scene_uploads},
                 {"binary-reply", scene_binary_reply},
                 {"empty-reply", scene_empty_reply},
                 {"large-reply", scene_large_reply},
                 {"nothing-in-it", scene_nothing_in_it},
                 {"nothing-kept", scene_nothing_kept},
+                {"still-suspended", scene_still_suspended},
+                {"sentence-behind-a-path", scene_sentence_behind_a_path},
         };
 
         fake_reset();

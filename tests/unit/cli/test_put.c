@@ -351,6 +351,34 @@ static void what_stops_a_printed_reply_names_the_way_to_it(void **state)
                "Then: bitsctl resume --wait a000 && bitsctl reply a000; or throw it away");
 }
 
+static void cancelling_takes_the_place_of_a_printed_reply_along(void **state)
+{
+        fake_add_step(presses_ctrl_c);
+        expect("put report.cbor http://h/up --name j --reply -", STATUS_INTERRUPTED, "", "paused");
+        assert_false(is_empty_dir("tmp"));
+        expect("cancel j", STATUS_OK, "", NULL);
+        assert_true(is_empty_dir("tmp"));
+}
+
+static void cancelling_takes_no_other_directory(void **state)
+{
+        static const char *const dirs[] = {"own", "bitsctl-reply-full"};
+
+        for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+                _cleanup_free_ char *line = mem_printf(
+                        "put report.cbor http://h/up --name j%zu --detach --reply %s/reply", i,
+                        dirs[i]);
+                _cleanup_free_ char *cancel = mem_printf("cancel j%zu", i);
+
+                assert_int_equal(mkdir(dirs[i], 0700), 0);
+                expect(line, STATUS_OK, NULL, NULL);
+                if (i == 1)
+                        write_file("bitsctl-reply-full/mine", "x");
+                expect(cancel, STATUS_OK, "", NULL);
+                assert_int_equal(access(dirs[i], F_OK), 0);
+        }
+}
+
 static void a_reply_that_cannot_be_read_is_kept(void **state)
 {
         fake_set_reply("x", 1);
@@ -479,6 +507,8 @@ int main(void)
                 TEST_OF(a_long_printed_reply_comes_out_of_its_file),
                 TEST_OF(a_printed_reply_may_be_empty),
                 TEST_OF(what_stops_a_printed_reply_names_the_way_to_it),
+                TEST_OF(cancelling_takes_the_place_of_a_printed_reply_along),
+                TEST_OF(cancelling_takes_no_other_directory),
                 TEST_OF(a_reply_that_cannot_be_read_is_kept),
                 TEST_OF(the_place_for_a_printed_reply_goes_with_a_job_that_never_was),
                 TEST_OF(a_reply_somebody_else_completed_is_printed_all_the_same),

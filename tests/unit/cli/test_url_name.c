@@ -131,6 +131,39 @@ static void uploads_go_to_http_alone(void **state)
                 assert_false(url_is_http(bad[i]));
 }
 
+static void what_cannot_be_uploaded_to_is_known_before(void **state)
+{
+        static const char *const good[] = {"http://h", "https://h:1/x",
+                                           "http://[::1]:65535/a%20b?q@r",
+                                           "http://gr\303\274n.example/\303\274"};
+        static const struct {
+                const char *url, *problem;
+        } bad[] = {
+                {"ftp://h/x", "http:// or https://"},
+                {"http://h/a b", "%20"},
+                {"http://h/a\nb", "%20"},
+                {"http://h\\x", "%20"},
+                {"http://h/\377", "UTF-8"},
+                {"http://h/#x", "%23"},
+                {"http://ann:pw@h/x", "no user"},
+                {"http://ann@h", "no user"},
+                {"http://[::1/x", "]"},
+                {"http://h:/", "port"},
+                {"http://h:0/", "port"},
+                {"http://h:65536/", "port"},
+                {"http://h:123456789012/", "port"},
+                {"http://h:8x/", "port"},
+                {"http://[::1]x/", "port"},
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(good); i++)
+                assert_null(url_upload_problem(good[i]));
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                assert_non_null(url_upload_problem(bad[i].url));
+                assert_non_null(strstr(url_upload_problem(bad[i].url), bad[i].problem));
+        }
+}
+
 static void a_directory_is_completed_with_the_name_of_the_file(void **state)
 {
         static const struct {
@@ -160,6 +193,7 @@ int main(void)
                 cmocka_unit_test(a_name_has_at_most_255_bytes),
                 cmocka_unit_test(a_file_is_split_off_only_where_that_is_plain),
                 cmocka_unit_test(uploads_go_to_http_alone),
+                cmocka_unit_test(what_cannot_be_uploaded_to_is_known_before),
                 cmocka_unit_test(a_directory_is_completed_with_the_name_of_the_file),
         };
 

@@ -125,6 +125,8 @@ static void assert_policies_alike(const Policy *a, const Policy *b)
         assert_int_equal(a->checkpoint_usec, b->checkpoint_usec);
         assert_int_equal(a->tombstone_sec, b->tombstone_sec);
         assert_int_equal(a->tombstones_max, b->tombstones_max);
+        assert_int_equal(a->allow_programs, b->allow_programs);
+        assert_int_equal(a->allow_root_programs, b->allow_root_programs);
 }
 
 static void assert_configs_alike(const Config *a, const Config *b)
@@ -176,6 +178,8 @@ static void every_setting_is_taken(void **state)
                      "CheckpointInterval=11\n"
                      "EndedJobsKeptFor=2h\n"
                      "EndedJobsKept=13\n"
+                     "AllowPrograms=no\n"
+                     "AllowRootPrograms=off\n"
                      "[Transfer]\n"
                      "ConnectTimeout=14\n"
                      "NoProgressStall=15m\n"
@@ -188,6 +192,7 @@ static void every_setting_is_taken(void **state)
                      "NoProxy=localhost, .example\n"
                      "[Service]\n"
                      "IdleExitSec=0\n"
+                     "ProgramTimeout=15m\n"
                      "LogLevel=debug\n");
         assert_int_equal(f->warnings_len, 0);
         assert_int_equal(p->max_jobs_per_machine, 301);
@@ -203,6 +208,9 @@ static void every_setting_is_taken(void **state)
         assert_int_equal(p->checkpoint_usec, 11 * USEC_PER_SEC);
         assert_int_equal(p->tombstone_sec, 7200);
         assert_int_equal(p->tombstones_max, 13);
+        assert_false(p->allow_programs);
+        assert_false(p->allow_root_programs);
+        assert_int_equal(f->config.service.program_timeout_sec, 900);
         assert_int_equal(t->connect_timeout_sec, 14);
         assert_int_equal(t->stall_timeout_sec, 900);
         assert_int_equal(t->redirects_max, 16);
@@ -504,6 +512,45 @@ static void sample_shows_every_setting_with_its_default(void **state)
         config_done(&defaults);
 }
 
+static void switches_are_yes_or_no_in_many_words(void **state)
+{
+        static const struct {
+                const char *word;
+                int value; /* -1: none */
+        } cases[] = {
+                {"yes", 1}, {"TRUE", 1}, {"On", 1}, {"1", 1}, {"no", 0}, {"false", 0},
+                {"OFF", 0}, {"0", 0},    {"2", -1}, {"", -1}, {"y", -1}, {"yes no", -1},
+        };
+        Fixture *f = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                char text[128];
+
+                /* The other way round first, so that the word has something to change. */
+                (void) snprintf(text, sizeof(text),
+                                "[Policy]\nAllowPrograms=%s\nAllowPrograms=%s\n",
+                                cases[i].value == 1 ? "no" : "yes", cases[i].word);
+                read_text(f, text);
+                assert_int_equal(f->config.policy.allow_programs, cases[i].value != 0);
+                assert_int_equal(f->warnings_len, cases[i].value < 0);
+        }
+}
+
+static void programs_have_a_time(void **state)
+{
+        Fixture *f = *state;
+
+        read_text(f, "");
+        assert_int_equal(f->config.service.program_timeout_sec, 3600);
+        read_text(f, "[Service]\nProgramTimeout=30d\n");
+        assert_int_equal(f->config.service.program_timeout_sec, 30 * DAY_SEC);
+        read_text(f, "[Service]\nProgramTimeout=0\n"); /* there is no "for ever" */
+        assert_int_equal(f->warnings_len, 1);
+        assert_int_equal(f->config.service.program_timeout_sec, 3600);
+        read_text(f, "[Service]\nProgramTimeout=31d\n");
+        assert_int_equal(f->warnings_len, 1);
+}
+
 static void ignore_warning(void *ctx, const char *text)
 {
         (void) ctx;
@@ -617,6 +664,8 @@ int main(void)
                 CASE(empty_text_means_not_set),
                 CASE(huge_and_binary_files_are_refused),
                 CASE(sample_shows_every_setting_with_its_default),
+                CASE(switches_are_yes_or_no_in_many_words),
+                CASE(programs_have_a_time),
                 CASE(mutilated_files_do_no_harm),
                 CASE(usual_places_are_found),
                 CASE(memory_shortage_is_reported),

@@ -83,6 +83,45 @@ static void everything_of_a_job_is_shown(void **state)
         assert_false(info.has_callback);
 }
 
+static void the_program_and_its_end_are_shown(void **state)
+{
+        static const struct {
+                int32_t stored, shown;
+        } results[] = {
+                {0, 0},
+                {255, 255},
+                {-9, 128 + 9},
+                {-64, 128 + 64},
+                {PROGRAM_NOT_STARTED - ENOENT, -1},
+                {PROGRAM_NOT_STARTED, -1},
+        };
+        JobCredential slot = {.target = BG_AUTH_TARGET_SERVER};
+        Job job = {.props = {.notify_program = (char *) "/p",
+                             .notify_parameters = (char *) "p 1",
+                             .notify_uid = 7},
+                   .status = {.program_runs = 3, .program_time_wall = 1700000000000000}};
+        bits_job_info info;
+
+        for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+                job.status.program_result = results[i].stored;
+                job_view_fill_plain(&job, &info);
+                assert_int_equal(info.program_result, results[i].shown);
+        }
+        assert_string_equal(info.notify_program, "/p");
+        assert_string_equal(info.notify_parameters, "p 1");
+        assert_int_equal(info.program_runs, 3);
+        assert_int_equal(info.program_time, filetime_from_wall_usec(1700000000000000));
+        assert_false(info.has_credentials);
+        job.credentials = &slot;
+        job.credentials_len = 1;
+        job_view_fill_plain(&job, &info);
+        assert_true(info.has_credentials);
+        job = (Job){0};
+        job_view_fill_plain(&job, &info);
+        assert_null(info.notify_program);
+        assert_int_equal(info.program_time, 0);
+}
+
 static void an_ended_job_has_no_why(void **state)
 {
         Fixture *f = *state;
@@ -282,6 +321,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(everything_of_a_job_is_shown, make_rig, remove_rig),
+                cmocka_unit_test(the_program_and_its_end_are_shown),
                 cmocka_unit_test_setup_teardown(an_ended_job_has_no_why, make_rig, remove_rig),
                 cmocka_unit_test(files_are_shown),
                 cmocka_unit_test(an_uploaded_file_is_complete_when_the_server_has_it),

@@ -170,6 +170,49 @@ static void strings_without_memory_leave_all_as_it_was(void **state)
         mem_fail_nth(0);
 }
 
+static void a_program_without_memory_leaves_all_as_it_was(void **state)
+{
+        const Fixture *f = *state;
+        JobProps *p = &f->job->props, copy = {0};
+        uint64_t n = 1;
+
+        assert_hr(job_set_notify_cmd_line(p, "/p", "p a", 7), S_OK);
+        for (; n <= 2; n++) {
+                mem_fail_nth(n);
+                assert_hr(job_set_notify_cmd_line(p, "/q", "q", 8), E_OUTOFMEMORY);
+        }
+        assert_string_equal(p->notify_program, "/p");
+        assert_string_equal(p->notify_parameters, "p a");
+        assert_int_equal(p->notify_uid, 7);
+        for (n = 1; copy.name == NULL; n++) {
+                mem_fail_nth(n);
+                assert_true(job_props_copy(p, &copy) == 0 || copy.name == NULL);
+        }
+        mem_fail_nth(0);
+        assert_int_equal(n, 6); /* two names, and these two */
+        assert_string_equal(copy.notify_program, "/p");
+        assert_string_equal(copy.notify_parameters, "p a");
+        assert_ptr_not_equal(copy.notify_program, p->notify_program);
+        job_props_done(&copy);
+}
+
+static void an_event_is_kept_over_the_end_when_asked(void **state)
+{
+        const Fixture *f = *state;
+        JobStep step = {
+                .row = job_state_row(BG_JOB_STATE_TRANSFERRED, JOB_EVENT_COMPLETED),
+                .now_wall = 5,
+        };
+        JobStatus s = f->job->status;
+
+        s.state = BG_JOB_STATE_TRANSFERRED;
+        s.undelivered = NOTIFY_TRANSFERRED;
+        assert_int_equal(job_status_after(&s, &step).undelivered, NOTIFY_NONE);
+        step.keep_event = true;
+        assert_int_equal(job_status_after(&s, &step).undelivered, NOTIFY_TRANSFERRED);
+        assert_int_equal(job_status_after(&s, &step).state, BG_JOB_STATE_ACKNOWLEDGED);
+}
+
 static void nonsense_from_a_store_is_noticed(void **state)
 {
         const Fixture *f = *state;
@@ -192,6 +235,8 @@ static void nonsense_from_a_store_is_noticed(void **state)
         assert_false(job_is_sane(job));
         job->type = BG_JOB_TYPE_DOWNLOAD;
         assert_true(job_is_sane(job));
+        job->props.notify_parameters = mem_strdup("without a program");
+        assert_false(job_is_sane(job));
 }
 
 static JobStatus after(const JobStatus *status, JobEvent event, const JobError *error)
@@ -280,6 +325,8 @@ int main(void)
                 job_test(proxy_settings_follow_the_published_table),
                 job_test(files_in_flight_are_bounded),
                 job_test(strings_without_memory_leave_all_as_it_was),
+                job_test(a_program_without_memory_leaves_all_as_it_was),
+                job_test(an_event_is_kept_over_the_end_when_asked),
                 job_test(nonsense_from_a_store_is_noticed),
                 job_test(a_step_keeps_the_books_of_a_status),
                 job_test(resuming_a_transferred_job_takes_its_completion_time),

@@ -266,6 +266,25 @@ static void a_farewell_that_is_not_stored_is_said_again(void **state)
         say(rig, &id, S_OK);
 }
 
+/* Farewells that end make tombstones; what is too many goes, also after a store that refused. */
+static void ended_farewells_do_not_pile_up(void **state)
+{
+        FakeRig *rig = *state;
+        GUID first = cancelled(rig);
+        GUID second = cancelled(rig);
+
+        rig->policy.tombstones_max = 1;
+        manager_set_policy(rig->m, &rig->policy);
+        rig->store.fault = refuse_commits;
+        say(rig, &first, S_OK);
+        say(rig, &second, S_OK);
+        assert_int_equal(rig->store.image.len, 2);
+        rig->store.fault = NULL;
+        fake_rig_advance(rig, 6 * USEC_PER_SEC);
+        assert_int_equal(rig->store.image.len, 1);
+        assert_null(fake_store_job(&rig->store, &first));
+}
+
 /* Inactivity cancels as a user would. */
 static void a_scavenged_upload_says_farewell_too(void **state)
 {
@@ -298,6 +317,7 @@ int main(void)
                 rig_test(few_farewells_run_at_once),
                 rig_test(who_owes_a_farewell_is_not_forgotten),
                 rig_test(a_farewell_that_is_not_stored_is_said_again),
+                rig_test(ended_farewells_do_not_pile_up),
                 rig_test(a_scavenged_upload_says_farewell_too),
         };
 

@@ -83,6 +83,7 @@ static void a_failed_rename_keeps_the_job_for_another_try(void **state)
 
         fake_rig_finish(rig);
         assert_hr(complete_with_failure(rig, &id, 1, E_ACCESSDENIED), E_ACCESSDENIED);
+        assert_int_equal(rig->notifier.answered_file[rig->next_token - 1], 1); /* told by name */
         assert_state(rig, &id, TRANSFERRED);
         assert_int_equal(job->files[0]->state, FILE_PUBLISHED);
         assert_int_equal(job->files[1]->state, FILE_DONE);
@@ -93,6 +94,7 @@ static void a_failed_rename_keeps_the_job_for_another_try(void **state)
         assert_non_null(fake_disk_final(&rig->disk, "/home/u/0"));
         assert_hr(manager_resume(rig->m, &FAKE_USER, &id), BG_E_EMPTY);
         assert_hr(fake_rig_complete(rig, &id), S_OK);
+        assert_int_equal(rig->notifier.answered_file[rig->next_token - 1], JOB_NO_FILE);
         assert_non_null(fake_disk_final(&rig->disk, "/home/u/1"));
         assert_state(rig, &id, ACKNOWLEDGED);
 }

@@ -275,9 +275,38 @@ static void ids_are_fresh_and_serials_grow(void **state)
         assert_true(fake_rig_read(rig, &c)->serial > serial);
 }
 
+/* Whoever asks is told of now, not of the last byte. */
+static void the_rate_of_a_silent_job_fades(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_resumed(rig, 1);
+        const Job *job = fake_rig_read(rig, &id);
+        uint64_t last = UINT64_MAX;
+        FakeOp *op;
+
+        fake_disk_remote(&rig->disk, "http://host/0")->size = 1000000;
+        fake_rig_run(rig);
+        op = fake_transfer_find(&rig->transfer, FAKE_FILE, &id);
+        fake_op_connected(&rig->transfer, rig->m, op);
+        fake_op_meta(&rig->transfer, rig->m, op);
+        for (uint64_t i = 1; i <= 5; i++) {
+                fake_op_progress(&rig->transfer, rig->m, op, i * 1000, 0);
+                fake_rig_advance(rig, USEC_PER_SEC);
+        }
+        assert_in_range(manager_job_rate_bps(rig->m, job), 700, 1100);
+        for (int sec = 0; sec < 6; sec++) {
+                assert_true(manager_job_rate_bps(rig->m, job) < last || last == 0);
+                last = manager_job_rate_bps(rig->m, job);
+                fake_rig_advance(rig, USEC_PER_SEC);
+        }
+        assert_state(rig, &id, TRANSFERRING);
+        assert_int_equal(manager_job_rate_bps(rig->m, job), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                rig_test(the_rate_of_a_silent_job_fades),
                 rig_test(job_quotas_bind_everybody_but_administrators),
                 rig_test(ended_jobs_do_not_count),
                 rig_test(file_quotas_are_all_or_nothing),

@@ -79,6 +79,11 @@ static HRESULT call_set_proxy(FakeRig *rig, const GUID *id)
         return manager_set_proxy(rig->m, &FAKE_USER, id, BG_JOB_PROXY_USAGE_NO_PROXY, NULL, NULL);
 }
 
+static HRESULT call_set_cmd_line(FakeRig *rig, const GUID *id)
+{
+        return manager_set_notify_cmd_line(rig->m, &FAKE_USER, id, "/bin/notify", "notify");
+}
+
 static HRESULT call_take_ownership(FakeRig *rig, const GUID *id)
 {
         static const Caller ADMIN = {.uid = 1000, .is_admin = true};
@@ -125,7 +130,8 @@ static const Answer OK = {S_OK, SAME};
 static const Answer NO = {BG_E_INVALID_STATE, SAME};
 
 /* Filled at start, since the rows repeat a lot. */
-static MethodRow rows[18];
+enum { ROWS = 19 };
+static MethodRow rows[ROWS];
 static size_t rows_len;
 
 static MethodRow *add_row(const char *name, Method call, Answer live)
@@ -164,6 +170,7 @@ static void make_rows(void)
         (void) add_row("SetMinimumRetryDelay", call_set_delay, OK);
         (void) add_row("SetNoProgressTimeout", call_set_no_progress, OK);
         (void) add_row("SetProxySettings", call_set_proxy, OK);
+        (void) add_row("SetNotifyCmdLine", call_set_cmd_line, OK);
         (void) add_row("TakeOwnership", call_take_ownership, OK);
         (void) add_row("auto complete", call_set_auto_complete, OK);
         (void) add_row("files in flight", call_set_in_flight, OK);
@@ -258,6 +265,7 @@ static void strangers_are_refused_whatever_they_call(void **state)
         assert_hr(manager_set_name(rig->m, &stranger, &id, "x"), E_ACCESSDENIED);
         assert_hr(manager_set_priority(rig->m, &stranger, &id, 0), E_ACCESSDENIED);
         assert_hr(manager_set_notify_client(rig->m, &stranger, &id, true), E_ACCESSDENIED);
+        assert_hr(manager_set_notify_cmd_line(rig->m, &stranger, &id, "/p", NULL), E_ACCESSDENIED);
         assert_hr(manager_take_ownership(rig->m, &stranger, &id), E_ACCESSDENIED);
         assert_hr(manager_take_ownership(rig->m, &FAKE_USER, &id), E_ACCESSDENIED);
         manager_complete(rig->m, &stranger, &id, 100);
@@ -278,13 +286,14 @@ static void jobs_that_never_were_are_not_found(void **state)
 
 int main(void)
 {
-        struct CMUnitTest tests[18 * STATES + 3] = {0};
-        static char names[18 * STATES][METHOD_NAME_BYTES];
+        struct CMUnitTest tests[ROWS * STATES + 3] = {0};
+        static char names[ROWS * STATES][METHOD_NAME_BYTES];
         size_t n = 0;
         Case *cases;
         int failed;
 
         make_rows();
+        assert_int_equal(rows_len, ROWS);
         cases = calloc(rows_len * STATES, sizeof(*cases));
         if (!cases)
                 return 1;

@@ -146,6 +146,7 @@ static void a_worker_with_the_old_directory_begins_again(void **state)
 {
         FakeRig *rig = *state;
         GUID id = fake_rig_upload(rig, R);
+        _cleanup_free_ char *name = NULL;
         FakeOp *op;
 
         assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
@@ -153,6 +154,7 @@ static void a_worker_with_the_old_directory_begins_again(void **state)
         op = fake_transfer_find(&rig->transfer, FAKE_FILE, &id);
         fake_op_connected(&rig->transfer, rig->m, op);
         fake_op_upload_meta(&rig->transfer, rig->m, op);
+        name = mem_strdup(fake_rig_read(rig, &id)->reply->local);
         assert_hr(name_it(rig, &id, "/srv/answer"), S_OK);
         assert_true(op->stopped);
         assert_state(rig, &id, QUEUED);
@@ -161,6 +163,14 @@ static void a_worker_with_the_old_directory_begins_again(void **state)
         fake_op_reply_meta(&rig->transfer, rig->m, op);
         assert_int_equal(fake_rig_read(rig, &id)->reply->size_bytes, BG_SIZE_UNKNOWN);
         fake_op_stopped(&rig->transfer, rig->m, op);
+        fake_rig_run(rig);
+        /* What it left there is removed before anything else begins. */
+        assert_null(fake_transfer_find(&rig->transfer, FAKE_FILE, &id));
+        op = fake_transfer_find(&rig->transfer, FAKE_DISCARD, &id);
+        assert_non_null(op);
+        assert_string_equal(op->reply, name);
+        assert_int_equal(fake_disk_count_temps(&rig->disk, &id), 1);
+        fake_op_discarded(&rig->transfer, rig->m, op, S_OK);
         fake_rig_finish(rig);
         assert_state(rig, &id, TRANSFERRED);
         assert_hr(fake_rig_complete(rig, &id), S_OK);
@@ -441,6 +451,81 @@ static void a_queue_without_the_row_of_a_reply_is_damaged(void **state)
         assert_true(fake_rig_start(rig));
 }
 
+/* ---- an empty source: no packet could carry a reply ---- */
+
+static FakeOp *empty_upload(FakeRig *rig, const GUID *id)
+{
+        FakeOp *op;
+
+        fake_disk_remote(&rig->disk, "/home/u/source")->size = 0;
+        assert_hr(manager_resume(rig->m, &FAKE_USER, id), S_OK);
+        fake_rig_run(rig);
+        op = fake_transfer_find(&rig->transfer, FAKE_FILE, id);
+        assert_non_null(op);
+        fake_op_connected(&rig->transfer, rig->m, op);
+        return op;
+}
+
+static void assert_misses_reply(FakeRig *rig, const GUID *id)
+{
+        const JobError *error = &fake_rig_read(rig, id)->status.error;
+
+        assert_state(rig, id, ERROR);
+        assert_hr(error->code, BG_E_INVALID_SERVER_RESPONSE);
+        assert_int_equal(error->context, BG_ERROR_CONTEXT_REMOTE_FILE);
+        assert_int_equal(error->file_index, 0);
+        assert_true(error->fatal);
+}
+
+static void an_empty_source_gets_no_reply(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_upload(rig, R);
+        FakeOp *op = empty_upload(rig, &id);
+
+        fake_op_upload_meta(&rig->transfer, rig->m, op);
+        fake_rig_run(rig);
+        assert_true(op->stopped);
+        fake_op_stopped(&rig->transfer, rig->m, op);
+        fake_rig_run(rig);
+        assert_misses_reply(rig, &id);
+        assert_hr(manager_set_reply_optional(rig->m, &FAKE_USER, &id, true), S_OK);
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
+        fake_rig_finish(rig);
+        assert_state(rig, &id, TRANSFERRED);
+}
+
+/* The worker was through before it could be stopped: not a success for that. */
+static void an_end_that_overtakes_the_stop_is_none(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_upload(rig, R);
+        FakeOp *op;
+
+        remote_reply(rig, &id)->size = 0;
+        for (int i = 0; i < 2; i++) {
+                op = empty_upload(rig, &id);
+                fake_op_upload_meta(&rig->transfer, rig->m, op);
+                fake_op_uploaded(&rig->transfer, rig->m, op);
+                fake_op_reply_meta(&rig->transfer, rig->m, op);
+                fake_op_reply(&rig->transfer, rig->m, op);
+                fake_op_upload_done(&rig->transfer, rig->m, op);
+                fake_rig_run(rig);
+                assert_misses_reply(rig, &id);
+        }
+}
+
+static void without_a_reply_an_empty_source_is_fine(void **state)
+{
+        FakeRig *rig = *state;
+        GUID plain = fake_rig_upload(rig, U);
+
+        fake_disk_remote(&rig->disk, "/home/u/source")->size = 0;
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &plain), S_OK);
+        fake_rig_finish(rig);
+        assert_state(rig, &plain, TRANSFERRED);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -464,6 +549,9 @@ int main(void)
                 rig_test(data_has_a_limit_and_may_be_nothing),
                 rig_test(data_is_for_the_owner_of_a_reply),
                 rig_test(replies_can_be_optional),
+                rig_test(an_empty_source_gets_no_reply),
+                rig_test(an_end_that_overtakes_the_stop_is_none),
+                rig_test(without_a_reply_an_empty_source_is_fine),
                 rig_test(a_queue_without_the_row_of_a_reply_is_damaged),
         };
 

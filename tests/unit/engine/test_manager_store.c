@@ -267,6 +267,7 @@ static void properties_survive_a_restart(void **state)
                   S_OK);
         assert_hr(manager_set_files_in_flight(rig->m, &FAKE_USER, &id, 2), S_OK);
         assert_hr(manager_set_auto_complete(rig->m, &FAKE_USER, &id, true), S_OK);
+        assert_hr(manager_set_notify_cmd_line(rig->m, &FAKE_USER, &id, "/p", "p q"), S_OK);
         assert_true(fake_rig_restart(rig, false));
         job = fake_rig_read(rig, &id);
         assert_string_equal(job->props.name, "n");
@@ -279,6 +280,9 @@ static void properties_survive_a_restart(void **state)
         assert_string_equal(job->props.proxy_bypass, "b");
         assert_int_equal(job->props.files_in_flight, 2);
         assert_true(job->props.auto_complete);
+        assert_string_equal(job->props.notify_program, "/p");
+        assert_string_equal(job->props.notify_parameters, "p q");
+        assert_int_equal(job->props.notify_uid, 1000);
 }
 
 static void kill_keeps_written_bytes_power_loss_only_synced_ones(void **state)
@@ -339,7 +343,76 @@ static void files_that_may_start_at_once_are_durable(void **state)
         fake_rig_add(rig, &paused, 1);
         assert_int_equal(rig->store.durable_commits, durable);
         fake_rig_add(rig, &running, 1);
+        fake_rig_run(rig);
+        assert_non_null(fake_transfer_find_file(&rig->transfer, &running, 1));
         assert_int_equal(fake_store_durable_job(&rig->store, &running)->files_len, 2);
+}
+
+static void a_refused_call_that_reached_the_file_is_taken_back(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_SUSPENDED);
+        Fault fault;
+
+        fail_store(rig, &fault, FAKE_STORE_HARDEN, -EIO);
+        manager_cancel(rig->m, &FAKE_USER, &id, 100);
+        assert_true(FAILED(rig->notifier.answers[100]));
+        assert_int_equal(fake_store_job(&rig->store, &id)->status.intent, INTENT_CANCEL);
+        fake_rig_advance(rig, 3 * USEC_PER_SEC);
+        assert_int_equal(fake_store_job(&rig->store, &id)->status.intent, INTENT_NONE);
+        assert_true(fake_rig_restart(rig, false));
+        fake_rig_run(rig);
+        assert_state(rig, &id, SUSPENDED);
+}
+
+/* The first transaction after the refusal, whatever it is for: else that one would harden it. */
+static void the_next_commit_of_anybody_takes_it_back(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_TRANSFERRED);
+        GUID other = job_in_state(rig, BG_JOB_STATE_SUSPENDED);
+        Fault fault;
+
+        fail_store(rig, &fault, FAKE_STORE_HARDEN, -EIO);
+        manager_cancel(rig->m, &FAKE_USER, &id, 100);
+        assert_true(FAILED(rig->notifier.answers[100]));
+        assert_int_equal(fake_store_job(&rig->store, &id)->status.intent, INTENT_CANCEL);
+        rig->store.fault = NULL;
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &other), S_OK);
+        assert_int_equal(fake_store_durable_job(&rig->store, &id)->status.intent, INTENT_NONE);
+        assert_int_equal(fake_store_job(&rig->store, &id)->status.intent, INTENT_NONE);
+}
+
+/* Committed, not on disk, and the process is gone: the next one hardens it before it tells. */
+static void what_a_start_finds_is_brought_to_disk(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_TRANSFERRED);
+        Fault fault;
+
+        fail_store(rig, &fault, FAKE_STORE_HARDEN, -EIO);
+        manager_cancel(rig->m, &FAKE_USER, &id, 100);
+        rig->store.fault = NULL;
+        assert_true(fake_rig_restart(rig, false)); /* before anybody could take it back */
+        assert_int_equal(fake_store_durable_job(&rig->store, &id)->status.intent, INTENT_CANCEL);
+        fake_rig_finish(rig);
+        assert_state(rig, &id, CANCELLED);
+}
+
+/* Rows of files cannot be taken back, so adding them never depends on the disk. */
+static void files_of_a_running_job_wait_for_the_disk(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_TRANSFERRING);
+        Fault fault;
+
+        fail_store(rig, &fault, FAKE_STORE_HARDEN, -EIO);
+        fake_rig_add(rig, &id, 1);
+        fake_rig_run(rig);
+        assert_null(fake_transfer_find_file(&rig->transfer, &id, 1));
+        rig->store.fault = NULL;
+        fake_rig_advance(rig, 6 * USEC_PER_SEC);
+        assert_non_null(fake_transfer_find_file(&rig->transfer, &id, 1));
 }
 
 static void final_steps_are_rolled_forward(void **state)
@@ -430,6 +503,10 @@ int main(void)
                 rig_test(kill_keeps_written_bytes_power_loss_only_synced_ones),
                 rig_test(whole_files_not_on_disk_are_partial_after_power_loss),
                 rig_test(files_that_may_start_at_once_are_durable),
+                rig_test(a_refused_call_that_reached_the_file_is_taken_back),
+                rig_test(the_next_commit_of_anybody_takes_it_back),
+                rig_test(what_a_start_finds_is_brought_to_disk),
+                rig_test(files_of_a_running_job_wait_for_the_disk),
                 rig_test(final_steps_are_rolled_forward),
                 rig_test(a_wait_goes_on_over_a_restart),
                 rig_test(waiting_for_the_network_is_asked_anew_at_a_restart),

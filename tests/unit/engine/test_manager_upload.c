@@ -166,7 +166,7 @@ static void a_session_that_cannot_be_stored_holds_the_worker_up(void **state)
         assert_state(rig, &id, TRANSFERRED);
 }
 
-static void a_soft_session_goes_with_the_next_checkpoint(void **state)
+static void a_soft_session_is_stored_soon_and_not_synced(void **state)
 {
         FakeRig *rig = *state;
         GUID id = upload_in_state(rig, U, BG_JOB_STATE_TRANSFERRING);
@@ -177,7 +177,7 @@ static void a_soft_session_goes_with_the_next_checkpoint(void **state)
         fake_op_session(&rig->transfer, rig->m, op, false);
         fake_rig_run(rig);
         assert_int_equal(fake_store_job(&rig->store, &id)->session_bytes, 0);
-        fake_rig_advance(rig, 3 * USEC_PER_SEC);
+        fake_rig_advance(rig, USEC_PER_SEC / 10); /* sooner than mere progress */
         assert_int_equal(fake_store_job(&rig->store, &id)->session_bytes, sizeof(op->blob));
         assert_int_equal(rig->store.durable_commits, durable);
         assert_true(fake_rig_restart(rig, false));
@@ -378,6 +378,40 @@ static void a_changed_source_begins_a_new_upload_at_resume(void **state)
         assert_state(rig, &id, TRANSFERRED);
 }
 
+static int refuse_harden(void *ctx, FakeStoreCall call)
+{
+        (void) ctx;
+        return call == FAKE_STORE_HARDEN ? -5 : 0;
+}
+
+/* The refused Resume reached the file with its new upload: all of that is taken back. */
+static void a_new_upload_that_was_refused_leaves_nothing_in_the_file(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_upload(rig, R);
+        JobError error =
+                job_error_make(BG_E_LOCAL_FILE_CHANGED, BG_ERROR_CONTEXT_LOCAL_FILE, 0, NULL);
+        const Job *stored;
+        FakeOp *op;
+
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
+        op = upload_to_the_end(rig, &id);
+        fake_op_reply_meta(&rig->transfer, rig->m, op);
+        fake_op_failed(&rig->transfer, rig->m, op, &error);
+        fake_rig_run(rig);
+        rig->store.fault = refuse_harden;
+        assert_true(FAILED(manager_resume(rig->m, &FAKE_USER, &id)));
+        assert_int_equal(fake_store_job(&rig->store, &id)->session_bytes, 0);
+        rig->store.fault = NULL;
+        fake_rig_run(rig);
+        stored = fake_store_job(&rig->store, &id);
+        assert_int_equal(stored->status.state, BG_JOB_STATE_ERROR);
+        assert_int_equal(stored->session_bytes, sizeof(FakeBlob));
+        assert_true(stored->status.uploaded);
+        assert_int_equal(stored->files[0]->state, FILE_DONE);
+        assert_true(stored->reply->remote[0] != '\0');
+}
+
 static void other_errors_keep_the_session_at_resume(void **state)
 {
         FakeRig *rig = *state;
@@ -482,7 +516,7 @@ int main(void)
                 rig_test(an_early_complete_disturbs_nothing),
                 rig_test(the_session_is_on_disk_before_the_worker_goes_on),
                 rig_test(a_session_that_cannot_be_stored_holds_the_worker_up),
-                rig_test(a_soft_session_goes_with_the_next_checkpoint),
+                rig_test(a_soft_session_is_stored_soon_and_not_synced),
                 rig_test(a_session_that_is_too_large_is_a_broken_worker),
                 rig_test(progress_is_what_the_server_has_and_may_fall),
                 rig_test(when_every_byte_is_there_the_file_is_completed),
@@ -491,6 +525,7 @@ int main(void)
                 rig_test(contexts_of_errors_are_kept),
                 rig_test(pause_and_failure_keep_the_session),
                 rig_test(a_changed_source_begins_a_new_upload_at_resume),
+                rig_test(a_new_upload_that_was_refused_leaves_nothing_in_the_file),
                 rig_test(other_errors_keep_the_session_at_resume),
                 rig_test(a_crash_between_the_last_byte_and_the_end_goes_on),
                 rig_test(an_upload_that_ends_while_it_is_paused_has_ended),

@@ -20,6 +20,8 @@ static void a_shared_queue_has_the_published_quotas(void **state)
         assert_int_equal(p.job_inactivity_sec, 90 * 86400);
         assert_int_equal(p.max_download_time_sec, 90 * 86400);
         assert_int_equal(p.background_jobs, 1);
+        assert_true(p.allow_programs);
+        assert_false(p.allow_root_programs);
 }
 
 static void a_private_queue_has_only_safety_bounds(void **state)
@@ -31,6 +33,7 @@ static void a_private_queue_has_only_safety_bounds(void **state)
         assert_int_equal(p.max_files_per_job, 100000);
         assert_int_equal(p.files_in_flight_foreground, 6);
         assert_int_equal(p.tombstones_max, 200);
+        assert_true(p.allow_programs && p.allow_root_programs);
 }
 
 int main(void)

@@ -63,6 +63,12 @@ static bits_job_info full_job(void)
                 .reply_bytes_total = BG_SIZE_UNKNOWN,
                 .reply_bytes_transferred = UINT64_C(0x23456789abcdef01),
                 .reply_optional = 1,
+                .notify_program = some("/opt/\303\251nd"),
+                .notify_parameters = some("\303\251nd \"a b\" "),
+                .program_result = -1,
+                .program_time = UINT64_C(0x3456789abcdef012),
+                .program_runs = 0xfffffffd,
+                .has_credentials = 1,
         };
 }
 
@@ -82,10 +88,13 @@ static void assert_same_job(const bits_job_info *a, const bits_job_info *b)
         assert_text(a->behind, b->behind);
         assert_text(a->error_text, b->error_text);
         assert_text(a->reply_name, b->reply_name);
+        assert_text(a->notify_program, b->notify_program);
+        assert_text(a->notify_parameters, b->notify_parameters);
         /* Everything else is plain, so nothing can be left out here. */
         x.name = x.description = x.proxy_list = x.proxy_bypass_list = x.behind = NULL;
         y.name = y.description = y.proxy_list = y.proxy_bypass_list = y.behind = NULL;
         x.error_text = y.error_text = x.reply_name = y.reply_name = NULL;
+        x.notify_program = x.notify_parameters = y.notify_program = y.notify_parameters = NULL;
         assert_true(guid_equal(&x.id, &y.id));
         assert_int_equal(x.type, y.type);
         assert_int_equal(x.state, y.state);
@@ -117,6 +126,10 @@ static void assert_same_job(const bits_job_info *a, const bits_job_info *b)
         assert_int_equal(x.reply_bytes_total, y.reply_bytes_total);
         assert_int_equal(x.reply_bytes_transferred, y.reply_bytes_transferred);
         assert_int_equal(x.reply_optional, y.reply_optional);
+        assert_int_equal(x.program_result, y.program_result);
+        assert_int_equal(x.program_time, y.program_time);
+        assert_int_equal(x.program_runs, y.program_runs);
+        assert_int_equal(x.has_credentials, y.has_credentials);
 }
 
 static PackReader reader_of(const Buf *b)
@@ -255,16 +268,22 @@ static void what_a_newer_writer_appends_is_skipped(void **state)
         assert_true(unpack_at_end(&r));
 }
 
-/* The end of the record's part that had no reply yet: its bytes, with the length of the record. */
-static size_t bytes_before_reply(const bits_job_info *info)
+/* What writers of today append to the record of one that knew no programs, or no replies either. */
+static size_t bytes_of_program(const bits_job_info *info)
 {
-        return 4 + strlen(info->reply_name) + 8 + 8 + 1;
+        return 4 + strlen(info->notify_program) + 4 + strlen(info->notify_parameters) + 4 + 8 + 4 +
+               1;
 }
 
-/* As a service of the release before writes it, in front of another record. */
-static void what_an_older_writer_does_not_send_is_null(void **state)
+static size_t bytes_since_reply(const bits_job_info *info)
 {
-        bits_job_info info = full_job(), expected = full_job(), got = {0};
+        return 4 + strlen(info->reply_name) + 8 + 8 + 1 + bytes_of_program(info);
+}
+
+/* As an older service writes it, `less` bytes short, in front of another record. */
+static void assert_older_is_read(size_t less, const bits_job_info *expected)
+{
+        bits_job_info info = full_job(), got = {0};
         _cleanup_(buf_done) Buf b, old;
         uint32_t inner;
         PackReader r;
@@ -272,22 +291,35 @@ static void what_an_older_writer_does_not_send_is_null(void **state)
         buf_init(&b, MAX_BYTES);
         buf_init(&old, MAX_BYTES);
         record_put_job(&b, &info);
-        assert_int_equal(buf_append(&old, b.data, b.len - bytes_before_reply(&info)), 0);
+        assert_int_equal(buf_append(&old, b.data, b.len - less), 0);
         inner = (uint32_t) old.len - 4;
         memcpy(old.data, &inner, sizeof(inner));
         record_put_job(&old, &info);
 
-        expected.reply_name = NULL;
-        expected.reply_bytes_total = expected.reply_bytes_transferred = 0;
-        expected.reply_optional = 0;
         r = reader_of(&old);
         assert_int_equal(record_get_job(&r, &got), 0);
-        assert_same_job(&got, &expected);
+        assert_same_job(&got, expected);
         record_done_job(&got);
         assert_int_equal(record_get_job(&r, &got), 0);
         assert_same_job(&got, &info);
         record_done_job(&got);
         assert_true(unpack_at_end(&r));
+}
+
+static void what_an_older_writer_does_not_send_is_null(void **state)
+{
+        bits_job_info expected = full_job();
+        size_t program = bytes_of_program(&expected), reply = bytes_since_reply(&expected);
+
+        expected.notify_program = expected.notify_parameters = NULL;
+        expected.program_result = 0;
+        expected.program_time = expected.program_runs = 0;
+        expected.has_credentials = 0;
+        assert_older_is_read(program, &expected);
+        expected.reply_name = NULL;
+        expected.reply_bytes_total = expected.reply_bytes_transferred = 0;
+        expected.reply_optional = 0;
+        assert_older_is_read(reply, &expected);
 }
 
 static void every_truncation_is_refused(void **state)
@@ -310,7 +342,8 @@ static void every_truncation_is_refused(void **state)
                 pack_reader_init(&r, copy, len);
                 assert_int_equal(record_get_job(&r, &got), -EBADMSG);
                 record_done_job(&got);
-                if (len < 4 || len == b.len - bytes_before_reply(&info))
+                if (len < 4 || len == b.len - bytes_since_reply(&info) ||
+                    len == b.len - bytes_of_program(&info))
                         continue;
                 memcpy(copy, &inner, sizeof(inner));
                 pack_reader_init(&r, copy, len);

@@ -112,7 +112,7 @@ static void unsound_states_are_refused(void **state)
         good.phase = BUP_PHASE_UPLOAD;
         good.offset_bytes = 10;
         good.best_bytes = 20;
-        for (int i = 0; i <= 16; i++) {
+        for (int i = 0; i <= 17; i++) {
                 BupClientState s = good;
                 _cleanup_(buf_done) Buf b = {0};
 
@@ -146,9 +146,9 @@ static void unsound_states_are_refused(void **state)
                         s.session_id[0] = '\0';
                         s.phase = BUP_PHASE_CREATE; /* with an offset of a session that is not */
                 }
-                if (i >= 14) { /* REPLY needs all three */
+                if (i >= 14) { /* REPLY needs all four */
                         s.phase = BUP_PHASE_REPLY;
-                        s.offset_bytes = s.best_bytes = 100;
+                        s.offset_bytes = s.best_bytes = s.source.size_bytes = i != 17 ? 100 : 0;
                         s.all_acked = i != 14;
                         s.wants_reply = i != 15;
                         (void) strcpy(s.reply_url, i != 16 ? "/r" : "");

@@ -336,6 +336,34 @@ static void pings_and_creates_follow_redirects_on_their_host(void **state)
         upload_end(&u);
 }
 
+static void a_stored_redirect_to_another_host_is_forgotten(void **state)
+{
+        static const struct {
+                const char *stored;
+                bool holds;
+        } rows[] = {{"http://up.example.net/moved.bin", true},
+                    {"https://up.example.net/moved.bin", true},
+                    {"http://evil.example/drop/report.bin", false},
+                    {"http://up.example.net:81/moved.bin", false},
+                    {"ftp://up.example.net/moved.bin", false},
+                    {"nonsense", false}};
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                BupClientState stored;
+                Upload u;
+
+                upload_begin(&u, "http://up.example.net/drop/report.bin", 100, false);
+                stored = u.client.state;
+                (void) strcpy(stored.moved_url, rows[i].stored);
+                bup_client_done(&u.client);
+                bup_client_init(&u.client, &u.config, &stored);
+                bup_client_start(&u.client);
+                (void) upload_expect(&u, BUP_CREATE_SESSION);
+                assert_string_equal(u.what.url, rows[i].holds ? rows[i].stored : u.config.url);
+                upload_end(&u);
+        }
+}
+
 static void other_redirects_are_errors(void **state)
 {
         static const struct {
@@ -528,6 +556,32 @@ static void an_upload_goes_on_where_it_was_after_a_crash(void **state)
         upload_goes_on(&u, 200, ACK);
         upload_restart(&u);
         assert_int_equal(upload_next(&u), BUP_DO_NOTHING);
+        upload_end(&u);
+}
+
+/* C14: what the server has beyond our knowledge is not sent again, but for the question. */
+static void a_large_fragment_waits_until_the_offset_is_known(void **state)
+{
+        const uint64_t size = 8 << 20;
+        Upload u;
+
+        upload_begin(&u, URL, size, false);
+        u.config.fragment_start_bytes = u.config.fragment_cap_bytes = 1 << 20;
+        upload_restart(&u);
+        upload_create(&u);
+        upload_expect_fragment(&u, 0, (1 << 20) - 1); /* of a new session it is known */
+        upload_goes_on_at(&u, 200, 1 << 20);
+        resume(&u);
+        upload_goes_on(&u, 200, ACK);
+        upload_expect_fragment(&u, 1 << 20, (1 << 20) + BUP_FRAGMENT_FLOOR_BYTES - 1);
+        upload_goes_on_at(&u, 200, 3 << 20);
+        upload_expect_fragment(&u, 3 << 20, (4 << 20) - 1);
+        resume(&u);
+        upload_goes_on(&u, 200, ACK);
+        upload_expect_fragment(&u, 3 << 20, (3 << 20) + BUP_FRAGMENT_FLOOR_BYTES - 1);
+        upload_goes_on(&u, 500, SESSION_LOST);
+        upload_create(&u);
+        upload_expect_fragment(&u, 0, (1 << 20) - 1);
         upload_end(&u);
 }
 
@@ -759,6 +813,7 @@ int main(void)
                         a_server_that_lets_pings_pass_and_nothing_else_is_not_asked_for_ever),
                 cmocka_unit_test(a_new_connection_is_authenticated_before_a_body_goes_over_it),
                 cmocka_unit_test(pings_and_creates_follow_redirects_on_their_host),
+                cmocka_unit_test(a_stored_redirect_to_another_host_is_forgotten),
                 cmocka_unit_test(other_redirects_are_errors),
                 cmocka_unit_test(a_stale_connection_is_replaced_once_without_a_word),
                 cmocka_unit_test(a_connection_that_replaces_a_stale_one_is_authenticated_first),
@@ -766,6 +821,7 @@ int main(void)
                 cmocka_unit_test(failures_say_what_the_caller_said),
                 cmocka_unit_test(cut_fragments_are_followed_by_smaller_ones),
                 cmocka_unit_test(an_upload_goes_on_where_it_was_after_a_crash),
+                cmocka_unit_test(a_large_fragment_waits_until_the_offset_is_known),
                 cmocka_unit_test(close_is_announced_to_the_store_until_it_is_answered),
                 cmocka_unit_test(the_name_of_the_file_is_told_where_it_belongs_or_not_at_all),
                 cmocka_unit_test(a_machine_that_was_not_started_does_nothing),

@@ -216,6 +216,7 @@ static void references_that_lead_astray_are_refused(void **state)
         expect_refused(ORDERS, "https://h:8x/r", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "https://h:0000080/r", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "https://%6cocalhost/r", BUP_URL_MALFORMED);
+        expect_refused(ORDERS, "//[", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "", BUP_URL_MALFORMED);
         expect_refused(ORDERS, "#x", BUP_URL_MALFORMED);
         expect_refused("ftp://h/x", "r", BUP_URL_SCHEME);

@@ -130,6 +130,24 @@ static void nothing_is_found_outside(void **state)
         assert_non_null(config_find_site(c, "/drop/x"));
 }
 
+static void the_most_eager_site_says_how_often_is_swept(void **state)
+{
+        _cleanup_(config_unrefp) Config *c = NULL;
+        _cleanup_(config_unrefp) Config *d = NULL;
+        _cleanup_(buf_done) Buf why, other;
+
+        assert_int_equal(read_text("[site /]\nBITSCleanupUseDefault = 0\nBITSCleanupCount = 2\n"
+                                   "BITSCleanupUnits = 2\n",
+                                   &c, &why),
+                         0);
+        assert_int_equal(config_sweep_period_sec(c), 2 * 86400);
+        assert_int_equal(read_text("[site /]\nBITSCleanupUseDefault = 0\nBITSCleanupCount = 2\n"
+                                   "BITSCleanupUnits = 2\n[site /a]\nBITSCleanupUseDefault = 1\n",
+                                   &d, &other),
+                         0);
+        assert_int_equal(config_sweep_period_sec(d), 12 * 3600);
+}
+
 static void one_root_is_enough(void **state)
 {
         _cleanup_(config_unrefp) Config *c = NULL;
@@ -172,6 +190,7 @@ int main(void)
                 cmocka_unit_test(many_listeners),
                 cmocka_unit_test(sub_directories_start_with_what_is_above),
                 cmocka_unit_test(nothing_is_found_outside),
+                cmocka_unit_test(the_most_eager_site_says_how_often_is_swept),
                 cmocka_unit_test(one_root_is_enough),
                 cmocka_unit_test(a_missing_file_is_named),
         };

@@ -62,6 +62,16 @@ static void twins_are_found_wherever_they_stand(void **state)
         image_done(&image);
 }
 
+static void put_credential(Job *job, uint32_t target, uint32_t scheme)
+{
+        JobCredential c = sample_credential(target, scheme, (uint8_t) (10 * target + scheme));
+        uint32_t pos;
+
+        assert_false(image_find_credential(job, target, scheme, &pos));
+        assert_int_equal(image_reserve_credential(job), 0);
+        image_insert_credential(job, pos, &c);
+}
+
 static void copy_is_deep_and_whole(void **state)
 {
         Image image = {0}, copy = {0};
@@ -74,8 +84,18 @@ static void copy_is_deep_and_whole(void **state)
         }
         image.jobs[2]->type = BG_JOB_TYPE_UPLOAD_REPLY;
         image.jobs[2]->reply = sample_reply();
+        for (uint32_t scheme = 5; scheme > 0; scheme--)
+                put_credential(image.jobs[2], BG_AUTH_TARGET_PROXY, scheme);
+        put_credential(image.jobs[2], BG_AUTH_TARGET_SERVER, BG_AUTH_SCHEME_NTLM);
         assert_int_equal(image_dup(&image, &copy), 0);
         assert_int_equal(copy.len, 3);
+        assert_null(sample_job_difference(image.jobs[2], copy.jobs[2]));
+        assert_ptr_not_equal(image.jobs[2]->credentials[0].sealed,
+                             copy.jobs[2]->credentials[0].sealed);
+        assert_int_equal(copy.jobs[2]->credentials_len, 6);
+        assert_int_equal(copy.jobs[2]->credentials[0].target, BG_AUTH_TARGET_SERVER);
+        for (uint32_t i = 1; i < 6; i++)
+                assert_int_equal(copy.jobs[2]->credentials[i].scheme, i);
         assert_null(copy.jobs[1]->reply);
         assert_null(sample_file_difference(image.jobs[2]->reply, copy.jobs[2]->reply));
         assert_ptr_not_equal(image.jobs[2]->reply, copy.jobs[2]->reply);

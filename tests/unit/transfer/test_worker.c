@@ -354,8 +354,9 @@ static void an_upload_may_be_cut_by_the_end(void **state)
         Rig *r = *state;
 
         make_upload(r, BG_JOB_TYPE_UPLOAD_REPLY, ACK);
-        r->hold = true;
         worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
+        (void) run_until(r, TRANSFER_UPLOADED);
+        r->hold = true;
         (void) run_until(r, TRANSFER_REPLY); /* … and waits for the store for ever */
         worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         (void) run_until(r, TRANSFER_CONNECTED);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue's database as a stranger, a broken disk or a broken program left it: bytes of a good
+ * file changed or cut, values of good rows replaced by others, or any file at all. It opens whole,
+ * or is set aside and kept; afterwards there is a queue that works. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "sample_job.h"
+#include "store/row.h"
+#include "store_rig.h"
+
+#include "fuzz.h"
+
+enum {
+        FILE_MAX_BYTES = 256 * 1024,
+        PATCHES_MAX = 32,
+        TEXT_MAX_BYTES = 64,
+        NEW_SERIAL = 1000000007,
+};
+
+static const StoreOptions OPTIONS = {.boot_id = "fuzz"};
+
+typedef struct Queue {
+        uint8_t *data;
+        size_t bytes;
+} Queue;
+
+/* Three jobs with files, one of them an upload with a reply. */
+static void fill(StorePort port)
+{
+        for (uint64_t i = 1; i <= 3; i++) {
+                Job *job = i == 3 ? sample_upload(i) : sample_job_distinct(i);
+                JobFile *file = sample_file_distinct(0), *reply = sample_reply();
+
+                rig_save_job(port, job, false);
+                if (i == 3)
+                        rig_insert_upload(port, job, file, reply, false);
+                else
+                        rig_insert_file(port, job, file, false);
+                stored_job_free(job);
+                stored_file_free(file);
+                stored_file_free(reply);
+        }
+}
+
+static const Queue *good_queue(void)
+{
+        static Queue queue;
+        StoreStatus status;
+        char path[256];
+        Store *store;
+        FILE *file;
+
+        if (queue.data)
+                return &queue;
+        fuzz_empty_directory();
+        FUZZ_CHECK(store_open(fuzz_directory(), &OPTIONS, &status, &store) == 0);
+        fill(store_port(store));
+        store_close(store);
+        (void) snprintf(path, sizeof(path), "%s/queue.db", fuzz_directory());
+        file = fopen(path, "rbe");
+        queue.data = mem_alloc(FILE_MAX_BYTES);
+        FUZZ_CHECK(file && queue.data);
+        queue.bytes = fread(queue.data, 1, FILE_MAX_BYTES, file);
+        (void) fclose(file);
+        FUZZ_CHECK(queue.bytes > 0 && queue.bytes < FILE_MAX_BYTES);
+        return &queue;
+}
+
+/* Bytes of the good file changed at places, and perhaps its end cut off. */
+static void write_patched(FuzzInput *in, const Queue *good)
+{
+        uint8_t *copy = mem_alloc(good->bytes);
+        size_t bytes = good->bytes;
+
+        FUZZ_CHECK(copy);
+        memcpy(copy, good->data, bytes);
+        for (unsigned i = 0; i < PATCHES_MAX && in->left > 0; i++) {
+                size_t at = ((size_t) fuzz_u8(in) << 8 | fuzz_u8(in)) % good->bytes;
+                size_t n = fuzz_below(in, 8) + 1u;
+
+                if (n == 8) {
+                        bytes = at;
+                        break;
+                }
+                for (size_t k = 0; k < n && at + k < good->bytes; k++)
+                        copy[at + k] = fuzz_u8(in);
+        }
+        (void) fuzz_file("queue.db", copy, bytes);
+        mem_free(copy);
+}
+
+static void bind_value(sqlite3_stmt *stmt, FuzzInput *in)
+{
+        uint64_t number;
+        char *text;
+
+        switch (fuzz_below(in, 6)) {
+        case 0:
+                (void) sqlite3_bind_null(stmt, 1);
+                break;
+        case 1:
+                (void) sqlite3_bind_double(stmt, 1, (double) fuzz_number(in) / 3);
+                break;
+        case 2:
+        case 3:
+                number = fuzz_number(in);
+                (void) sqlite3_bind_int64(stmt, 1, (int64_t) (fuzz_bool(in) ? number : ~number));
+                break;
+        default:
+                text = fuzz_line(in, TEXT_MAX_BYTES);
+                if (fuzz_bool(in))
+                        (void) sqlite3_bind_blob(stmt, 1, text, (int) strlen(text),
+                                                 SQLITE_TRANSIENT);
+                else
+                        (void) sqlite3_bind_text(stmt, 1, text, -1, SQLITE_TRANSIENT);
+                mem_free(text);
+        }
+}
+
+/* The n-th name of a list with commas, n modulo its length. Freed with mem_free(). */
+static char *pick_column(const char *list, unsigned n)
+{
+        unsigned columns = 1;
+        char *name;
+
+        for (const char *p = list; *p; p++)
+                columns += *p == ',';
+        for (n %= columns; n > 0; n--)
+                list = strchr(list, ',') + 1;
+        name = mem_strndup(list, strcspn(list, ","));
+        FUZZ_CHECK(name);
+        return name;
+}
+
+/* What the table's own constraints refuse stays. */
+static void change_row(FuzzInput *in, sqlite3 *db)
+{
+        bool of_job = fuzz_bool(in);
+        char *column = pick_column(of_job ? ROW_JOB_KEY "," ROW_JOB_VALUES
+                                          : ROW_FILE_KEY "," ROW_FILE_VALUES,
+                                   fuzz_u8(in));
+        sqlite3_stmt *stmt = NULL;
+        char sql[128];
+
+        (void) snprintf(sql, sizeof(sql), "UPDATE OR IGNORE %s SET %s=?1 WHERE %s=%u",
+                        of_job ? "jobs" : "files", column, of_job ? "serial" : "job",
+                        fuzz_below(in, 3) + 1);
+        FUZZ_CHECK(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK);
+        bind_value(stmt, in);
+        (void) sqlite3_step(stmt);
+        (void) sqlite3_finalize(stmt);
+        mem_free(column);
+}
+
+static void write_rows(FuzzInput *in, const Queue *good)
+{
+        const char *path = fuzz_file("queue.db", good->data, good->bytes);
+        sqlite3 *db = NULL;
+
+        FUZZ_CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+        for (unsigned i = 0; i < PATCHES_MAX && in->left > 0; i++)
+                change_row(in, db);
+        FUZZ_CHECK(sqlite3_close(db) == SQLITE_OK);
+}
+
+/* One more job goes in, and is found again with all the others. */
+static void check_usable(Store *store)
+{
+        RigQueue before = rig_load(store_port(store)), after;
+        Job *job = sample_job(NEW_SERIAL);
+        StoreStatus status;
+        bool is_new;
+
+        FUZZ_CHECK(before.result == 0);
+        is_new = !rig_queue_find(&before, NEW_SERIAL);
+        for (size_t i = 0; i < before.len && is_new; i++)
+                is_new = memcmp(&before.jobs[i]->id, &job->id, sizeof(job->id)) != 0;
+        if (is_new)
+                rig_save_job(store_port(store), job, true);
+        store_close(store);
+        FUZZ_CHECK(store_open(fuzz_directory(), &OPTIONS, &status, &store) == 0);
+        FUZZ_CHECK(status.outcome == STORE_OPENED);
+        after = rig_load(store_port(store));
+        FUZZ_CHECK(after.result == 0 && after.len == before.len + is_new);
+        for (size_t i = 0; i < before.len; i++) {
+                const Job *same = rig_queue_find(&after, before.jobs[i]->serial);
+
+                FUZZ_CHECK(same && !sample_job_difference(before.jobs[i], same));
+        }
+        store_close(store);
+        rig_queue_done(&before);
+        rig_queue_done(&after);
+        stored_job_free(job);
+}
+
+static void check_status(const StoreStatus *status, int r)
+{
+        struct stat st;
+
+        switch (status->outcome) {
+        case STORE_OPENED:
+        case STORE_CREATED:
+                FUZZ_CHECK(r == 0);
+                break;
+        case STORE_REPLACED:
+                FUZZ_CHECK(r == 0 && *status->detail);
+                FUZZ_CHECK(stat(status->aside_path, &st) == 0); /* nothing is deleted */
+                break;
+        case STORE_NEWER:
+                FUZZ_CHECK(r < 0);
+                break;
+        default:
+                FUZZ_CHECK(!"the store cannot be opened, and was not set aside");
+        }
+}
+
+void fuzz_run(const uint8_t *data, size_t bytes)
+{
+        const Queue *good = good_queue();
+        FuzzInput in = {data, bytes};
+        StoreStatus status;
+        Store *store;
+        int r;
+
+        fuzz_empty_directory();
+        switch (fuzz_below(&in, 4)) {
+        case 0:
+        case 1:
+                write_patched(&in, good);
+                break;
+        case 2:
+                write_rows(&in, good);
+                break;
+        default:
+                (void) fuzz_file("queue.db", in.data, in.left);
+        }
+        r = store_open(fuzz_directory(), &OPTIONS, &status, &store);
+        check_status(&status, r);
+        if (r == 0)
+                check_usable(store);
+}
