@@ -148,6 +148,8 @@ AuthSet *auth_set_unpack(PackReader *r)
         _cleanup_free_ char *unreadable = unpack_str(r, AUTH_REASON_BYTES - 1);
         _cleanup_(auth_set_unrefp) AuthSet *s = NULL;
 
+        if (unreadable && *unreadable == '\0') /* no reason is NULL */
+                r->bad = true;
         if (r->bad || (n == 0 && !unreadable))
                 return NULL;
         if (auth_set_new(&s) < 0) {
