@@ -68,6 +68,31 @@ def large_file(build, work, runs, report):
     server.close()
 
 
+def huge_file(build, work, runs, report):
+    """5 GiB, over every limit of 32 bits, once; a marker at each place where a count could wrap."""
+    source, size = work / "huge.bin", 5 * GIB
+    marks = [0, GIB * 2 - 3, GIB * 4 - 3, size - 7]
+    with open(source, "wb") as f:
+        f.truncate(size)
+        for mark in marks:
+            f.seek(mark)
+            f.write(b"%07d" % (mark % 10_000_000))
+    server, service = Bitssrv(build, work), Service(build, work)
+    service.start()
+    done = time_command([service.ctl, "put", "--priority", "foreground", str(source),
+                         f"http://127.0.0.1:{server.port}/"], service.env, service)
+    wrong = (server.root / "huge.bin").stat().st_size != size
+    with open(server.root / "huge.bin", "rb") as f:
+        for mark in marks:
+            f.seek(mark)
+            wrong += f.read(7) != b"%07d" % (mark % 10_000_000)
+    report.title("upload of a sparse file of 5 GiB")
+    report.add("rate", size / (1 << 20) / done.wall, "MiB/s")
+    report.add("places that are wrong", int(wrong), "", ("<=", 0))
+    service.stop()
+    server.close()
+
+
 def small_files(build, work, runs, report):
     """1,000 jobs of 16 KiB each beside curl: a process for each file, and one process for all."""
     source, log = work / "small", work / "access.log"
