@@ -13,7 +13,7 @@
 #include "base/str.h"
 
 #define LINE_MAX_BYTES (16 * 1024)
-#define SHOWN_ID_CHARS 9 /* "{3f0c6d0a" */
+#define SHOWN_ID_BYTES 10 /* "{3f0c6d0a" and the terminator */
 
 struct AccessLog {
         char *path; /* "" = standard error or none */
@@ -101,6 +101,7 @@ static void append_time(Buf *line, uint64_t wall_usec)
 void access_log_write(AccessLog *l, const AccessEntry *e)
 {
         _cleanup_(buf_done) Buf line;
+        char id[SHOWN_ID_BYTES];
 
         buf_init(&line, LINE_MAX_BYTES);
         if (l->fd < 0)
@@ -118,8 +119,9 @@ void access_log_write(AccessLog *l, const AccessEntry *e)
         (void) buf_printf(&line, "\" %u %" PRIu64 " in=%" PRIu64 " packet=", e->status,
                           e->sent_bytes, e->received_bytes);
         append_word(&line, e->packet);
-        (void) buf_printf(&line, " session=%.*s range=", SHOWN_ID_CHARS,
-                          e->session_id && *e->session_id ? e->session_id : "-");
+        (void) buf_append_str(&line, " session=");
+        append_word(&line, str_copy(id, sizeof(id), e->session_id ? e->session_id : ""));
+        (void) buf_append_str(&line, " range=");
         append_word(&line, e->range);
         (void) buf_printf(&line, " time=%" PRIu64 ".%06" PRIu64 "\n", e->took_usec / USEC_PER_SEC,
                           e->took_usec % USEC_PER_SEC);

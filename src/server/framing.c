@@ -43,10 +43,13 @@ static bool is_target(const char *s)
 }
 
 /* Name, address or bracketed address, and a port: the characters, not the grammar. */
+/* What may stand between "http://" and the path of a URL, where it will be put: behind a "#" the
+ * path would be none. */
 static bool is_host(const char *s)
 {
         for (; *s; s++)
-                if (!is_token_char((unsigned char) *s) && !strchr(":[]", *s))
+                if (strchr("#^`|", *s) ||
+                    (!is_token_char((unsigned char) *s) && !strchr(":[]", *s)))
                         return false;
         return true;
 }

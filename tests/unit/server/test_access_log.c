@@ -47,6 +47,22 @@ static const AccessEntry ENTRY = {
         .took_usec = 1000001,
 };
 
+/* Whoever calls: only valid ids are asked for. */
+static void session_ids_are_words_like_all_others(void **state)
+{
+        _cleanup_free_ char *path = mem_printf("%s/id", directory);
+        _cleanup_free_ char *text = NULL;
+        _cleanup_(access_log_freep) AccessLog *log = NULL;
+        AccessEntry entry = ENTRY;
+
+        entry.session_id = "a\n\" b";
+        assert_int_equal(access_log_open(path, &log), 0);
+        access_log_write(log, &entry);
+        assert_true(fd_read_file(path, 4096, &text) >= 0);
+        assert_non_null(strstr(text, " session=a\\x0a__b range="));
+        assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
 static void lines_hold_nothing_a_terminal_acts_on(void **state)
 {
         _cleanup_free_ char *path = mem_printf("%s/a", directory);
@@ -89,6 +105,7 @@ static void no_file_is_no_log(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(session_ids_are_words_like_all_others),
                 cmocka_unit_test(lines_hold_nothing_a_terminal_acts_on),
                 cmocka_unit_test(a_rotated_file_is_opened_again),
                 cmocka_unit_test(no_file_is_no_log),

@@ -85,6 +85,8 @@ static void hosts(void **state)
         assert_int_equal(framing_check(&head, &framing), FRAMING_BAD_HOST);
         fields[0].value = "a b";
         assert_int_equal(framing_check(&head, &framing), FRAMING_BAD_HOST);
+        fields[0].value = "a#";
+        assert_int_equal(framing_check(&head, &framing), FRAMING_BAD_HOST);
         fields[0].value = "a@b";
         assert_int_equal(framing_check(&head, &framing), FRAMING_BAD_HOST);
         head.n_fields = 0;
