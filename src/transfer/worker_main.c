@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 
 #include "base/log.h"
+#include "transfer/sandbox.h"
 #include "transfer/worker.h"
 #include "transfer/worker_msg.h"
 
@@ -48,11 +49,16 @@ int main(int argc, char *argv[])
                 (void) fprintf(stderr, "bitsd-worker: to be started by bitsd only\n");
                 return EXIT_FAILURE;
         }
-        set_up_process();
         log_setup("bitsd-worker", LOG_INFO);
+        sandbox_hide_state(WORKER_SOCKET_FD + 1);
+        set_up_process();
         if (curl_global_init(CURL_GLOBAL_DEFAULT) || sd_event_default(&loop) < 0 ||
             worker_new(loop, WORKER_SOCKET_FD, &worker) < 0) {
                 log_error("worker: cannot start");
+                return EXIT_FAILURE;
+        }
+        if (sandbox_enter() < 0) {
+                log_error("worker: the sandbox cannot be closed");
                 return EXIT_FAILURE;
         }
         (void) sd_event_loop(loop); /* ends with the process, when the broker is gone */

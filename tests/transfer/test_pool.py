@@ -155,31 +155,56 @@ def open_files(pid):
     return found
 
 
+def lock_of_state(tmp_path):
+    """In a directory of its own, which is hidden from the worker."""
+    (tmp_path / "state").mkdir()
+    return tmp_path / "state/lock"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a worker")
 def test_the_worker_has_nothing_open_that_it_does_not_need(drivers, server, out, tmp_path):
     secret = os.open(tmp_path / "secret", os.O_RDWR | os.O_CREAT)
-    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    lock = os.open(lock_of_state(tmp_path), os.O_RDWR | os.O_CREAT)
     os.set_inheritable(secret, True)
     driver = drivers("--lock-fd", lock, pass_fds=(secret, lock))
     begin(driver, server, out)
     fds = open_files(driver.worker_pid())
     assert str(tmp_path / "secret") not in fds.values()
-    assert fds["4"] == str(tmp_path / "lock")
+    assert fds["4"] == str(tmp_path / "state/lock")
     assert fds["0"] == "/dev/null" and fds["3"].startswith("socket:")
     os.close(secret)
+    os.close(lock)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a worker")
+@pytest.mark.skipif(os.environ.get("BITSD_SANITIZED") == "1", reason="sanitized workers have no sandbox")
+def test_the_worker_is_walled_in(drivers, server, out, tmp_path):
+    """tests/unit/sandbox shows what the walls stop; here they are those of the real program."""
+    lock = os.open(lock_of_state(tmp_path), os.O_RDWR | os.O_CREAT)
+    (tmp_path / "state/vault.key").write_text("secret")
+    driver = drivers("--lock-fd", lock, pass_fds=(lock,))
+    begin(driver, server, out)
+    pid = driver.worker_pid()
+    assert "Seccomp:\t2" in pathlib.Path(f"/proc/{pid}/status").read_text()
+    seen = pathlib.Path(f"/proc/{pid}/root{tmp_path}")
+    assert (seen / "out").is_dir() or (seen / out.name).is_dir()
+    if os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+        pytest.skip("no mount namespaces here")
+    assert os.listdir(seen / "state") == []
+    assert os.listdir(tmp_path / "state") != []
     os.close(lock)
 
 
 def test_the_lock_is_held_as_long_as_the_worker_lives(drivers, server, out, tmp_path):
     """A lock of the open file, as bitsd takes it, goes only with the last process that has it."""
     import fcntl
-    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    lock = os.open(lock_of_state(tmp_path), os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     driver = drivers("--lock-fd", lock, pass_fds=(lock,))
     begin(driver, server, out)
     worker = driver.worker_pid()
     os.close(lock)
-    other = os.open(tmp_path / "lock", os.O_RDWR)
+    other = os.open(tmp_path / "state/lock", os.O_RDWR)
     with pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     driver.process.kill()
