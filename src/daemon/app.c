@@ -30,6 +30,7 @@
 
 #define DEFAULT_IDLE_EXIT_SEC 60
 #define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
+#define WORKER_ANSWER_USEC (60 * USEC_PER_SEC)
 #define ESCAPED_MAX_BYTES 4 /* of one byte, as \xNN */
 
 /* In the order of creation; app_stop() goes backwards. */
@@ -270,6 +271,7 @@ static int start_pool(App *app)
                                     .lock_fd = app->lock.shared_fd,
                                     .config = &app->config.transfer,
                                     .idle_usec = WORKER_IDLE_USEC,
+                                    .answer_usec = WORKER_ANSWER_USEC,
                             },
                             on_transfer_event, app, &app->pool);
         return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;
