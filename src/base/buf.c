@@ -19,10 +19,18 @@ void buf_init(Buf *b, size_t max_bytes)
         *b = (Buf){.max_bytes = MIN(max_bytes, (size_t) PTRDIFF_MAX - 1)};
 }
 
+static void wipe(const Buf *b, void *data, size_t bytes)
+{
+        if (b->wipes && bytes > 0)
+                explicit_bzero(data, bytes);
+}
+
 static void release_memory(Buf *b)
 {
-        if (b->data)
+        if (b->data) {
+                wipe(b, b->data - b->head, b->head + b->cap);
                 mem_free(b->data - b->head);
+        }
         b->data = NULL;
         b->len = b->cap = b->head = 0;
 }
@@ -41,15 +49,33 @@ static void move_to_front(Buf *b)
         if (b->len > 0)
                 memmove(b->data - b->head, b->data, b->len);
         b->data -= b->head;
+        wipe(b, b->data + b->len, b->head);
         b->cap += b->head;
         b->head = 0;
 }
 
 void buf_clear(Buf *b)
 {
+        wipe(b, b->data, b->len);
         b->len = 0;
         b->error = 0;
         move_to_front(b);
+}
+
+/* realloc() leaves the old bytes where they were. */
+static uint8_t *grow(const Buf *b, size_t cap)
+{
+        uint8_t *data;
+
+        if (!b->wipes)
+                return mem_realloc(b->data, cap);
+        data = mem_alloc(cap);
+        if (data && b->data) {
+                memcpy(data, b->data, b->len);
+                wipe(b, b->data, b->cap);
+                mem_free(b->data);
+        }
+        return data;
 }
 
 /* Makes room for `bytes` more bytes and a terminator. */
@@ -73,7 +99,7 @@ static int reserve(Buf *b, size_t bytes)
         move_to_front(b);
         cap = MAX(b->len + bytes + 1, b->cap + b->cap / 2);
         cap = MIN(MAX(cap, (size_t) FIRST_CAP_BYTES), b->max_bytes + 1);
-        data = mem_realloc(b->data, cap);
+        data = grow(b, cap);
         if (!data)
                 return b->error = -ENOMEM;
         b->data = data;
@@ -140,6 +166,7 @@ void buf_consume(Buf *b, size_t bytes)
         bytes = MIN(bytes, b->len);
         if (bytes == 0)
                 return;
+        wipe(b, b->data, bytes);
         b->data += bytes;
         b->head += bytes;
         b->cap -= bytes;

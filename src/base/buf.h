@@ -4,6 +4,7 @@
  * may check once at the end. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ typedef struct Buf {
         size_t max_bytes;
         int error;   /* 0, -ENOMEM, -EMSGSIZE (maximum reached) */
         size_t head; /* bytes consumed before data; the allocation starts at data - head */
+        bool wipes;  /* what it held is overwritten before the memory goes; to be set while empty */
 } Buf;
 
 void buf_init(Buf *b, size_t max_bytes);

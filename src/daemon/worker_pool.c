@@ -16,6 +16,7 @@
 #include "base/hresult.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "daemon/open_credentials.h"
 #include "daemon/worker_order.h"
 #include "daemon/worker_watch.h"
 #include "transfer/worker_msg.h"
@@ -59,6 +60,7 @@ struct WorkerPool {
         TransferConfig config;
         uint64_t idle_usec;
         uint64_t answer_usec;
+        OpenCredential open_credential;
         void (*on_event)(void *ctx, const TransferEvent *ev);
         void *ctx;
         List workers; /* at most one per owner */
@@ -102,6 +104,7 @@ static int prepend_config(Worker *w)
         int r;
 
         buf_init(&b, WORKER_LINK_OUT_MAX_BYTES);
+        b.wipes = true;
         worker_msg_encode_config(&b, &w->pool->config);
         r = buf_append(&b, w->link.out.data, w->link.out.len);
         if (r < 0) {
@@ -436,14 +439,21 @@ static int hand_over(Worker *w, size_t out_len)
         return sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT);
 }
 
-static int encode_order(Buf *b, uint64_t number, WorkerOpKind kind, const WorkerOrder *order)
+static int encode_order(const WorkerPool *p, Buf *b, uint64_t number, WorkerOpKind kind,
+                        const WorkerOrder *order)
 {
-        if (worker_op_is_transfer(kind))
-                worker_msg_encode_start(b, number, order->job, order->file);
-        else if (kind == WORKER_OP_FAREWELL)
-                worker_msg_encode_farewell(b, number, order->job);
-        else
+        _cleanup_(auth_set_unrefp) AuthSet *credentials = NULL;
+        int r;
+
+        if (!worker_op_is_transfer(kind) && kind != WORKER_OP_FAREWELL)
                 return worker_msg_encode_bulk(b, number, order->bulk, order->job);
+        r = open_credentials(&p->open_credential, order->job, &credentials);
+        if (r < 0)
+                return r;
+        if (kind == WORKER_OP_FAREWELL)
+                worker_msg_encode_farewell(b, number, order->job, credentials);
+        else
+                worker_msg_encode_start(b, number, order->job, order->file, credentials);
         return 0;
 }
 
@@ -461,7 +471,7 @@ int worker_pool_begin(WorkerPool *p, uint64_t number, const WorkerOpRules *rules
         if (r < 0)
                 return r;
         out_len = w->link.out.len;
-        r = encode_order(&w->link.out, number, rules->kind, order);
+        r = encode_order(p, &w->link.out, number, rules->kind, order);
         if (r == 0)
                 r = hand_over(w, out_len);
         if (r < 0)
@@ -497,6 +507,7 @@ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
         p->lock_fd = options->lock_fd;
         p->idle_usec = options->idle_usec;
         p->answer_usec = options->answer_usec;
+        p->open_credential = (OpenCredential){options->open_credential, options->credential_ctx};
         p->on_event = on_event;
         p->ctx = ctx;
         r = transfer_config_copy(&p->config, options->config);

@@ -14,6 +14,8 @@
 #include "engine/port/transfer.h"
 #include "transfer/transfer_config.h"
 
+struct Credential; /* vault/vault.h */
+
 typedef struct WorkerPool WorkerPool;
 
 typedef struct WorkerPoolOptions {
@@ -23,6 +25,12 @@ typedef struct WorkerPoolOptions {
         const TransferConfig *config; /* copied */
         uint64_t idle_usec;           /* retire after; 10 s */
         uint64_t answer_usec;         /* one that does not answer for so long is killed; 60 s */
+        /* Opens a slot of the job (vault_open): 0, VAULT_KEY_LOST, VAULT_KEY_REFUSED or negative
+         * errno. A slot that cannot be opened is left out, and the worker told why. NULL: no vault.
+         */
+        int (*open_credential)(void *ctx, const GUID *job, const JobCredential *c,
+                               struct Credential *ret);
+        void *credential_ctx;
 } WorkerPoolOptions;
 
 /* `on_event` is called from the event loop, never from inside a port call. 0 or negative errno. */

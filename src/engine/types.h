@@ -134,6 +134,16 @@ typedef struct JobStatus {
                                       telling it until then; 0 = nothing to tell */
 } JobStatus;
 
+/* A sealed secret of a job: opened only where a worker's START is made (engine/port/vault.h). */
+typedef struct JobCredential {
+        uint32_t target; /* BG_AUTH_TARGET */
+        uint32_t scheme; /* BG_AUTH_SCHEME */
+        bool implicit;   /* the owner's own identity; known without opening, for `cred list` */
+        uint8_t *sealed;
+        uint32_t sealed_bytes;
+} JobCredential;
+enum { JOB_CREDENTIALS_MAX = 10 };
+
 typedef struct Job {
         GUID id;
         uint64_t serial; /* creation order inside this store; the store's key of the job */
@@ -151,6 +161,8 @@ typedef struct Job {
         uint8_t *session;
         uint32_t session_bytes;
         JobFile *reply;
+        JobCredential *credentials;
+        uint32_t credentials_len; /* one per (target, scheme), ≤ JOB_CREDENTIALS_MAX */
 
         /* Kept in step by job_file.c so that GetProgress is O(1). */
         uint32_t files_done; /* DONE or PUBLISHED */

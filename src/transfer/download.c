@@ -100,6 +100,8 @@ static int ask(Download *d, JobError *ret_error)
         HttpRequest request = {
                 .url = d->target.start.remote,
                 .proxies = &d->proxies,
+                .credentials = d->target.start.credentials,
+                .foreign = d->target.start.foreign,
                 .keep_out = d->target.start.keep_out,
         };
         Validator v;

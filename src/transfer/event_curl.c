@@ -17,6 +17,8 @@ struct EventCurl {
         CURLM *multi;
         sd_event_source *timer;
         sd_event_source *kick; /* stands for a timer of 0 ms, without the system calls of one */
+        unsigned depth;        /* inside act(): what is freed meanwhile goes at its end */
+        bool freed;
 };
 
 /* One per socket of curl; lives from the first to the last report about it. */
@@ -51,9 +53,12 @@ static void act(EventCurl *c, curl_socket_t fd, int mask)
 {
         int running;
 
+        c->depth++;
         /* Errors of single transfers arrive as completions; others only mean wrong use. */
         (void) curl_multi_socket_action(c->multi, fd, mask, &running);
         reap_completions(c);
+        if (--c->depth == 0 && c->freed)
+                (void) event_curl_free(c);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -198,6 +203,9 @@ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret)
 EventCurl *event_curl_free(EventCurl *c)
 {
         if (!c)
+                return NULL;
+        c->freed = true;
+        if (c->depth > 0)
                 return NULL;
         if (c->multi)
                 (void) curl_multi_cleanup(c->multi); /* reports its sockets removed */

@@ -25,7 +25,8 @@ typedef struct EventCurlTransfer {
 
 /* 0 or negative errno. `loop` must outlive it. */
 _must_use_ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret);
-EventCurl *event_curl_free(EventCurl *c); /* NULL allowed; all handles must have been removed */
+/* NULL allowed, also from `done`; all handles must have been removed. */
+EventCurl *event_curl_free(EventCurl *c);
 DEFINE_CLEANUP(EventCurl *, event_curl_free)
 
 /* Starts the transfer of `easy`; `t` is borrowed until done or removed and is the handle's

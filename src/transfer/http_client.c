@@ -135,6 +135,7 @@ int http_client_new(sd_event *loop, const TransferConfig *config, HttpClient **r
         c->loop = loop;
         c->config = config;
         list_init(&c->ticking);
+        list_init(&c->lanes);
         r = event_curl_new(loop, (long) config->connections_per_host, &c->curl);
         if (r < 0)
                 return r;

@@ -26,6 +26,7 @@ typedef struct HttpClient {
         const TransferConfig *config; /* borrowed */
         EventCurl *curl;
         List ticking;       /* of HttpTicking */
+        List lanes;         /* of HttpLane */
         uint64_t tick_usec; /* the last one */
         CURL *spare[HTTP_SPARE_HANDLES];
         size_t spare_len;

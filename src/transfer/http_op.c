@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "transfer/auth.h"
+#include "transfer/http_lane.h"
 #include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
@@ -29,6 +31,11 @@ struct HttpOp {
         uint32_t redirects;
         size_t proxy_nth;
         const char *proxy; /* borrowed from the plan */
+        Auth auth;
+        bool easy_is_used_up; /* credentials were given to the handle */
+        HttpLane *lane;       /* where requests with credentials go; NULL: not yet */
+        uint32_t refusals;    /* heads of 401 and 407 to this request */
+        bool asking;          /* the request is out; else heads are what a proxy says to CONNECT */
 
         HttpHead head;
         bool head_done;
@@ -59,6 +66,16 @@ static JobError bad_redirect(const char *text)
                                    BG_ERROR_CONTEXT_REMOTE_FILE, true, text);
 }
 
+static EventCurl *curl_of(const HttpOp *op)
+{
+        return op->lane ? http_lane_curl(op->lane) : op->client->curl;
+}
+
+static bool is_challenge(int status)
+{
+        return status == 401 || status == 407;
+}
+
 /* The head is whole: what happens to the body? */
 static bool judge_head(HttpOp *op)
 {
@@ -67,6 +84,13 @@ static bool judge_head(HttpOp *op)
         if (op->head.malformed) {
                 op->error = invalid_answer("the server's answer contradicts itself");
                 return false;
+        }
+        if (is_challenge(op->head.status)) { /* curl goes on by itself, or on_challenge() will */
+                op->take = HTTP_SKIP_BODY;
+                op->asking = false;
+                return auth_follows(
+                        &op->auth, &op->refusals,
+                        op->head.length_bytes == BG_SIZE_UNKNOWN ? 0 : op->head.length_bytes);
         }
         if (!http_head_is_redirect(&op->head))
                 op->take = op->handler.head(op->handler.ctx, &op->head);
@@ -87,6 +111,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
         int r;
 
         op->active_usec = http_client_now_usec(op->client);
+        if (!op->asking)
+                return auth_heads_are_few(&op->refusals, data, n) ? n : 0;
         if (op->head_done) {
                 if (n < 5 || memcmp(data, "HTTP/", 5) != 0)
                         return n; /* a trailer */
@@ -124,12 +150,23 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         HttpOp *op = userdata;
 
         op->request_usec = op->active_usec = http_client_now_usec(op->client);
+        op->head_done = false; /* of the request before, which was challenged */
+        op->asking = true;
         if (!op->request.keep_out || !http_client_keeps_out(peer, op->proxy, op->url.scheme))
                 return CURL_PREREQFUNC_OK;
         op->error = transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_CANNOT_CONNECT),
                                         BG_ERROR_CONTEXT_REMOTE_FILE, false,
                                         "the server points into the local machine or link");
         return CURL_PREREQFUNC_ABORT;
+}
+
+/* A new connection, maybe in the middle: curl asks again when an idle one was closed. */
+static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+        HttpOp *op = userdata;
+
+        op->asking = false;
+        return CURL_SOCKOPT_OK;
 }
 
 static void finish(HttpOp *op, HttpOutcome outcome, JobError error)
@@ -150,9 +187,37 @@ static int set_hop_options(HttpOp *op)
             curl_easy_setopt(e, CURLOPT_HEADERDATA, op) ||
             curl_easy_setopt(e, CURLOPT_WRITEDATA, op) ||
             curl_easy_setopt(e, CURLOPT_PREREQDATA, op) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, op) ||
             curl_easy_setopt(e, CURLOPT_ERRORBUFFER, op->curl_text))
                 return -ENOMEM;
-        return 0;
+        return auth_apply(&op->auth, e);
+}
+
+static CURL *new_handle(const HttpClient *c);
+
+/* Credentials go only where the job's own URL points. */
+static int prepare_auth(HttpOp *op)
+{
+        bool direct = op->proxy && *op->proxy == '\0';
+
+        (void) auth_hop(&op->auth,
+                        !op->request.foreign && http_url_same_origin(op->request.url, op->url.text),
+                        !direct);
+        auth_expect_digest(&op->auth);
+        if (op->easy_is_used_up) {
+                curl_easy_cleanup(op->easy);
+                op->easy_is_used_up = false;
+                op->easy = new_handle(op->client);
+                if (!op->easy)
+                        return -ENOMEM;
+        }
+        op->easy_is_used_up = auth_is_applied(&op->auth);
+        if (auth_binds_connection(&op->auth) &&
+            curl_easy_setopt(op->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1))
+                return -ENOMEM;
+        if (!op->easy_is_used_up || op->lane)
+                return 0;
+        return http_lane_get(op->client, op->request.credentials, &op->lane);
 }
 
 /* Sends the request of this hop through the nth proxy. 0, -ENOENT when there is none, -ENOMEM. */
@@ -163,6 +228,11 @@ static int start_hop(HttpOp *op)
         if (!proxy_plan_pick(op->request.proxies, op->url.scheme, op->url.host, op->proxy_nth,
                              &op->proxy))
                 return -ENOENT;
+        r = prepare_auth(op);
+        if (r < 0)
+                return r;
+        op->refusals = 0;
+        op->asking = false;
         op->head = (HttpHead){0};
         op->head_done = false;
         op->take = HTTP_SKIP_BODY;
@@ -172,7 +242,7 @@ static int start_hop(HttpOp *op)
         r = set_hop_options(op);
         if (r < 0)
                 return r;
-        return event_curl_add(op->client->curl, op->easy, &op->transfer);
+        return event_curl_add(curl_of(op), op->easy, &op->transfer);
 }
 
 static JobError hop_error(int r)
@@ -195,6 +265,7 @@ static void follow(HttpOp *op)
         if (r == 0) {
                 op->redirects++;
                 op->proxy_nth = 0;
+                auth_forget(&op->auth);
                 r = start_hop(op);
         }
         if (r < 0)
@@ -207,7 +278,22 @@ static bool try_next_proxy(HttpOp *op, CURLcode code)
         if (op->request_usec != 0 || !http_client_proxy_failed(code))
                 return false;
         op->proxy_nth++;
+        auth_forget(&op->auth);
         return start_hop(op) == 0;
+}
+
+static void on_challenge(HttpOp *op, int status)
+{
+        int r;
+
+        op->easy_is_used_up = true; /* curl remembers what it was asked for */
+        if (!auth_challenged(&op->auth, op->easy, status)) {
+                finish(op, HTTP_FAILED, auth_error(&op->auth, status));
+                return;
+        }
+        r = start_hop(op);
+        if (r < 0)
+                finish(op, HTTP_FAILED, hop_error(r));
 }
 
 static void on_done(void *ctx, CURLcode code)
@@ -219,6 +305,10 @@ static void on_done(void *ctx, CURLcode code)
                 finish(op, HTTP_FAILED, op->error);
         else if (op->abandoned)
                 finish(op, HTTP_ABANDONED, (JobError){0});
+        else if (skipped && is_challenge(op->head.status))
+                on_challenge(op, op->head.status);
+        else if (op->request_usec == 0 && transfer_error_connect_status(op->easy) == 407)
+                on_challenge(op, 407);
         else if (skipped && http_head_is_redirect(&op->head))
                 follow(op);
         else if (skipped || (code == CURLE_OK && op->head_done))
@@ -266,6 +356,7 @@ static CURL *new_handle(const HttpClient *c)
                   curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES) ||
                   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ||
                   curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) ||
+                  curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) ||
                   curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request))) {
                 curl_easy_cleanup(e);
                 return NULL;
@@ -288,6 +379,7 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
         list_init(&op->ticking.link);
         op->request = *request;
         op->handler = *handler;
+        auth_init(&op->auth, request->credentials);
         op->transfer = (EventCurlTransfer){.done = on_done, .ctx = op};
         op->easy = c->spare_len > 0 ? c->spare[--c->spare_len] : new_handle(c);
         if (!op->easy)
@@ -312,15 +404,16 @@ HttpOp *http_op_free(HttpOp *op)
                 return NULL;
         list_remove(&op->ticking.link);
         if (op->easy) {
-                event_curl_remove(op->client->curl, op->easy, &op->transfer);
+                event_curl_remove(curl_of(op), op->easy, &op->transfer);
                 /* The handle must not point into the freed operation. */
                 (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
                 (void) curl_easy_setopt(op->easy, CURLOPT_ERRORBUFFER, NULL);
-                if (op->client->spare_len < HTTP_SPARE_HANDLES)
+                if (!op->easy_is_used_up && op->client->spare_len < HTTP_SPARE_HANDLES)
                         op->client->spare[op->client->spare_len++] = op->easy;
                 else
                         curl_easy_cleanup(op->easy);
         }
+        http_lane_unref(op->lane);
         curl_slist_free_all(op->fields);
         http_url_done(&op->url);
         mem_free(op);
@@ -329,7 +422,7 @@ HttpOp *http_op_free(HttpOp *op)
 
 static void end_silent(HttpOp *op, const char *text)
 {
-        event_curl_remove(op->client->curl, op->easy, &op->transfer);
+        event_curl_remove(curl_of(op), op->easy, &op->transfer);
         if (op->head_done && op->take == HTTP_SKIP_BODY)
                 on_done(op, CURLE_OK);
         else

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "transfer/auth_set.h"
 #include "transfer/http_client.h"
 #include "transfer/http_head.h"
 #include "transfer/proxy.h"
@@ -28,7 +29,9 @@ typedef enum HttpOutcome {
         HTTP_FAILED,    /* `error` says why */
 } HttpOutcome;
 
-/* `head` and `body` are called from inside curl: they must not free the operation. `done` is
+/* 401 and 407 never come to `head`: they are answered, or end the operation.
+ *
+ * `head` and `body` are called from inside curl: they must not free the operation. `done` is
  * called from the loop, once, and may. */
 typedef struct HttpHandler {
         HttpTake (*head)(void *ctx, const HttpHead *head);
@@ -40,9 +43,11 @@ typedef struct HttpHandler {
 typedef struct HttpRequest { /* all borrowed until the operation ends */
         const char *url;
         const ProxyPlan *proxies;
-        uint64_t from_byte;   /* 0: the whole file */
-        const char *if_range; /* NULL: none */
-        bool keep_out;        /* not to this machine or its link: a stranger chose the URL */
+        uint64_t from_byte;         /* 0: the whole file */
+        const char *if_range;       /* NULL: none */
+        const AuthSet *credentials; /* NULL: none */
+        bool foreign;  /* `url` is not of the job's server: only the proxy's credentials */
+        bool keep_out; /* not to this machine or its link: a stranger chose the URL */
 } HttpRequest;
 
 /* 0 or negative errno (then `done` is not called). */

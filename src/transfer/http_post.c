@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "transfer/ack_head.h"
+#include "transfer/auth.h"
+#include "transfer/http_lane.h"
 #include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
@@ -31,6 +33,11 @@ struct HttpPost {
         struct curl_slist *fields;
         size_t proxy_nth;
         const char *proxy; /* borrowed from the plan */
+        Auth auth;
+        bool easy_is_used_up; /* credentials were given to the handle */
+        HttpLane *lane;       /* where packets with credentials go; NULL: not yet */
+        uint32_t refusals;    /* heads of 401 and 407 to this packet */
+        bool asking;          /* the packet is out; else heads are what a proxy says to CONNECT */
 
         /* This attempt to send it; curl may make a second one by itself, on a fresh connection. */
         bool kept_out;
@@ -55,6 +62,16 @@ static JobError invalid_answer(const char *text)
                                    false, text);
 }
 
+static EventCurl *curl_of(const HttpPost *p)
+{
+        return p->lane ? http_lane_curl(p->lane) : p->client->curl;
+}
+
+static bool is_challenge(int status)
+{
+        return status == 401 || status == 407;
+}
+
 /* The head is whole. True when what may follow is worth waiting for: a short body, which nobody
  * wants, on a connection that somebody may want. An Ack has none; one that does not even say so
  * would be waited for until the server closes. */
@@ -64,6 +81,11 @@ static bool judge_head(HttpPost *p)
 
         p->head_done = true;
         p->head_usec = http_client_now_usec(p->client);
+        if (is_challenge(h->status))
+                p->asking = false;
+        if (is_challenge(h->status) && auth_is_applied(&p->auth))
+                return (h->chunked || h->has_length) &&
+                       auth_follows(&p->auth, &p->refusals, h->has_length ? h->length_bytes : 0);
         if (p->read_bytes < p->packet.request->body_bytes)
                 return false; /* nobody listens any more */
         if (h->chunked)
@@ -76,6 +98,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
         HttpPost *p = userdata;
         int r;
 
+        if (!p->asking)
+                return auth_heads_are_few(&p->refusals, data, n) ? n : 0;
         if (p->head_done)
                 return n; /* a trailer */
         p->head_began = true;
@@ -147,11 +171,24 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         if (p->kept_out)
                 return CURL_PREREQFUNC_ABORT;
         p->answer.peer_is_local = http_client_keeps_out(peer, p->proxy, p->url.scheme);
+        p->asking = true;
+        p->head_done = p->head_began = false; /* of the request before, which was challenged */
+        ack_head_clear(&p->head);
+        p->skipped_bytes = 0;
         p->request_mono = clock_mono_usec(&CLOCK_SYSTEM);
         p->progress_usec = http_client_now_usec(p->client);
         p->seen_bytes = 0;
         p->all_sent = false;
         return CURL_PREREQFUNC_OK;
+}
+
+/* A new connection, maybe in the middle: curl asks again when an idle one was closed. */
+static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+        HttpPost *p = userdata;
+
+        p->asking = false;
+        return CURL_SOCKOPT_OK;
 }
 
 static void finish(HttpPost *p)
@@ -172,6 +209,8 @@ static void answered(HttpPost *p)
                                                false, "out of memory");
                 a->failure = (BupFailure){.code = a->error.code, .maybe_received = true};
         }
+        if (!is_challenge(p->head.status))
+                auth_passed(&p->auth);
         a->exchange.usec = MAX(clock_mono_usec(&CLOCK_SYSTEM) - p->request_mono, (uint64_t) 1);
         a->exchange.connection_closed = p->head.closes || p->ended_early;
         finish(p);
@@ -193,6 +232,13 @@ static void failed(HttpPost *p, JobError error)
         finish(p);
 }
 
+static void answered_challenge_of_proxy(HttpPost *p)
+{
+        p->head = (AckHead){.text = p->head.text, .status = 407, .closes = true};
+        p->request_mono = clock_mono_usec(&CLOCK_SYSTEM);
+        answered(p);
+}
+
 static int start_attempt(HttpPost *p);
 
 static bool try_next_proxy(HttpPost *p, CURLcode code)
@@ -200,6 +246,8 @@ static bool try_next_proxy(HttpPost *p, CURLcode code)
         if (p->request_mono != 0 || p->kept_out || !http_client_proxy_failed(code))
                 return false;
         p->proxy_nth++;
+        auth_forget(&p->auth);
+        p->easy_is_used_up = true;
         return start_attempt(p) == 0;
 }
 
@@ -228,6 +276,8 @@ static void on_done(void *ctx, CURLcode code)
         } else if (p->head_done) {
                 p->ended_early |= code != CURLE_OK;
                 answered(p);
+        } else if (p->request_mono == 0 && transfer_error_connect_status(p->easy) == 407) {
+                answered_challenge_of_proxy(p);
         } else if (code == CURLE_OK) {
                 failed(p, invalid_answer("the server's answer has no head"));
         } else if (!try_next_proxy(p, code)) {
@@ -238,7 +288,7 @@ static void on_done(void *ctx, CURLcode code)
 
 static void end_silent(HttpPost *p, const char *text)
 {
-        event_curl_remove(p->client->curl, p->easy, &p->transfer);
+        event_curl_remove(curl_of(p), p->easy, &p->transfer);
         failed(p, transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_TIMEOUT),
                                       BG_ERROR_CONTEXT_REMOTE_FILE, false, text));
 }
@@ -264,7 +314,7 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
                 return; /* waits for a connection; curl's own time-out runs */
         if (p->head_done) {
                 if (now - p->head_usec >= HTTP_SKIP_MAX_SEC * USEC_PER_SEC) {
-                        event_curl_remove(p->client->curl, p->easy, &p->transfer);
+                        event_curl_remove(curl_of(p), p->easy, &p->transfer);
                         p->ended_early = true;
                         answered(p);
                 }
@@ -282,6 +332,27 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
                 end_silent(p, "the server's answer did not come in time");
 }
 
+static int set_up(HttpPost *p);
+
+/* A new handle where the old one knows what it must not, and a pool of connections where others
+ * must not use them. */
+static int prepare_auth(HttpPost *p)
+{
+        bool direct = p->proxy && *p->proxy == '\0';
+
+        p->easy_is_used_up |= auth_hop(&p->auth, !p->packet.foreign, !direct);
+        if (p->easy_is_used_up) {
+                curl_easy_cleanup(p->easy);
+                p->easy_is_used_up = false;
+                p->easy = curl_easy_init();
+                if (!p->easy || set_up(p) < 0)
+                        return -ENOMEM;
+        }
+        if (!auth_is_applied(&p->auth) || p->lane)
+                return 0;
+        return http_lane_get(p->client, p->auth.set, &p->lane);
+}
+
 static int set_packet_options(HttpPost *p)
 {
         CURL *e = p->easy;
@@ -292,7 +363,7 @@ static int set_packet_options(HttpPost *p)
             curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE,
                              (curl_off_t) p->packet.request->body_bytes))
                 return -ENOMEM;
-        return 0;
+        return auth_apply(&p->auth, e);
 }
 
 /* Sends the packet through the nth proxy. 0, -ENOENT when there is none, -ENOMEM. */
@@ -302,7 +373,12 @@ static int start_attempt(HttpPost *p)
 
         if (!proxy_plan_pick(p->proxies, p->url.scheme, p->url.host, p->proxy_nth, &p->proxy))
                 return -ENOENT;
+        r = prepare_auth(p);
+        if (r < 0)
+                return r;
         ack_head_clear(&p->head);
+        p->refusals = 0;
+        p->asking = false;
         p->answer = (HttpAnswer){.answered = false};
         p->kept_out = p->head_done = p->head_began = p->ended_early = p->all_sent = false;
         p->read_bytes = p->skipped_bytes = p->seen_bytes = p->request_mono = 0;
@@ -310,7 +386,7 @@ static int start_attempt(HttpPost *p)
         r = set_packet_options(p);
         if (r < 0)
                 return r;
-        return event_curl_add(p->client->curl, p->easy, &p->transfer);
+        return event_curl_add(curl_of(p), p->easy, &p->transfer);
 }
 
 static int add_field(void *ctx, const char *name, const char *value)
@@ -360,9 +436,22 @@ int http_post_send(HttpPost *p, const HttpPacket *packet)
         return 0;
 }
 
+bool http_post_authenticate(HttpPost *p, int status)
+{
+        bool again = auth_challenged(&p->auth, p->easy, status);
+
+        p->easy_is_used_up = true; /* curl remembers what it was asked for */
+        return again;
+}
+
+JobError http_post_auth_error(const HttpPost *p, int status)
+{
+        return auth_error(&p->auth, status);
+}
+
 void http_post_cancel(HttpPost *p)
 {
-        event_curl_remove(p->client->curl, p->easy, &p->transfer);
+        event_curl_remove(curl_of(p), p->easy, &p->transfer);
         list_remove(&p->ticking.link);
 }
 
@@ -389,6 +478,8 @@ static int set_up(HttpPost *p)
             curl_easy_setopt(e, CURLOPT_READDATA, p) ||
             curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek) ||
             curl_easy_setopt(e, CURLOPT_SEEKDATA, p) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) ||
+            curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, p) ||
             curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request) ||
             curl_easy_setopt(e, CURLOPT_PREREQDATA, p) ||
             curl_easy_setopt(e, CURLOPT_ERRORBUFFER, p->curl_text))
@@ -396,8 +487,8 @@ static int set_up(HttpPost *p)
         return 0;
 }
 
-int http_post_new(HttpClient *c, const ProxyPlan *proxies, HttpPostDone done, void *ctx,
-                  HttpPost **ret)
+int http_post_new(HttpClient *c, const ProxyPlan *proxies, const AuthSet *credentials,
+                  HttpPostDone done, void *ctx, HttpPost **ret)
 {
         _cleanup_(http_post_freep) HttpPost *p = mem_new(HttpPost);
 
@@ -408,6 +499,7 @@ int http_post_new(HttpClient *c, const ProxyPlan *proxies, HttpPostDone done, vo
         list_init(&p->ticking.link);
         ack_head_init(&p->head);
         p->proxies = proxies;
+        auth_init(&p->auth, credentials);
         p->done = done;
         p->ctx = ctx;
         p->transfer = (EventCurlTransfer){.done = on_done, .ctx = p};
@@ -425,6 +517,7 @@ HttpPost *http_post_free(HttpPost *p)
         http_post_cancel(p);
         if (p->easy)
                 curl_easy_cleanup(p->easy);
+        http_lane_unref(p->lane);
         curl_slist_free_all(p->fields);
         ack_head_done(&p->head);
         http_url_done(&p->url);

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "engine/types.h"
 #include "proto/bup_client.h"
+#include "transfer/auth_set.h"
 #include "transfer/http_client.h"
 #include "transfer/proxy.h"
 
@@ -24,6 +25,7 @@ typedef struct HttpPacket { /* all borrowed until the answer */
         int source_fd;                 /* where the bytes of a fragment are; -1: no fragment */
         uint32_t send_timeout_sec;     /* without progress of the body */
         uint32_t response_timeout_sec; /* from the last byte sent to the head of the answer */
+        bool foreign;  /* not to the job's server: only the proxy's credentials go along */
         bool keep_out; /* not to this machine or its link: a stranger chose the host */
 } HttpPacket;
 
@@ -42,14 +44,18 @@ typedef struct HttpAnswer {
  * HttpPost. The answer is valid until then. */
 typedef void (*HttpPostDone)(void *ctx, const HttpAnswer *answer);
 
-/* The plan is borrowed. 0 or -ENOMEM. */
-_must_use_ int http_post_new(HttpClient *c, const ProxyPlan *proxies, HttpPostDone done, void *ctx,
-                             HttpPost **ret);
+/* Plan and credentials (NULL: none) are borrowed. 0 or -ENOMEM. */
+_must_use_ int http_post_new(HttpClient *c, const ProxyPlan *proxies, const AuthSet *credentials,
+                             HttpPostDone done, void *ctx, HttpPost **ret);
 /* Ends what is under way without `done`. NULL allowed. */
 HttpPost *http_post_free(HttpPost *p);
 DEFINE_CLEANUP(HttpPost *, http_post_free)
 /* One at a time. 0, -EINVAL for no URL, -EPROTONOSUPPORT, -ENOMEM (then no `done` follows). */
 _must_use_ int http_post_send(HttpPost *p, const HttpPacket *packet);
+/* The last answer was 401 or 407. True: sent again, the packet may have better luck. */
+_must_use_ bool http_post_authenticate(HttpPost *p, int status);
+/* Why not. */
+JobError http_post_auth_error(const HttpPost *p, int status);
 /* Takes the packet back, without `done`. */
 void http_post_cancel(HttpPost *p);
 /* Host of the last packet, for errors; "" before the first. */

@@ -58,6 +58,32 @@ int http_url_resolve(HttpUrl *url, const char *target)
         return 0;
 }
 
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part)
+{
+        char *x = NULL, *y = NULL;
+        bool same = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                    curl_url_get(b, part, &y, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                    str_equal_nocase(x, y);
+
+        curl_free(x);
+        curl_free(y);
+        return same;
+}
+
+bool http_url_same_origin(const char *a, const char *b)
+{
+        const unsigned flags = CURLU_URLENCODE | CURLU_ALLOW_SPACE;
+        CURLU *x = curl_url(), *y = curl_url();
+        bool same = x && y && curl_url_set(x, CURLUPART_URL, a, flags) == CURLUE_OK &&
+                    curl_url_set(y, CURLUPART_URL, b, flags) == CURLUE_OK &&
+                    same_part(x, y, CURLUPART_SCHEME) && same_part(x, y, CURLUPART_HOST) &&
+                    same_part(x, y, CURLUPART_PORT);
+
+        curl_url_cleanup(x);
+        curl_url_cleanup(y);
+        return same;
+}
+
 void http_url_done(HttpUrl *u)
 {
         mem_free(u->text);

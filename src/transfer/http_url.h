@@ -21,6 +21,8 @@ typedef struct HttpUrl {
  * -EPROTONOSUPPORT for a scheme that must not be followed (https does not lead to http), -ENOMEM;
  * *u is untouched on failure. */
 _must_use_ int http_url_resolve(HttpUrl *u, const char *target);
+/* Scheme, host and port are the same; false when in doubt (no URL, no memory). */
+bool http_url_same_origin(const char *a, const char *b);
 void http_url_done(HttpUrl *u);
 /* Does the text say that the host is this machine or its link? */
 bool http_url_is_local(const char *text);

@@ -167,24 +167,23 @@ static HRESULT certificate_code(CURL *easy)
 }
 
 /* What a proxy answered to CONNECT is an answer like any other: 407 is fatal, 503 passes. */
-static bool connect_was_refused(CURL *easy, int *ret_status)
+int transfer_error_connect_status(CURL *easy)
 {
         long status = 0;
 
         if (curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status) || status < 300 ||
             status > 599)
-                return false;
-        *ret_status = (int) status;
-        return true;
+                return 0;
+        return (int) status;
 }
 
 JobError transfer_error_curl(CURL *easy, CURLcode code, const char *detail)
 {
         const CurlClass *c = classify(code);
         JobError e;
-        int status;
+        int status = transfer_error_connect_status(easy);
 
-        if (connect_was_refused(easy, &status)) {
+        if (status != 0) {
                 e = transfer_error_status(status, 0);
                 e.context = TRANSPORT;
         } else if (code == CURLE_PEER_FAILED_VERIFICATION) {

@@ -18,5 +18,7 @@ JobError transfer_error_directory(int err, const char *what);
 JobError transfer_error_status(int status, uint32_t retry_after_sec);
 /* A failed request; `easy` has just ended with `code`, `detail` is its error buffer. */
 JobError transfer_error_curl(CURL *easy, CURLcode code, const char *detail);
+/* What a proxy refused CONNECT with, as far as `easy` has come; 0: it did not. */
+int transfer_error_connect_status(CURL *easy);
 /* Copies with everything but printable ASCII replaced, so that it may go anywhere. */
 void transfer_error_set_host(JobError *e, const char *host);

@@ -162,6 +162,32 @@ static void source_failed(Upload *u, const HttpAnswer *a)
         fail(u, &error);
 }
 
+/* Credentials go only where the job's own URL points, or where the protocol lets its server send
+ * us (a host id whose name TLS has verified). */
+static bool is_foreign(const Upload *u)
+{
+        return !u->todo.credentials_ok ||
+               !(u->todo.via_host_id || http_url_same_origin(u->start.remote, u->todo.url));
+}
+
+static void auth_failed(Upload *u, uint16_t status)
+{
+        JobError error = http_post_auth_error(u->post, status);
+
+        (void) bup_client_auth_failed(&u->client, status);
+        transfer_error_set_host(&error, http_post_host(u->post));
+        fail(u, &error);
+}
+
+/* `may_go_on`: the protocol has patience for another try. */
+static void authenticate(Upload *u, uint16_t status, bool may_go_on)
+{
+        if (!http_post_authenticate(u->post, status) || !may_go_on)
+                auth_failed(u, status);
+        else if (source_holds(u))
+                advance(u);
+}
+
 /* A daemon that dies may lose what was not stored, and with the session all that was sent in it. A
  * single fragment is not worth the wait. */
 static bool is_worth_saving(const BupClient *c)
@@ -185,8 +211,12 @@ static void on_answer(void *ctx, const HttpAnswer *a)
         u->near |= a->peer_is_local && !u->todo.via_host_id;
         out = a->answered ? bup_client_ack(&u->client, &a->ack, &a->exchange, now)
                           : bup_client_failed(&u->client, &a->failure, now);
-        if (out.verdict == BUP_AUTHENTICATE)
-                out = bup_client_auth_failed(&u->client, out.http_status);
+        if (out.verdict == BUP_AUTHENTICATE ||
+            ((out.http_status == 401 || out.http_status == 407) &&
+             out.context != BG_ERROR_CONTEXT_REMOTE_APPLICATION)) {
+                authenticate(u, out.http_status, out.verdict == BUP_AUTHENTICATE);
+                return;
+        }
         if (out.restarted || out.moved)
                 log_debug("worker: upload: %s, now at %llu", out.why ?: "the offset moved",
                           (unsigned long long) u->client.state.offset_bytes);
@@ -222,6 +252,7 @@ static void send_packet(Upload *u)
                 .send_timeout_sec = shorter(BUP_SEND_TIMEOUT_SEC, config->upload_send_timeout_sec),
                 .response_timeout_sec =
                         shorter(u->todo.response_timeout_sec, config->upload_response_timeout_sec),
+                .foreign = is_foreign(u),
                 .keep_out = u->todo.via_host_id && !u->near,
         };
         JobError error;
@@ -268,8 +299,8 @@ static void fetch_reply(Upload *u)
         JobError error;
 
         report_phase(u);
-        if (upload_reply_start(&host, &u->start, u->todo.url, !u->todo.credentials_ok && !u->near,
-                               &u->reply, &error) != 0)
+        if (upload_reply_start(&host, &u->start, u->todo.url, is_foreign(u),
+                               !u->todo.credentials_ok && !u->near, &u->reply, &error) != 0)
                 fail(u, &error);
 }
 
@@ -413,6 +444,7 @@ static void init_client(Upload *u, const BupClientState *state)
                 .content_name = leaf ? leaf + 1 : u->start.local,
                 .fragment_start_bytes = fragment_bytes,
                 .fragment_cap_bytes = fragment_bytes,
+                .has_credentials = u->start.credentials && u->start.credentials->slots_len > 0,
                 .reply_optional = u->start.reply_optional,
         };
 
@@ -444,7 +476,8 @@ static int set_going(Upload *u, const BupClientState *state, JobError *ret_error
         init_client(u, state);
         if (fetch_init_proxies(&u->start, &u->proxies, ret_error) != 0)
                 return 1;
-        if (http_post_new(u->host.http, &u->proxies, on_answer, u, &u->post) < 0 ||
+        if (http_post_new(u->host.http, &u->proxies, u->start.credentials, on_answer, u, &u->post) <
+                    0 ||
             sd_event_add_defer(u->host.loop, &u->turn, on_turn, u) < 0) {
                 *ret_error = fetch_no_memory();
                 return 1;

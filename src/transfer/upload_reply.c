@@ -180,7 +180,8 @@ static void on_fetch_event(void *ctx, const TransferEvent *ev)
 }
 
 /* What the download is to do; goes on with what is there only if it comes from the same place. */
-static int make_start(const WorkerStart *upload, const char *url, bool keep_out, WorkerStart *ret)
+static int make_start(const WorkerStart *upload, const char *url, bool foreign, bool keep_out,
+                      WorkerStart *ret)
 {
         const WorkerReply *known = &upload->reply;
         bool same = str_equal(known->remote, url);
@@ -199,6 +200,8 @@ static int make_start(const WorkerStart *upload, const char *url, bool keep_out,
                 .proxy_usage = upload->proxy_usage,
                 .proxy_list = mem_strdup(upload->proxy_list),
                 .proxy_bypass = mem_strdup(upload->proxy_bypass),
+                .credentials = auth_set_ref(upload->credentials),
+                .foreign = foreign,
                 .keep_out = keep_out,
         };
 
@@ -230,7 +233,7 @@ static void announce(UploadReply *r, const WorkerStart *s)
 }
 
 int upload_reply_start(const UploadReplyHost *host, const WorkerStart *start, const char *url,
-                       bool keep_out, UploadReply **ret, JobError *ret_error)
+                       bool foreign, bool keep_out, UploadReply **ret, JobError *ret_error)
 {
         _cleanup_(upload_reply_freep) UploadReply *r = mem_new(UploadReply);
         WorkerStart fetch_start;
@@ -247,7 +250,7 @@ int upload_reply_start(const UploadReplyHost *host, const WorkerStart *start, co
         r->job = start->job;
         r->url = mem_strdup(url);
         r->local = mem_strdup(start->reply.local);
-        if (!r->url || !r->local || make_start(start, url, keep_out, &fetch_start) < 0)
+        if (!r->url || !r->local || make_start(start, url, foreign, keep_out, &fetch_start) < 0)
                 return 1;
         announce(r, &fetch_start);
         failed = download_start(&r->own, &fetch_start, &r->fetch, ret_error);

@@ -15,9 +15,10 @@ typedef struct UploadReplyHost {
         void *ctx;
 } UploadReplyHost;
 
-/* Fetches `url` for the upload `start`; all but host->host is copied. 0, or 1 with *ret_error. */
+/* Fetches `url` for the upload `start`; all but host->host is copied. `foreign`: the job's server
+ * credentials are not for it. 0, or 1 with *ret_error. */
 _must_use_ int upload_reply_start(const UploadReplyHost *host, const WorkerStart *start,
-                                  const char *url, bool keep_out, UploadReply **ret,
+                                  const char *url, bool foreign, bool keep_out, UploadReply **ret,
                                   JobError *ret_error);
 void upload_reply_tick(UploadReply *r);
 /* Ends it without `done`; what is kept is reported. */

@@ -32,7 +32,8 @@ struct Worker {
         HttpClient *http;
         Disk *disk;
         FetchHost host;
-        Hash *ops; /* of WorkerOp, by number */
+        Hash *ops;      /* of WorkerOp, by number */
+        List auth_sets; /* of AuthSet, those in use */
         size_t fetches;
         mode_t file_mode;
 };
@@ -176,6 +177,23 @@ static void count_fetch(Worker *w)
         (void) sd_event_source_set_enabled(w->tick, SD_EVENT_ON);
 }
 
+/* Files of one job bring the same credentials, and guarded memory is dear: they share one set. */
+static void share_credentials(Worker *w, WorkerStart *s)
+{
+        if (!s->credentials)
+                return;
+        LIST_FOREACH (it, &w->auth_sets) {
+                AuthSet *known = list_item(it, AuthSet, link);
+
+                if (!auth_set_equal(known, s->credentials))
+                        continue;
+                auth_set_unref(s->credentials);
+                s->credentials = auth_set_ref(known);
+                return;
+        }
+        list_append(&w->auth_sets, &s->credentials->link);
+}
+
 static void on_start(Worker *w, WorkerMsg *m)
 {
         WorkerStart *s = &m->start;
@@ -191,6 +209,7 @@ static void on_start(Worker *w, WorkerMsg *m)
         WorkerOp *op = new_op(w, s->op);
         int r;
 
+        share_credentials(w, s);
         if (s->type != BG_JOB_TYPE_DOWNLOAD)
                 r = upload_start(&w->host, s, &op->fetch, &failed.error);
         else if (local_copy_handles(s->remote))
@@ -391,6 +410,7 @@ int worker_new(sd_event *loop, int take_fd, Worker **ret)
         if (!w)
                 return -ENOMEM;
         worker_link_init(&w->link, TAKE_FD(fd));
+        list_init(&w->auth_sets);
         w->loop = sd_event_ref(loop);
         mask = umask(077); /* can only be read by setting it; nothing runs beside yet */
         (void) umask(mask);

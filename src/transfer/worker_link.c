@@ -14,6 +14,7 @@ void worker_link_init(WorkerLink *l, int take_fd)
         l->fd = take_fd;
         buf_init(&l->in, LENGTH_BYTES + WORKER_MSG_MAX_BYTES + READ_BYTES);
         buf_init(&l->out, WORKER_LINK_OUT_MAX_BYTES);
+        l->in.wipes = l->out.wipes = true; /* credentials pass through */
 }
 
 void worker_link_done(WorkerLink *l)
@@ -38,6 +39,7 @@ int worker_link_fill(WorkerLink *l)
         if (n == 0)
                 return 0;
         r = buf_append(&l->in, data, (size_t) n);
+        explicit_bzero(data, (size_t) n);
         return r < 0 ? r : 1;
 }
 

@@ -10,9 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "base/log.h"
+#include "transfer/curl_memory.h"
 #include "transfer/sandbox.h"
 #include "transfer/worker.h"
 #include "transfer/worker_msg.h"
@@ -52,7 +51,7 @@ int main(int argc, char *argv[])
         log_setup("bitsd-worker", LOG_INFO);
         sandbox_hide_state(WORKER_SOCKET_FD + 1);
         set_up_process();
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) || sd_event_default(&loop) < 0 ||
+        if (curl_memory_global_init() || sd_event_default(&loop) < 0 ||
             worker_new(loop, WORKER_SOCKET_FD, &worker) < 0) {
                 log_error("worker: cannot start");
                 return EXIT_FAILURE;

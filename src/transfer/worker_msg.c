@@ -86,7 +86,7 @@ static void pack_reply(Buf *b, const JobFile *reply)
 }
 
 static void encode_start(Buf *b, WorkerMsgKind kind, uint64_t op, const Job *job,
-                         const JobFile *file)
+                         const JobFile *file, const AuthSet *credentials)
 {
         size_t at = begin(b, kind);
 
@@ -102,17 +102,19 @@ static void encode_start(Buf *b, WorkerMsgKind kind, uint64_t op, const Job *job
         pack_bool(b, job->type == BG_JOB_TYPE_UPLOAD_REPLY && job->reply);
         if (job->type == BG_JOB_TYPE_UPLOAD_REPLY && job->reply)
                 pack_reply(b, job->reply);
+        auth_set_pack(b, credentials);
         pack_record_end(b, at);
 }
 
-void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file)
+void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file,
+                             const AuthSet *credentials)
 {
-        encode_start(b, WORKER_MSG_START, op, job, file);
+        encode_start(b, WORKER_MSG_START, op, job, file, credentials);
 }
 
-void worker_msg_encode_farewell(Buf *b, uint64_t op, const Job *job)
+void worker_msg_encode_farewell(Buf *b, uint64_t op, const Job *job, const AuthSet *credentials)
 {
-        encode_start(b, WORKER_MSG_FAREWELL, op, job, job->files[0]);
+        encode_start(b, WORKER_MSG_FAREWELL, op, job, job->files[0], credentials);
 }
 
 static void unpack_reply(PackReader *r, WorkerReply *reply)
@@ -150,6 +152,7 @@ static void decode_start(PackReader *r, WorkerMsg *m)
         s->has_reply = unpack_bool(r);
         if (s->has_reply)
                 unpack_reply(r, &s->reply);
+        s->credentials = auth_set_unpack(r);
         /* Only such a job has one, and it cannot do without: where would the answer go? */
         if (s->has_reply != (s->type == BG_JOB_TYPE_UPLOAD_REPLY) ||
             (m->kind == WORKER_MSG_FAREWELL && s->type == BG_JOB_TYPE_DOWNLOAD))
@@ -167,6 +170,7 @@ void worker_start_done(WorkerStart *s)
         mem_free(s->reply.remote);
         mem_free(s->reply.local);
         mem_free(s->reply.etag);
+        auth_set_unref(s->credentials);
         *s = (WorkerStart){0};
 }
 

@@ -19,13 +19,15 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "engine/port/transfer.h"
+#include "transfer/auth_set.h"
 #include "transfer/transfer_config.h"
 #include "transfer/worker_event.h"
 
 enum {
         WORKER_SOCKET_FD = 3,
-        WORKER_MSG_VERSION = 3,
-        WORKER_MSG_MAX_BYTES = 1024 * 1024, /* two proxy lists of 32,000 units and the rest */
+        WORKER_MSG_VERSION = 4,
+        /* Two proxy lists of 32,000 units, credentials, and the rest. */
+        WORKER_MSG_MAX_BYTES = 1024 * 1024 + AUTH_SET_PACKED_BYTES_MAX,
         WORKER_MSG_ETAG_BYTES = 1024,
         WORKER_MSG_REPLY_URL_BYTES = 32 * 1024, /* all that proto/bup_url.h makes */
         WORKER_BULK_FILES_MAX = 256,            /* files in one BULK_FILES */
@@ -73,8 +75,9 @@ typedef struct WorkerStart {
         char *etag; /* NULL when none */
         int64_t modified_sec;
         BG_JOB_PROXY_USAGE proxy_usage;
-        char *proxy_list;   /* NULL = not set */
-        char *proxy_bypass; /* NULL = not set */
+        char *proxy_list;     /* NULL = not set */
+        char *proxy_bypass;   /* NULL = not set */
+        AuthSet *credentials; /* NULL = none; a reference */
 
         /* Uploads. */
         uint8_t *session; /* bup_client_state_encode(); NULL when there is none */
@@ -84,6 +87,7 @@ typedef struct WorkerStart {
         WorkerReply reply;
 
         /* Not part of the message: a worker's own, about a reply. */
+        bool foreign;  /* the URL is not of the job's server, whose credentials are not for it */
         bool keep_out; /* a stranger chose the URL: not to this machine or its link */
 } WorkerStart;
 void worker_start_done(WorkerStart *s);
@@ -132,9 +136,11 @@ typedef struct WorkerMsg {
 
 /* Encoders append to `b`, whose sticky error says whether all fitted. */
 void worker_msg_encode_config(Buf *b, const TransferConfig *config);
-void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file);
+/* `credentials`: those of the job, open; NULL: none. The buffer should be one that wipes. */
+void worker_msg_encode_start(Buf *b, uint64_t op, const Job *job, const JobFile *file,
+                             const AuthSet *credentials);
 /* `job` is an upload with its file. */
-void worker_msg_encode_farewell(Buf *b, uint64_t op, const Job *job);
+void worker_msg_encode_farewell(Buf *b, uint64_t op, const Job *job, const AuthSet *credentials);
 void worker_msg_encode_stop(Buf *b, uint64_t op);
 void worker_msg_encode_session_stored(Buf *b, uint64_t op);
 /* Every message of one bulk operation. Sync and publish name the files in FILE_DONE, discard all

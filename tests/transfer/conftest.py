@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import uuid
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fakes"))
+from auth_server import AuthServer  # noqa: E402
 from bad_bits_server import BadBitsServer  # noqa: E402
 from bad_server import BadServer, content  # noqa: E402
 
@@ -20,15 +22,23 @@ ENDS = {"done", "failed", "stopped", "refused"}
 EVENT_SEC = 20
 K = 1024
 UPLOAD, UPLOAD_REPLY = 1, 2
+SERVER, PROXY = 1, 2
+BASIC, DIGEST, NTLM, NEGOTIATE, PASSPORT = 1, 2, 3, 4, 5
+
+
+def sealed(user, password):
+    """What the driver can open, and nobody finds in its memory before."""
+    return None if user is None else bytes(b ^ 0x5a for b in f"{user}\0{password}".encode()).hex()
 
 
 class Driver:
-    def __init__(self, *options, env=None, pass_fds=()):
+    def __init__(self, *options, env=None, pass_fds=(), stderr=None):
         command = [os.environ["TRANSFER_DRIVER"], "--worker", os.environ["BITSD_WORKER"],
                    *map(str, options)]
         clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={**clean, **(env or {})}, pass_fds=pass_fds)
+                                        text=True, env={**clean, **(env or {})}, pass_fds=pass_fds,
+                                        stderr=stderr)
         self.events = queue.Queue()
         self.op = 0
         self.index = 0
@@ -60,9 +70,12 @@ class Driver:
             if seen[-1]["event"] in kinds and op in (None, seen[-1].get("op")):
                 return seen
 
-    def job(self, **props):
+    def job(self, creds=(), **props):
+        """creds: (target, scheme, user, password) each; user None: implicit."""
         self.index = 0
         self.tell("job", id=self.job_id, **props)
+        for target, scheme, user, password in creds:
+            self.tell("cred", target=target, scheme=scheme, sealed=sealed(user, password))
 
     def file(self, url, local, **state):
         self.tell("file", index=self.index, url=url, local=local, **state)
@@ -178,6 +191,27 @@ def out(tmp_path):
 
 
 @pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def auth_server():
+    """Makes servers (proxy=True: proxies) that want to know who is there."""
+    made = []
+
+    def make(accounts=None, **rules):
+        made.append(AuthServer(accounts, **rules).__enter__())
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
+@pytest.fixture
 def bits_server():
     with BadBitsServer() as s:
         yield s
@@ -198,8 +232,8 @@ def source(tmp_path):
     return make
 
 
-def begin(driver, url, path, kind=UPLOAD, **props):
-    driver.job(type=kind, **props)
+def begin(driver, url, path, kind=UPLOAD, creds=(), **props):
+    driver.job(creds, type=kind, **props)
     driver.file(url, path)
     return driver.start()
 

@@ -338,7 +338,8 @@ def test_a_status_is_an_error_and_never_data(driver, server, out, status, fatal)
     body = 0 if status in (204, 304) else 20
     result = driver.fetch(server.url("/f", status=status, body=body), out / "f")
     assert (result.event, result.code, result.fatal) == ("failed", http(status), fatal)
-    assert result.status == status and result.context == REMOTE_FILE and result.host == "127.0.0.1"
+    assert result.status == status and result.context == (6 if status == 407 else REMOTE_FILE)
+    assert result.host == "127.0.0.1"
     assert temporaries(out) == []
 
 

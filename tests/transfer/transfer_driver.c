@@ -5,6 +5,7 @@
  *   file index= url= local= [state= size= done= synced= etag= modified=]   adds a file to the job
  *   job [id=GUID] [usage= list= bypass=]                                   begins a new job;
  *       [type=1|2 reply= optional=]     an upload; `reply` is where its reply goes
+ *   cred target= scheme= [sealed=HEX]    a slot of the job; without a seal implicit
  *   start op= index= | stop op= | sync op= | publish op= | discard op=     the port, on that job
  *   run parallel=                 all files of the job at once, printing only how it ended
  *   check local=                  check_destination
@@ -33,6 +34,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "daemon/worker_pool.h"
+#include "vault/vault.h"
 
 #define LINE_MAX_BYTES (4 * 1024 * 1024)
 #define FIRST_RUN_OP 1000000
@@ -269,6 +271,9 @@ static void free_job(Driver *d)
                 free_file(d->job.files[i]);
         if (d->job.reply)
                 free_file(d->job.reply);
+        for (uint32_t i = 0; i < d->job.credentials_len; i++)
+                mem_free(d->job.credentials[i].sealed);
+        mem_free(d->job.credentials);
         mem_free(d->job.session);
         mem_free(d->job.files);
         mem_free(d->job.props.proxy_list);
@@ -332,6 +337,61 @@ static void add_file(Driver *d, const char *line)
         d->job.files[d->job.files_len++] = f;
 }
 
+/* Stands for the seal of the vault: the bytes of "user NUL password", each one xor 0x5a, come as
+ * hexadecimal digits and stay as they are until a worker needs them. */
+#define SEAL 0x5a
+
+static void add_credential(Driver *d, const char *line)
+{
+        _cleanup_free_ char *hex = value_of(line, "sealed");
+        size_t bytes = strlen(hex ?: "") / 2;
+        JobCredential *grown = mem_realloc(d->job.credentials, (d->job.credentials_len + 1) *
+                                                                       sizeof(*d->job.credentials));
+        uint8_t *sealed = mem_alloc(bytes);
+
+        if (!grown || !sealed)
+                die("out of memory");
+        for (size_t i = 0; i < bytes; i++) {
+                const char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+                sealed[i] = (uint8_t) strtoul(digits, NULL, 16);
+        }
+        d->job.credentials = grown;
+        grown[d->job.credentials_len++] = (JobCredential){
+                .target = (uint32_t) number_of(line, "target", BG_AUTH_TARGET_SERVER),
+                .scheme = (uint32_t) number_of(line, "scheme", BG_AUTH_SCHEME_BASIC),
+                .implicit = !hex,
+                .sealed = sealed,
+                .sealed_bytes = (uint32_t) bytes,
+        };
+}
+
+static Secret *unseal(const uint8_t *sealed, size_t bytes)
+{
+        Secret *s;
+
+        if (secret_new(bytes, &s) < 0)
+                die("out of memory");
+        for (size_t i = 0; i < bytes; i++)
+                secret_data(s)[i] = sealed[i] ^ SEAL;
+        return s;
+}
+
+static int open_credential(void *ctx, const GUID *job, const JobCredential *c,
+                           struct Credential *ret)
+{
+        const uint8_t *end = memchr(c->sealed, SEAL, c->sealed_bytes);
+        size_t user_bytes = end ? (size_t) (end - c->sealed) : 0;
+
+        if (!end)
+                return VAULT_KEY_LOST;
+        *ret = (Credential){
+                .user = unseal(c->sealed, user_bytes),
+                .password = unseal(end + 1, c->sealed_bytes - user_bytes - 1),
+        };
+        return 0;
+}
+
 static void check(Driver *d, const char *line)
 {
         _cleanup_free_ char *local = value_of(line, "local");
@@ -371,6 +431,8 @@ static void do_line(Driver *d, const char *line)
 
         if (str_starts_with(line, "job"))
                 new_job(d, line);
+        else if (str_starts_with(line, "cred"))
+                add_credential(d, line);
         else if (str_starts_with(line, "file"))
                 add_file(d, line);
         else if (str_starts_with(line, "start"))
@@ -477,6 +539,7 @@ static void parse_options(int argc, char *argv[], Options *o)
         o->pool = (WorkerPoolOptions){
                 .lock_fd = -1, .idle_usec = 10 * USEC_PER_SEC, .answer_usec = 60 * USEC_PER_SEC};
         o->pool.config = &o->config;
+        o->pool.open_credential = open_credential;
         while ((c = getopt_long(argc, argv, "", OPTIONS, NULL)) >= 0) {
                 TransferConfig *t = &o->config;
 

@@ -244,6 +244,54 @@ static void exhausted_memory_is_reported(void **state)
         assert_int_equal(each_allocation_fails(take_empty), 1);
 }
 
+/* The whole allocation, also what the buffer does not count any more. */
+static bool holds(const Buf *b, const char *text)
+{
+        return memmem(b->data - b->head, b->head + b->cap, text, strlen(text)) != NULL;
+}
+
+static void what_a_wiping_buffer_gave_away_is_gone(void **state)
+{
+        Buf b;
+
+        buf_init(&b, 1000);
+        b.wipes = true;
+        assert_int_equal(buf_append_str(&b, "secret-one secret-two"), 0);
+        buf_consume(&b, 11);
+        assert_false(holds(&b, "secret-one"));
+        assert_true(holds(&b, "secret-two"));
+        assert_int_equal(buf_append_str(&b, " and more than there was room for in the first place"),
+                         0);
+        assert_memory_equal(b.data, "secret-two and", 14);
+        buf_clear(&b);
+        assert_false(holds(&b, "secret"));
+        assert_int_equal(buf_append_str(&b, "secret-three"), 0);
+        assert_false(holds(&b, "more"));
+        buf_consume(&b, 12);
+        assert_false(holds(&b, "secret"));
+        buf_done(&b);
+}
+
+/* What is cut is moved to the front, and its old place is free for all. */
+static void moving_leaves_no_second_copy(void **state)
+{
+        char text[81];
+        Buf b;
+
+        memset(text, '.', sizeof(text) - 1);
+        text[80] = '\0';
+        buf_init(&b, 200);
+        b.wipes = true;
+        assert_int_equal(buf_append_str(&b, text), 0);
+        assert_int_equal(buf_append_str(&b, "secret"), 0);
+        buf_consume(&b, 80);
+        assert_int_equal(buf_append_str(&b, text), 0); /* moves, for it needs the room */
+        assert_int_equal(b.head, 0);
+        buf_consume(&b, 6);
+        assert_false(holds(&b, "secret"));
+        buf_done(&b);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -259,6 +307,8 @@ int main(void)
                 cmocka_unit_test(buffer_behaves_like_a_plain_queue),
                 cmocka_unit_test(a_steady_flow_needs_no_new_memory),
                 cmocka_unit_test(exhausted_memory_is_reported),
+                cmocka_unit_test(what_a_wiping_buffer_gave_away_is_gone),
+                cmocka_unit_test(moving_leaves_no_second_copy),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

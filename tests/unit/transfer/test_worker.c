@@ -199,7 +199,7 @@ static HRESULT run_until(Rig *r, TransferEventKind kind)
 
 static HRESULT fetch(Rig *r, TransferEventKind kind)
 {
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         return run_until(r, kind);
 }
 
@@ -239,7 +239,7 @@ static void a_download_may_be_cut_by_the_end(void **state)
         assert_int_equal(fetch(r, TRANSFER_FAILED),
                          HRESULT_FROM_WIN32(ERROR_WINHTTP_CONNECTION_ERROR));
         assert_int_equal(r->file.done_bytes, 10);
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         (void) run_until(r, TRANSFER_CONNECTED); /* and the worker is freed under it */
 }
 
@@ -270,7 +270,7 @@ static void a_stop_is_answered(void **state)
         Rig *r = *state;
 
         r->file.remote = mem_strdup("http://192.0.2.1/never"); /* nobody is there */
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         worker_msg_encode_stop(&r->link.out, r->op);
         assert_int_equal(run_until(r, TRANSFER_STOPPED), S_OK);
         assert_int_equal(r->file.done_bytes, 0);
@@ -281,7 +281,7 @@ static void a_worker_may_end_with_work_in_hand(void **state)
         Rig *r = *state;
 
         r->file.remote = mem_strdup("http://192.0.2.1/never");
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         assert_int_equal(
                 worker_msg_encode_bulk(&r->link.out, ++r->op, WORKER_BULK_DISCARD, &r->job), 0);
         assert_true(worker_link_flush(&r->link) >= 0);
@@ -344,7 +344,7 @@ static void an_upload_may_be_refused_and_stopped(void **state)
         make_upload(r, BG_JOB_TYPE_UPLOAD,
                     "HTTP/1.1 403 No\r\nBITS-Packet-Type: Ack\r\nContent-Length: 0\r\n\r\n");
         assert_int_equal(fetch(r, TRANSFER_FAILED), BG_E_HTTP_ERROR_403);
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         worker_msg_encode_stop(&r->link.out, r->op);
         assert_int_equal(run_until(r, TRANSFER_STOPPED), S_OK);
 }
@@ -355,9 +355,9 @@ static void an_upload_may_be_cut_by_the_end(void **state)
 
         make_upload(r, BG_JOB_TYPE_UPLOAD_REPLY, ACK);
         r->hold = true;
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         (void) run_until(r, TRANSFER_REPLY); /* … and waits for the store for ever */
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         (void) run_until(r, TRANSFER_CONNECTED);
 }
 
@@ -366,15 +366,16 @@ static void a_farewell_is_answered(void **state)
         Rig *r = *state;
 
         make_upload(r, BG_JOB_TYPE_UPLOAD, ACK);
-        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job); /* no session yet */
+        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job, NULL); /* no session yet */
         assert_int_equal(run_until(r, TRANSFER_FAREWELL), S_OK);
-        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file);
+        worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         (void) run_until(r, TRANSFER_SESSION);
         worker_msg_encode_stop(&r->link.out, r->op);
         (void) run_until(r, TRANSFER_STOPPED);
-        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job);
+        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job, NULL);
         assert_int_equal(run_until(r, TRANSFER_FAREWELL), S_OK);
-        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job); /* and is freed under it */
+        worker_msg_encode_farewell(&r->link.out, ++r->op, &r->job,
+                                   NULL); /* and is freed under it */
         assert_true(worker_link_flush(&r->link) >= 0);
         assert_true(sd_event_run(r->loop, WAIT_USEC) > 0);
 }

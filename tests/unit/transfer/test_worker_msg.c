@@ -100,7 +100,7 @@ static void a_start_arrives_as_it_was(void **state)
         Buf b;
 
         buf_init(&b, WORKER_MSG_MAX_BYTES);
-        worker_msg_encode_start(&b, 99, &job, &f);
+        worker_msg_encode_start(&b, 99, &job, &f, NULL);
         assert_int_equal(decode(&b, &m), 0);
         assert_int_equal(m.kind, WORKER_MSG_START);
         assert_int_equal(m.start.op, 99);
@@ -157,7 +157,7 @@ static void an_upload_brings_its_session_and_what_is_known_of_its_reply(void **s
         Buf b;
 
         buf_init(&b, WORKER_MSG_MAX_BYTES);
-        worker_msg_encode_start(&b, 99, &job, &f);
+        worker_msg_encode_start(&b, 99, &job, &f, NULL);
         assert_int_equal(decode(&b, &m), 0);
         assert_int_equal(m.start.type, BG_JOB_TYPE_UPLOAD_REPLY);
         assert_int_equal(m.start.session_bytes, 7);
@@ -174,7 +174,7 @@ static void an_upload_brings_its_session_and_what_is_known_of_its_reply(void **s
 
         buf_clear(&b);
         reply.state = FILE_DONE;
-        worker_msg_encode_farewell(&b, 100, &job);
+        worker_msg_encode_farewell(&b, 100, &job, NULL);
         assert_int_equal(decode(&b, &m), 0);
         assert_int_equal(m.kind, WORKER_MSG_FAREWELL);
         assert_true(m.start.op == 100 && m.start.reply.whole);
@@ -192,18 +192,18 @@ static void a_start_that_contradicts_itself_is_refused(void **state)
 
         assert_non_null(large);
         buf_init(&b, WORKER_MSG_MAX_BYTES);
-        worker_msg_encode_start(&b, 1, &job, &f); /* a reply without a place for it */
+        worker_msg_encode_start(&b, 1, &job, &f, NULL); /* a reply without a place for it */
         assert_int_equal(decode(&b, &m), -EBADMSG);
         buf_clear(&b);
         job = test_job();
         job.files = list;
-        worker_msg_encode_farewell(&b, 1, &job); /* of a download */
+        worker_msg_encode_farewell(&b, 1, &job, NULL); /* of a download */
         assert_int_equal(decode(&b, &m), -EBADMSG);
         buf_clear(&b);
         job = test_upload(list, &reply, BG_JOB_TYPE_UPLOAD);
         job.session = large;
         job.session_bytes = JOB_SESSION_BYTES_MAX + 1;
-        worker_msg_encode_start(&b, 1, &job, &f);
+        worker_msg_encode_start(&b, 1, &job, &f, NULL);
         assert_int_equal(decode(&b, &m), -EBADMSG);
         mem_free(large);
         buf_done(&b);
@@ -480,10 +480,10 @@ static void append_samples(Buf *b)
         f.state = reply.state = FILE_DONE;
         transfer_config_init(&c);
         worker_msg_encode_config(b, &c);
-        worker_msg_encode_start(b, 1, &job, &f);
+        worker_msg_encode_start(b, 1, &job, &f, NULL);
         job = test_upload(list, &reply, BG_JOB_TYPE_UPLOAD_REPLY);
-        worker_msg_encode_start(b, 1, &job, &f);
-        worker_msg_encode_farewell(b, 1, &job);
+        worker_msg_encode_start(b, 1, &job, &f, NULL);
+        worker_msg_encode_farewell(b, 1, &job, NULL);
         worker_msg_encode_session_stored(b, 1);
         worker_msg_encode_stop(b, 1);
         assert_int_equal(worker_msg_encode_bulk(b, 2, WORKER_BULK_SYNC, &job), 0);

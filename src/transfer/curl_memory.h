@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* curl keeps copies of user names and passwords, and makes headers of them. Its memory is wiped
+ * before it is given back, so that nothing of them is found in the worker later. */
+#pragma once
+
+#include <curl/curl.h>
+
+/* In place of curl_global_init(). */
+CURLcode curl_memory_global_init(void);
