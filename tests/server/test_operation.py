@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -316,11 +317,18 @@ def test_the_running_server_is_walled_in(server):
     assert server.wire().create("/f").status == 200
 
 
+@pytest.fixture
+def elsewhere():
+    """Not beside the port file, where the server may write."""
+    with tempfile.TemporaryDirectory(prefix="test-bitssrv-") as name:
+        yield pathlib.Path(name)
+
+
 @pytest.mark.skipif(SANITIZED or not has_landlock(), reason="no Landlock here")
-def test_a_reload_may_add_what_is_inside_of_the_sandbox_and_nothing_else(server):
+def test_a_reload_may_add_what_is_inside_of_the_sandbox_and_nothing_else(server, elsewhere):
     wire = server.start(config=SITE).wire()
     good = server.config.read_text()
-    outside = server.directory / "outside"
+    outside = elsewhere / "outside"
     inside = server.root / "inside"
     outside.mkdir()
     inside.mkdir()
