@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/keyctl.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <seccomp.h>
@@ -427,11 +429,22 @@ static int refuse(scmp_filter_ctx ctx, const SyscallPolicy *p)
         return r;
 }
 
+/* Asked of the kernel, since seccomp_load() does not say reliably why it failed. */
+static bool can_filter(void)
+{
+        const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+        return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
+
 int syscall_filter_enter(const SyscallPolicy *policy)
 {
-        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+        scmp_filter_ctx ctx;
         int r;
 
+        if (!can_filter())
+                return 1;
+        ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
         if (!ctx)
                 return -ENOMEM;
         r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);

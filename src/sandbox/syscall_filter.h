@@ -18,6 +18,7 @@ typedef struct SyscallPolicy {
         bool reads_keyring; /* Kerberos tickets in the kernel's keyring; nothing is put there */
 } SyscallPolicy;
 
-/* For this thread and all that it starts; there is no way back. 0 or negative errno (-ENOSYS or
- * -EINVAL: this kernel has no seccomp filters), then nothing has changed. */
+/* For this thread and all that it starts; there is no way back. 0; 1: filters cannot be had here
+ * (no part of this kernel, or a filter around us forbids them), nothing has changed then; or
+ * negative errno. */
 _must_use_ int syscall_filter_enter(const SyscallPolicy *policy);

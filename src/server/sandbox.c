@@ -241,10 +241,8 @@ int server_sandbox_enter(const Options *o, const Config *c, ServerSandbox **ret)
                 r = enter_file_rules(s, o, c);
         if (r == 0)
                 r = syscall_filter_enter(&POLICY);
-        if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP) {
-                log_debug("this kernel filters no system calls");
-                r = 0;
-        }
+        if (r > 0)
+                log_debug("system calls cannot be filtered here");
         if (r < 0) {
                 log_error("the sandbox cannot be closed: %s", strerror(-r));
                 return r;

@@ -82,9 +82,7 @@ int sandbox_enter(void)
         if (r > 0)
                 log_debug("worker: this kernel has no Landlock");
         r = syscall_filter_enter(&POLICY);
-        if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP) {
-                log_debug("worker: this kernel filters no system calls");
-                r = 0;
-        }
-        return r;
+        if (r > 0)
+                log_debug("worker: system calls cannot be filtered here");
+        return r < 0 ? r : 0;
 }

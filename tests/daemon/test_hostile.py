@@ -8,8 +8,10 @@ import http.server
 import os
 import pathlib
 import random
+import re
 import socket
 import struct
+import subprocess
 import tempfile
 import threading
 import time
@@ -271,3 +273,23 @@ def test_names_planted_by_another_user_in_a_shared_directory(web):
         client.call("Cancel", "ay", job)
         assert temporary.read_bytes() == b"theirs"
         service.close()
+
+
+def test_the_unit_is_hardened_as_far_as_a_user_can(tmp_path):
+    """Most of what is rated (capabilities, users, devices) a user's service manager cannot set; what
+    is left of the scale is 7. The system's unit is held to 2.0 in tests/server/test_operation.py."""
+    text = (pathlib.Path(os.environ["SOURCE_ROOT"]) / "packaging/systemd/user/bitsd.service.in").read_text()
+    unit = tmp_path / "bitsd.service"
+    unit.write_text(text.replace("@bindir@", "/usr/bin"))
+    try:
+        done = subprocess.run(["systemd-analyze", "security", "--offline=true", str(unit)],
+                              capture_output=True, text=True, timeout=20)
+    except FileNotFoundError:
+        pytest.skip("no systemd-analyze here")
+    found = re.search(r"exposure level for bitsd.service: (\d+\.\d+)", done.stdout)
+    if not found:
+        pytest.skip("systemd-analyze says nothing here")
+    assert float(found[1]) <= 7.0
+    wanted = {"NoNewPrivileges", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictSUIDSGID",
+              "MemoryDenyWriteExecute", "SystemCallFilter", "LockPersonality"}
+    assert wanted <= {line.split("=")[0] for line in text.splitlines()}

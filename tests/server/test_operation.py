@@ -363,3 +363,6 @@ def test_the_unit_is_hardened():
     if not found:
         pytest.skip("systemd-analyze says nothing here")
     assert float(found[1]) <= 2.0
+    assert "Unknown" not in done.stderr, done.stderr
+    for call in ("seccomp", "landlock_restrict_self"):  # else its own walls are refused
+        assert re.search(f"^SystemCallFilter=[a-z_ 0-9]*{call}", pathlib.Path(unit).read_text(), re.M)

@@ -30,6 +30,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <seccomp.h>
+
 #include "transfer/sandbox.h"
 #include "../../fakes/skip_test.h"
 #include "walled.h"
@@ -387,6 +389,42 @@ static void what_a_transfer_needs_works(void **state)
         assert_int_equal(rmdir(strcat(strcpy((char[2 *PATH_BYTES]){0}, p->dir), "/sub")), 0);
 }
 
+/* A container or service manager that forbids walls of our own: the worker works without them. */
+static void enter_where_walls_are_forbidden(void *ctx)
+{
+        scmp_filter_ctx outer = seccomp_init(SCMP_ACT_ALLOW);
+        static const int FORBIDDEN[] = {
+                SCMP_SYS(seccomp),
+                SCMP_SYS(landlock_create_ruleset),
+                SCMP_SYS(unshare),
+                SCMP_SYS(mount),
+        };
+
+        if (!outer || seccomp_rule_add(outer, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+                                       SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0)
+                _exit(WALLED_BROKEN);
+        for (size_t i = 0; i < sizeof(FORBIDDEN) / sizeof(FORBIDDEN[0]); i++)
+                if (seccomp_rule_add(outer, SCMP_ACT_ERRNO(EPERM), FORBIDDEN[i], 0) < 0)
+                        _exit(WALLED_BROKEN);
+        if (seccomp_load(outer) < 0)
+                _exit(WALLED_BROKEN);
+        seccomp_release(outer);
+        ((Place *) ctx)->hidden = true;
+        enter(ctx);
+}
+
+static void where_there_can_be_no_walls_it_works_without(void **state)
+{
+        const Walled w = {
+                .enter = enter_where_walls_are_forbidden,
+                .attempt = read_the_key,
+                .ctx = *state,
+                .uid = (uid_t) -1,
+        };
+
+        assert_int_equal(walled_try(&w), 0);
+}
+
 static int setup(void **state)
 {
         static Place p;
@@ -441,6 +479,7 @@ int main(void)
                 cmocka_unit_test(nor_by_a_user_without_rights),
                 cmocka_unit_test(nor_through_another_process),
                 cmocka_unit_test(what_a_transfer_needs_works),
+                cmocka_unit_test(where_there_can_be_no_walls_it_works_without),
         };
 
 #ifdef SANDBOX_LEFT_OUT
