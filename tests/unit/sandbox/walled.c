@@ -39,11 +39,16 @@ int walled_try(const Walled *w)
         return wait_for(pid);
 }
 
-bool walled_has_landlock(void)
+int walled_landlock_abi(void)
 {
         long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
-        return abi >= 1;
+        return abi > 0 ? (int) abi : 0;
+}
+
+bool walled_has_landlock(void)
+{
+        return walled_landlock_abi() > 0;
 }
 
 bool walled_has_namespaces(uid_t uid)

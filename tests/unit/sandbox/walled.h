@@ -19,4 +19,5 @@ enum { WALLED_KILLED = 1000, WALLED_BROKEN = 255 };
 int walled_try(const Walled *w);
 /* What there is here. */
 bool walled_has_landlock(void);
+int walled_landlock_abi(void); /* 0: none */
 bool walled_has_namespaces(uid_t uid);
