@@ -16,6 +16,11 @@ void auth_init(Auth *a, const AuthSet *set)
         *a = (Auth){.set = set};
 }
 
+void auth_done(Auth *a)
+{
+        a->ticket = auth_ticket_unref(a->ticket);
+}
+
 static void side_forget(AuthSide *s)
 {
         *s = (AuthSide){.allowed = s->allowed};
@@ -66,11 +71,18 @@ static bool ntlm_can_carry(const AuthSlot *slot)
         return curl_can(CURL_VERSION_NTLM) && is_latin1(slot->user) && is_latin1(slot->password);
 }
 
-/* curl does Negotiate by GSS-API, whose tickets are the owner's and not made of a password; what a
- * password for Negotiate can do is NTLM, as the other half of Negotiate is. And there is no
- * identity of the owner in NTLM but a ticket. */
-long auth_slot_scheme(const AuthSlot *slot)
+static bool can_negotiate(void)
 {
+        return curl_can(CURL_VERSION_SPNEGO) && curl_can(CURL_VERSION_GSSAPI);
+}
+
+/* curl does Negotiate by GSS-API, with tickets: the owner's, or one that is got for user name and
+ * password. Those can also do NTLM, as the other half of Negotiate is. And there is no identity of
+ * the owner in NTLM but a ticket. */
+static long slot_schemes(const AuthSlot *slot)
+{
+        long can = 0;
+
         switch (slot->scheme) {
         case BG_AUTH_SCHEME_BASIC: /* a colon would end the user name */
                 return slot->user && !memchr(secret_text(slot->user), ':',
@@ -82,10 +94,11 @@ long auth_slot_scheme(const AuthSlot *slot)
         case BG_AUTH_SCHEME_NTLM:
         case BG_AUTH_SCHEME_NEGOTIATE:
                 if (!slot->user)
-                        return curl_can(CURL_VERSION_SPNEGO) && curl_can(CURL_VERSION_GSSAPI)
-                                       ? (long) CURLAUTH_NEGOTIATE
-                                       : 0;
-                return ntlm_can_carry(slot) ? (long) CURLAUTH_NTLM : 0;
+                        return can_negotiate() ? (long) CURLAUTH_NEGOTIATE : 0;
+                if (slot->scheme == BG_AUTH_SCHEME_NEGOTIATE && can_negotiate() &&
+                    auth_ticket_is_possible())
+                        can |= CURLAUTH_NEGOTIATE;
+                return ntlm_can_carry(slot) ? can | (long) CURLAUTH_NTLM : can;
         default:
                 return 0;
         }
@@ -108,7 +121,15 @@ static bool slot_serves(const Auth *a, const AuthSide *side, const AuthSlot *slo
                (!slot->user && !has_explicit_server_slot(a->set));
 }
 
-static bool choose(Auth *a, AuthSide *side, long offered)
+/* A slot may be used with two schemes, and one of them refused. */
+static uint32_t tried_bit(const Auth *a, const AuthSlot *slot, long scheme)
+{
+        bool second = slot->scheme == BG_AUTH_SCHEME_NEGOTIATE && scheme == CURLAUTH_NTLM;
+
+        return 1u << ((slot - a->set->slots) + (second ? 16 : 0));
+}
+
+static const AuthSlot *find(const Auth *a, const AuthSide *side, long offered, long *ret_scheme)
 {
         for (size_t i = 0; a->set && side->allowed && i < ARRAY_LEN(STRENGTH); i++) {
                 if (!(offered & STRENGTH[i]))
@@ -116,29 +137,90 @@ static bool choose(Auth *a, AuthSide *side, long offered)
                 for (uint32_t n = 0; n < a->set->slots_len; n++) {
                         const AuthSlot *slot = &a->set->slots[n];
 
-                        if ((side->tried & 1u << n) || !slot_serves(a, side, slot) ||
-                            auth_slot_scheme(slot) != STRENGTH[i])
+                        if ((side->tried & tried_bit(a, slot, STRENGTH[i])) ||
+                            !slot_serves(a, side, slot) || !(slot_schemes(slot) & STRENGTH[i]))
                                 continue;
+                        *ret_scheme = STRENGTH[i];
+                        return slot;
+                }
+        }
+        return NULL;
+}
+
+static void refuse(const Auth *a, AuthSide *side, const AuthSlot *slot, long scheme)
+{
+        side->tried |= tried_bit(a, slot, scheme);
+        side->refused |= (uint32_t) scheme;
+}
+
+static bool same_identity(const AuthSlot *x, const AuthSlot *y)
+{
+        if (!x->user || !y->user)
+                return !x->user && !y->user;
+        return secret_equal(x->user, y->user) && secret_equal(x->password, y->password);
+}
+
+/* GSS-API speaks for one identity at a time: server and proxy may only both be Negotiate when it is
+ * the same. */
+static bool get_ticket(Auth *a, const AuthSide *side, const AuthSlot *slot)
+{
+        const AuthSide *other = side == &a->server ? &a->proxy : &a->server;
+
+        if (other->slot && other->scheme == CURLAUTH_NEGOTIATE) {
+                if (same_identity(slot, other->slot))
+                        return true;
+                a->ticket_why = "server and proxy need different ones";
+                return false;
+        }
+        if (!slot->user || (a->ticket && a->ticket_slot == slot))
+                return true;
+        a->ticket = auth_ticket_unref(a->ticket);
+        if (auth_ticket_get(slot->user, slot->password, &a->ticket, &a->ticket_why) < 0)
+                return false;
+        a->ticket_slot = slot;
+        return true;
+}
+
+static bool choose(Auth *a, AuthSide *side, long offered)
+{
+        const AuthSlot *slot;
+        long scheme = 0;
+
+        side->slot = NULL;
+        side->scheme = 0;
+        while ((slot = find(a, side, offered, &scheme))) {
+                if (scheme != CURLAUTH_NEGOTIATE || get_ticket(a, side, slot)) {
                         side->slot = slot;
-                        side->scheme = STRENGTH[i];
+                        side->scheme = scheme;
                         side->expected = side->passed = false;
                         return true;
                 }
+                refuse(a, side, slot, scheme);
         }
-        side->slot = NULL;
-        side->scheme = 0;
         return false;
 }
 
-static void expect_digest(Auth *a, AuthSide *side)
+static bool needs_ticket(const AuthSide *side)
 {
-        if (side->slot || side->offered || !choose(a, side, ~0L))
+        return side->slot && side->slot->user && side->scheme == CURLAUTH_NEGOTIATE;
+}
+
+AuthTicket *auth_ticket_of(const Auth *a)
+{
+        return needs_ticket(&a->server) || needs_ticket(&a->proxy) ? a->ticket : NULL;
+}
+
+static void expect_digest(const Auth *a, AuthSide *side)
+{
+        long scheme = 0;
+        const AuthSlot *slot = find(a, side, ~0L, &scheme);
+
+        if (side->slot || side->offered || !slot || scheme != CURLAUTH_DIGEST)
                 return;
-        side->expected = side->scheme == CURLAUTH_DIGEST;
-        if (side->expected)
-                return;
-        side->slot = NULL;
-        side->scheme = 0;
+        side->slot = slot;
+        side->scheme = scheme;
+        side->expected = true;
+        side->passed = false;
 }
 
 void auth_expect_digest(Auth *a)
@@ -251,12 +333,13 @@ bool auth_challenged(Auth *a, CURL *easy, int status)
         /* What was right a moment ago gets a second chance: a nonce may be gone. */
         if (side->slot && side->passed && (side->offered & side->scheme)) {
                 side->passed = false;
-                return true;
+                if (side->scheme == CURLAUTH_NEGOTIATE && side->slot->user)
+                        a->ticket = auth_ticket_unref(a->ticket); /* it may have expired */
+                return side->scheme != CURLAUTH_NEGOTIATE || get_ticket(a, side, side->slot) ||
+                       choose(a, side, side->offered);
         }
-        if (side->slot && (!side->expected || (side->offered & side->scheme))) {
-                side->tried |= 1u << (side->slot - a->set->slots);
-                side->refused |= (uint32_t) side->scheme;
-        }
+        if (side->slot && (!side->expected || (side->offered & side->scheme)))
+                refuse(a, side, side->slot, side->scheme);
         return choose(a, side, side->offered);
 }
 

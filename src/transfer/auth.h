@@ -19,6 +19,7 @@
 #include <curl/curl.h>
 
 #include "transfer/auth_set.h"
+#include "transfer/auth_ticket.h"
 
 enum {
         AUTH_ROUNDS_MAX = 6,               /* heads of one request; NTLM needs three */
@@ -31,18 +32,22 @@ typedef struct AuthSide {     /* the server's, or the proxy's */
         long scheme;          /* the curl bit it is used with */
         bool expected;        /* chosen before it was offered */
         bool passed;          /* something was let through with it */
-        uint32_t tried;       /* refused slots, by their place in the set */
-        uint32_t refused;     /* the curl bits they were used with */
-        long offered;         /* curl bits of the last challenge */
+        uint32_t tried;   /* refused slots, by their place in the set; again from 16 on as NTLM */
+        uint32_t refused; /* the curl bits they were used with */
+        long offered;     /* curl bits of the last challenge */
 } AuthSide;
 
 typedef struct Auth {
         const AuthSet *set; /* borrowed; NULL: no credentials */
         AuthSide server;
         AuthSide proxy;
+        AuthTicket *ticket; /* of an explicit slot for Negotiate */
+        const AuthSlot *ticket_slot;
+        const char *ticket_why; /* why there is none; NULL: none was wanted */
 } Auth;
 
 void auth_init(Auth *a, const AuthSet *set);
+void auth_done(Auth *a);
 /* The next request may carry credentials for the server (it is the job's own), and for a proxy
  * (there may be one). What was learnt is kept as long as neither changes. True: it did, so that a
  * handle to which credentials were applied has to go. */
@@ -70,5 +75,5 @@ bool auth_heads_are_few(uint32_t *count, const char *line, size_t bytes);
 /* Why 401 or 407 is the last word, and what to do about it. Fatal. No text holds a secret. */
 JobError auth_error(const Auth *a, int status);
 
-/* For auth_error.c. */
-long auth_slot_scheme(const AuthSlot *slot); /* what curl can do with it here; 0: nothing */
+/* The ticket that GSS-API has to use for this request; NULL: the owner's, if any. */
+AuthTicket *auth_ticket_of(const Auth *a);

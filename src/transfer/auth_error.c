@@ -63,15 +63,23 @@ static const char *hint(const Auth *a, int status, long offered)
         return "";
 }
 
-static void write_refused(char *dst, size_t dst_bytes, const char *who, const AuthSide *side)
+static void write_refused(char *dst, size_t dst_bytes, const Auth *a, const char *who,
+                          const AuthSide *side)
 {
         char names[NAMES_BYTES];
+        bool ticket = side->refused == CURLAUTH_NEGOTIATE;
 
         write_names(names, (long) side->refused);
-        (void) snprintf(
-                dst, dst_bytes, "the %s refuses the credentials of the job (%s): %s", who, names,
-                side->refused == CURLAUTH_NEGOTIATE ? "get a Kerberos ticket (kinit), then resume"
-                                                    : "set the right ones, then resume");
+        if (ticket && a->ticket_why)
+                (void) snprintf(dst, dst_bytes,
+                                "no Kerberos ticket for the %s: %s: set other credentials, then "
+                                "resume",
+                                who, a->ticket_why);
+        else
+                (void) snprintf(dst, dst_bytes,
+                                "the %s refuses the credentials of the job (%s): %s", who, names,
+                                ticket ? "get a Kerberos ticket (kinit), then resume"
+                                       : "set the right ones, then resume");
 }
 
 JobError auth_error(const Auth *a, int status)
@@ -91,7 +99,7 @@ JobError auth_error(const Auth *a, int status)
                         "set the credentials again, then resume",
                         who, a->set->unreadable);
         else if (side->refused)
-                write_refused(text, sizeof(text), who, side);
+                write_refused(text, sizeof(text), a, who, side);
         else if (status == 401 && !side->allowed && a->set)
                 (void) snprintf(text, sizeof(text),
                                 "another server than that of the job wants credentials (%s); those "

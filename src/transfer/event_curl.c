@@ -19,6 +19,8 @@ struct EventCurl {
         sd_event_source *kick; /* stands for a timer of 0 ms, without the system calls of one */
         unsigned depth;        /* inside act(): what is freed meanwhile goes at its end */
         bool freed;
+        void (*around)(void *ctx, bool before);
+        void *ctx;
 };
 
 /* One per socket of curl; lives from the first to the last report about it. */
@@ -54,8 +56,12 @@ static void act(EventCurl *c, curl_socket_t fd, int mask)
         int running;
 
         c->depth++;
+        if (c->around)
+                c->around(c->ctx, true);
         /* Errors of single transfers arrive as completions; others only mean wrong use. */
         (void) curl_multi_socket_action(c->multi, fd, mask, &running);
+        if (c->around)
+                c->around(c->ctx, false);
         reap_completions(c);
         if (--c->depth == 0 && c->freed)
                 (void) event_curl_free(c);
@@ -198,6 +204,12 @@ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret)
                 return -EINVAL;
         *ret = TAKE_PTR(c);
         return 0;
+}
+
+void event_curl_set_around(EventCurl *c, void (*around)(void *ctx, bool before), void *ctx)
+{
+        c->around = around;
+        c->ctx = ctx;
 }
 
 EventCurl *event_curl_free(EventCurl *c)

@@ -25,6 +25,8 @@ typedef struct EventCurlTransfer {
 
 /* 0 or negative errno. `loop` must outlive it. */
 _must_use_ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret);
+/* `around` is called before (true) and after curl does anything for these transfers. */
+void event_curl_set_around(EventCurl *c, void (*around)(void *ctx, bool before), void *ctx);
 /* NULL allowed, also from `done`; all handles must have been removed. */
 EventCurl *event_curl_free(EventCurl *c);
 DEFINE_CLEANUP(EventCurl *, event_curl_free)

@@ -5,12 +5,13 @@
  * the same time share a lane; with the last of them it goes, and the passwords with it. */
 #pragma once
 
-#include "transfer/auth_set.h"
+#include "transfer/auth.h"
 #include "transfer/http_client.h"
 
 typedef struct HttpLane HttpLane;
 
-/* A reference to the lane of `set`, which must live as long. 0 or negative errno. */
-_must_use_ int http_lane_get(HttpClient *c, const AuthSet *set, HttpLane **ret);
+/* Makes *l, NULL at first, the lane for what `a` says now: none, one of its set, or one for its
+ * ticket alone. Set and ticket must live as long; nothing may run in it. 0 or negative errno. */
+_must_use_ int http_lane_fit(HttpClient *c, const Auth *a, HttpLane **l);
 HttpLane *http_lane_unref(HttpLane *l); /* NULL allowed; returns NULL */
 EventCurl *http_lane_curl(const HttpLane *l);

@@ -215,9 +215,7 @@ static int prepare_auth(HttpOp *op)
         if (auth_binds_connection(&op->auth) &&
             curl_easy_setopt(op->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1))
                 return -ENOMEM;
-        if (!op->easy_is_used_up || op->lane)
-                return 0;
-        return http_lane_get(op->client, op->request.credentials, &op->lane);
+        return http_lane_fit(op->client, &op->auth, &op->lane);
 }
 
 /* Sends the request of this hop through the nth proxy. 0, -ENOENT when there is none, -ENOMEM. */
@@ -414,6 +412,7 @@ HttpOp *http_op_free(HttpOp *op)
                         curl_easy_cleanup(op->easy);
         }
         http_lane_unref(op->lane);
+        auth_done(&op->auth);
         curl_slist_free_all(op->fields);
         http_url_done(&op->url);
         mem_free(op);

@@ -348,9 +348,7 @@ static int prepare_auth(HttpPost *p)
                 if (!p->easy || set_up(p) < 0)
                         return -ENOMEM;
         }
-        if (!auth_is_applied(&p->auth) || p->lane)
-                return 0;
-        return http_lane_get(p->client, p->auth.set, &p->lane);
+        return http_lane_fit(p->client, &p->auth, &p->lane);
 }
 
 static int set_packet_options(HttpPost *p)
@@ -518,6 +516,7 @@ HttpPost *http_post_free(HttpPost *p)
         if (p->easy)
                 curl_easy_cleanup(p->easy);
         http_lane_unref(p->lane);
+        auth_done(&p->auth);
         curl_slist_free_all(p->fields);
         ack_head_done(&p->head);
         http_url_done(&p->url);

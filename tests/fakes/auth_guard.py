@@ -10,6 +10,7 @@ Rules are words (a dict of texts):
   qop        auth (default), auth-int, both, none (RFC 2069 style)
   algorithm  of Digest without one of its own: MD5 (default), MD5-sess, SHA-256, SHA-256-sess
   stale      N: a nonce serves N requests, then is stale. always: every answer is stale, for ever
+  silent     1: a stale nonce is refused without saying why
   nextnonce  1: Authentication-Info names the nonce for the next request
   nc         strict: a count that was seen is a replay (stale)
   refuse     1: right answers are refused too
@@ -119,7 +120,7 @@ class Guard:
             qop = {"both": "auth,auth-int"}.get(rules.get("qop", "auth"), rules.get("qop", "auth"))
             if qop != "none":
                 words.append(f'qop="{qop}"')
-            if stale:
+            if stale and rules.get("silent") != "1":
                 words.append("stale=true")
         return f"{name} " + ", ".join(words)
 

@@ -36,6 +36,7 @@ class Driver:
         command = [os.environ["TRANSFER_DRIVER"], "--worker", os.environ["BITSD_WORKER"],
                    *map(str, options)]
         clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        clean |= {"KRB5_CONFIG": "/dev/null", "KRB5CCNAME": "FILE:/dev/null"}  # no realm of the machine
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env={**clean, **(env or {})}, pass_fds=pass_fds,
                                         stderr=stderr)

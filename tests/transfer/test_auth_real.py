@@ -151,4 +151,61 @@ def test_http_2_over_tls(drivers, nginx, out):
     assert_refused(fetch(driver, url, out / "f", [(SERVER, BASIC, USER, "x")]), 401, "refuses")
     creds = [KIND["basic"], KIND["digest"], (SERVER, NTLM, *GOOD), KIND["gss"]]
     assert fetch(driver, url, out / "f", creds).event == "done"
-    assert {w[0] for w in nginx.logged(lambda w: w[2] == "200" and w[1] == USER)} >= {"HTTP/2.0"}
+    nginx.logged(lambda w: w == ["HTTP/2.0", USER, "200"])
+
+
+# A name and a password for Negotiate: a ticket is got with them.
+
+@pytest.mark.parametrize("user", [USER, f"{USER}@BITS.TEST", f"bits.test\\{USER}"])
+def test_a_password_for_negotiate(without_ticket, apache, out, user):
+    creds = [(SERVER, NEGOTIATE, user, PASSWORD)]
+    result = fetch(without_ticket, apache.url("/gss/f"), out / "f", creds)
+    assert result.event == "done", (result.last, apache.words())
+    assert temporaries(out)[0].read_bytes() == body("gss")
+    assert_refused(fetch(without_ticket, apache.url("/gss/f"), out / "g", [KIND["gss"]]), 401, "kinit")
+
+
+@pytest.mark.parametrize("user, password, word", [
+    (USER, "wrong", "password is wrong"), (USER, "", "ticket"), ("nobody", PASSWORD, "does not know the user"),
+    ("a@b@c", PASSWORD, "ticket"), ("user@ELSE.WHERE", PASSWORD, "no Kerberos server")])
+def test_no_ticket_for_a_password(with_ticket, apache, out, user, password, word):
+    """And the owner's own ticket, which is there, is not taken in its place."""
+    result = fetch(with_ticket, apache.url("/gss/f"), out / "f", [(SERVER, NEGOTIATE, user, password)])
+    assert_refused(result, 401, word)
+    assert user not in result.text or user == USER
+
+
+def test_two_identities_side_by_side(with_ticket, realm, apache, out):
+    """The ticket of a password is one job's, the cache is everybody else's."""
+    realm.add("other", "secret")
+    for creds, name in (([(SERVER, NEGOTIATE, "other", "secret")], "other@"), ([KIND["gss"]], f"{USER}@"),
+                        ([(SERVER, NEGOTIATE, "other", "secret")], "other@")):
+        assert fetch(with_ticket, apache.url(f"/gss/f?{name}"), out / "f", creds).event == "done"
+    with_ticket.job([(SERVER, NEGOTIATE, "other", "secret")])
+    for i in range(10):
+        with_ticket.file(apache.url(f"/gss/f?o{i}"), out / f"o{i}")
+    with_ticket.tell("run", parallel=5)
+    assert with_ticket.wait("ran")[-1]["done"] == 10
+    lines = apache.logged(lambda w: w[1] == "/gss/f" and w[2].startswith("other@") and w[3] == "200")
+    assert len(lines) == 12
+
+
+@pytest.mark.parametrize("tunnel", [False, True])
+def test_squid_takes_a_password_for_negotiate(realm, drivers, squid, apache, auth_server, out, tunnel):
+    tls = auth_server({USER: PASSWORD}, auth="digest", tls="good")
+    driver = drivers("--ca-bundle", tls.ca_path, env={**realm.env, "KRB5CCNAME": f"FILE:{realm.dir}/none"})
+    creds = [KIND["digest"], (PROXY, NEGOTIATE, USER, PASSWORD)]
+    url = tls.url("/f") if tunnel else apache.url("/digest/f")
+    result = fetch(driver, url, out / "f", creds, **squid.props())
+    assert result.event == "done", (result.last, squid.words())
+
+
+def test_one_identity_at_a_time_for_server_and_proxy(realm, with_ticket, squid, apache, out):
+    url = apache.url("/gss/f")
+    both = [(SERVER, NEGOTIATE, USER, PASSWORD), (PROXY, NEGOTIATE, USER, PASSWORD)]
+    assert fetch(with_ticket, url, out / "f", both, **squid.props()).event == "done"
+    for proxy in ((PROXY, NEGOTIATE, "third", "secret"), (PROXY, NEGOTIATE, None, None)):
+        if proxy[2]:
+            realm.add(proxy[2], proxy[3])
+        result = fetch(with_ticket, url, out / "g", [both[0], proxy], **squid.props())
+        assert_refused(result, 401, "different ones")

@@ -5,8 +5,8 @@ import http.server
 import threading
 
 import pytest
-from conftest import K, UPLOAD_REPLY, Driver, begin, temporaries, upload
-from real_servers import Apache, BitsSrv, Realm, Squid
+from conftest import NEGOTIATE, SERVER, K, UPLOAD_REPLY, Driver, begin, temporaries, upload
+from real_servers import PASSWORD, USER, Apache, BitsSrv, Realm, Squid
 from test_auth import assert_refused
 from test_auth_real import KIND, OF_PROXY, closing
 from test_upload_server import Application
@@ -69,7 +69,7 @@ def test_bitssrv_by_itself(client, guarded, source, out):
     url = guarded.url("/in/up")
     assert_refused(upload(client, url, path, creds=[KIND["digest"]]), 401, "Basic")
     result = upload(client, url, path, UPLOAD_REPLY, creds=list(KIND.values()), reply=out / "r")
-    assert_replied(result, guarded, path, out)
+    assert_replied(result, guarded, path, out, (guarded.dir / "access.log").read_text() + guarded.words())
     refused = [line for line in (guarded.dir / "access.log").read_text().splitlines() if " 401 " in line]
     assert refused and not any("Fragment" in line for line in refused)
 
@@ -84,6 +84,14 @@ def test_behind_apache(client, apache, bitssrv, source, out, kind):
     assert refused_bodies(apache) == []
     mine = apache.logged(lambda w: w[1].endswith(f"{kind}.bin") and w[3] == "200")
     assert all(words[2].startswith("user") for words in mine)
+
+
+def test_a_password_for_negotiate_behind_apache(drivers, realm, apache, bitssrv, source, out):
+    driver = drivers("--upload-fragment-bytes", 64 * K, env={**realm.env, "KRB5CCNAME": f"FILE:{realm.dir}/no"})
+    path = source(500 * K, seed="k")
+    creds = [(SERVER, NEGOTIATE, USER, PASSWORD)]
+    result = upload(driver, apache.url("/up-gss/k.bin"), path, UPLOAD_REPLY, creds=creds, reply=out / "r")
+    assert_replied(result, apache, path, out, apache.words())
 
 
 @pytest.mark.parametrize("kind", KIND)

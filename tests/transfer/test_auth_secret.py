@@ -8,8 +8,9 @@ import subprocess
 import time
 
 import pytest
-from conftest import (BASIC, DIGEST, EVENT_SEC, K, NTLM, PROXY, SERVER, UPLOAD_REPLY, begin, upload)
+from conftest import (BASIC, DIGEST, EVENT_SEC, K, NEGOTIATE, NTLM, PROXY, SERVER, UPLOAD_REPLY, begin, upload)
 from ntlm_server import NtlmServer
+from real_servers import Apache, Realm
 from test_auth import fetch
 
 USER, PASSWORD = "Xaver-der-Nutzer", "Kennwort-das-niemand-findet"
@@ -36,6 +37,13 @@ def memory(pid):
     return b"\0".join(found)
 
 
+def need_memory():
+    if os.geteuid() != 0:
+        pytest.skip("only root may look into the memory of a worker")
+    if b"__asan_init" in pathlib.Path(os.environ["BITSD_WORKER"]).read_bytes():
+        pytest.skip("a sanitizer's lazy symbols save registers, with what is in them, on the stack")
+
+
 def assert_clean(driver, pids):
     for pid in pids:
         proc = pathlib.Path(f"/proc/{pid}")
@@ -58,10 +66,7 @@ def servers(auth_server):
 @pytest.fixture
 def quiet_driver(drivers, tmp_path):
     """Its log goes to a file; it must be readable by us."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may look into the memory of a worker")
-    if b"__asan_init" in pathlib.Path(os.environ["BITSD_WORKER"]).read_bytes():
-        pytest.skip("a sanitizer's lazy symbols save registers, with what is in them, on the stack")
+    need_memory()
     with (tmp_path / "log").open("w") as log:
         driver = drivers("--upload-fragment-bytes", 64 * K, stderr=log, env={"MALLOC_PERTURB_": ""})
     yield driver
@@ -122,3 +127,21 @@ def test_files_of_the_transfer_say_nothing(quiet_driver, servers, out):
         assert not [n for n in NEEDLES if n in path.read_bytes()]
         for name in os.listxattr(path):
             assert not [n for n in NEEDLES if n in os.getxattr(path, name)]
+
+
+def test_nothing_stays_of_a_ticket(drivers, out):
+    """The library that gets it wipes, too."""
+    need_memory()
+    realm = Realm()
+    apache = Apache(realm)
+    try:
+        realm.add(USER, PASSWORD)
+        driver = drivers(env=realm.env)
+        creds = [(SERVER, NEGOTIATE, USER, PASSWORD)]
+        assert fetch(driver, apache.url("/gss/f"), out / "f", creds).event == "done"
+        held = memory(driver.worker_pid())
+        assert PASSWORD.encode() not in held
+        assert not list(realm.dir.glob("krb5cc*"))
+    finally:
+        apache.close()
+        realm.close()

@@ -80,6 +80,15 @@ def test_a_server_that_forgets_its_nonces_in_the_middle(driver, auth_server, sou
     assert server.uploads["/up"] == path.read_bytes()
 
 
+def test_nonces_that_go_without_a_word(driver, auth_server, source):
+    """What was right a moment ago is tried once more, with a new nonce."""
+    server = auth_server(auth="digest", stale=4, silent=1)
+    path = source(300 * K)
+    result = upload(driver, server.url("/up"), path, creds=BOTH)
+    assert result.event == "done", result.last
+    assert server.uploads["/up"] == path.read_bytes()
+
+
 @pytest.mark.parametrize("offer", ["basic", "digest"])
 def test_the_reply_is_fetched_with_them(driver, auth_server, source, out, offer):
     server = auth_server(auth=offer)
