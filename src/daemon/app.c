@@ -37,6 +37,7 @@
 #define DEFAULT_IDLE_EXIT_SEC 60
 #define WORKER_IDLE_USEC (10 * USEC_PER_SEC)
 #define PROGRAM_GRACE_USEC (5 * USEC_PER_SEC)
+#define WORKER_ANSWER_USEC (60 * USEC_PER_SEC)
 #define ESCAPED_MAX_BYTES 4 /* of one byte, as \xNN */
 
 /* In the order of creation; app_stop() goes backwards. */
@@ -324,6 +325,7 @@ static int start_pool(App *app)
                                     .idle_usec = WORKER_IDLE_USEC,
                                     .open_credential = open_credential,
                                     .credential_ctx = app,
+                                    .answer_usec = WORKER_ANSWER_USEC,
                             },
                             on_transfer_event, app, &app->pool);
         return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;

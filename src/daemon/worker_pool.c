@@ -16,9 +16,9 @@
 #include "base/hresult.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "daemon/owner_files.h"
 #include "daemon/open_credentials.h"
-#include "daemon/worker_op.h"
+#include "daemon/worker_order.h"
+#include "daemon/worker_watch.h"
 #include "transfer/worker_msg.h"
 
 #define END_WAIT_MSEC 1000
@@ -40,7 +40,9 @@ typedef struct Worker {
         sd_event_source *end;
         sd_event_source *flush; /* once a turn, so that many messages travel together */
         sd_event_source *idle;
-        List ops; /* of Op, in the order they were asked */
+        WorkerWatch watch;
+        bool undead; /* killed, and still there */
+        List ops;    /* of Op, in the order they were asked */
 } Worker;
 
 typedef struct Op {
@@ -57,6 +59,7 @@ struct WorkerPool {
         int lock_fd; /* borrowed */
         TransferConfig config;
         uint64_t idle_usec;
+        uint64_t answer_usec;
         OpenCredential open_credential;
         void (*on_event)(void *ctx, const TransferEvent *ev);
         void *ctx;
@@ -85,8 +88,10 @@ static void let_go(Worker *w)
         buf_clear(&w->link.in);
         buf_clear(&w->link.out);
         w->process++;
-        if (w->pid_fd >= 0)
-                (void) pidfd_send_signal(w->pid_fd, SIGKILL, NULL, 0); /* may be gone already */
+        if (w->pid_fd < 0)
+                return;
+        (void) pidfd_send_signal(w->pid_fd, SIGKILL, NULL, 0); /* may be gone already */
+        worker_watch_dying(&w->watch);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
@@ -173,6 +178,7 @@ static void restart_if_asked(Worker *w)
         if (list_is_empty(&w->ops))
                 return;
         if (start_process(w) == 0) {
+                worker_watch_begin(&w->watch);
                 (void) sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT);
                 return;
         }
@@ -198,6 +204,10 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents, voi
         w->end = sd_event_source_disable_unref(w->end);
         close_fdp(&w->pid_fd);
         w->pid_fd = -1;
+        worker_watch_rest(&w->watch);
+        if (w->undead)
+                log_info("worker %d is gone at last", (int) info.si_pid);
+        w->undead = false;
         if (!expected)
                 let_go(w);
         report_all_lost(w, w->process - 1);
@@ -209,6 +219,7 @@ static void schedule_retirement(Worker *w)
 {
         if (!list_is_empty(&w->ops))
                 return;
+        worker_watch_rest(&w->watch);
         if (sd_event_source_set_time_relative(w->idle, w->pool->idle_usec) >= 0)
                 (void) sd_event_source_set_enabled(w->idle, SD_EVENT_ONESHOT);
 }
@@ -220,6 +231,9 @@ static int take_event(Worker *w, const WorkerMsg *m)
         Op *op = m->kind == WORKER_MSG_EVENT ? hash_get(w->pool->ops, &ev->op) : NULL;
         bool ends;
 
+        worker_watch_heard(&w->watch);
+        if (m->kind == WORKER_MSG_PONG)
+                return 0;
         if (!op || op->worker != w || op->process != w->process ||
             !worker_op_allows(&op->rules, ev, &ends))
                 return -EBADMSG;
@@ -268,6 +282,33 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
+static void on_ping(void *ctx)
+{
+        Worker *w = ctx;
+
+        worker_msg_encode_ping(&w->link.out);
+        if (buf_error(&w->link.out) < 0 || flush(w) < 0)
+                let_go(w);
+}
+
+static void on_hang(void *ctx)
+{
+        log_error("worker: no answer for too long; ending it");
+        let_go(ctx);
+}
+
+/* The signal does not reach it while it sleeps in the kernel, and it might still write when it
+ * wakes: no other takes its place, and nobody waits. */
+static void on_undead(void *ctx)
+{
+        Worker *w = ctx;
+
+        log_error("worker: it was killed and does not end; nothing is transferred until it does");
+        w->undead = true;
+        buf_clear(&w->link.out);
+        report_all_lost(w, w->process);
+}
+
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Worker *w = userdata;
@@ -295,6 +336,7 @@ static Worker *worker_slot_free(Worker *w)
         sd_event_source_disable_unref(w->end);
         sd_event_source_disable_unref(w->flush);
         sd_event_source_disable_unref(w->idle);
+        worker_watch_done(&w->watch);
         close_fdp(&w->pid_fd);
         worker_link_done(&w->link);
         list_remove(&w->link_in_pool);
@@ -328,6 +370,10 @@ static int new_worker(WorkerPool *p, uint32_t owner_uid, Worker **ret)
         r = sd_event_source_set_enabled(w->idle, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        r = worker_watch_init(&w->watch, p->loop, p->answer_usec,
+                              &(WorkerWatchHost){on_ping, on_hang, on_undead, w});
+        if (r < 0)
+                return r;
         list_append(&p->workers, &w->link_in_pool);
         *ret = TAKE_PTR(w);
         return 0;
@@ -354,6 +400,8 @@ static int new_op(Worker *w, uint64_t number, const WorkerOpRules *rules, Op **r
         _cleanup_free_ Op *op = mem_new(Op);
         int r;
 
+        if (w->undead)
+                return -EBUSY;
         if (!op)
                 return -ENOMEM;
         *op = (Op){.number = number, .worker = w, .rules = *rules};
@@ -387,18 +435,12 @@ static int hand_over(Worker *w, size_t out_len)
                         return r;
                 }
         }
+        worker_watch_begin(&w->watch);
         return sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT);
 }
 
-/* What is to be done: one of the three kinds of message that begin an operation. */
-typedef struct Order {
-        const Job *job;
-        const JobFile *file; /* a start; else NULL */
-        WorkerBulkKind bulk; /* of sync, publish and discard */
-} Order;
-
 static int encode_order(const WorkerPool *p, Buf *b, uint64_t number, WorkerOpKind kind,
-                        const Order *order)
+                        const WorkerOrder *order)
 {
         _cleanup_(auth_set_unrefp) AuthSet *credentials = NULL;
         int r;
@@ -415,7 +457,8 @@ static int encode_order(const WorkerPool *p, Buf *b, uint64_t number, WorkerOpKi
         return 0;
 }
 
-static int begin(WorkerPool *p, uint64_t number, const WorkerOpRules *rules, const Order *order)
+int worker_pool_begin(WorkerPool *p, uint64_t number, const WorkerOpRules *rules,
+                      const WorkerOrder *order)
 {
         size_t out_len;
         Worker *w;
@@ -436,19 +479,7 @@ static int begin(WorkerPool *p, uint64_t number, const WorkerOpRules *rules, con
         return r;
 }
 
-static int port_start(void *ctx, uint64_t number, const Job *job, const JobFile *file)
-{
-        const WorkerOpRules rules = {
-                .kind = job->type == BG_JOB_TYPE_DOWNLOAD ? WORKER_OP_DOWNLOAD : WORKER_OP_UPLOAD,
-                .file_index = file->index,
-                .has_reply = job->type == BG_JOB_TYPE_UPLOAD_REPLY,
-        };
-
-        return begin(ctx, number, &rules, &(Order){.job = job, .file = file});
-}
-
-/* A word to a transfer that is running. */
-static void tell(WorkerPool *p, uint64_t number, void (*encode)(Buf *b, uint64_t op))
+void worker_pool_tell(WorkerPool *p, uint64_t number, void (*encode)(Buf *b, uint64_t op))
 {
         Op *op = hash_get(p->ops, &number);
         size_t out_len;
@@ -459,56 +490,6 @@ static void tell(WorkerPool *p, uint64_t number, void (*encode)(Buf *b, uint64_t
         encode(&op->worker->link.out, number);
         if (hand_over(op->worker, out_len) < 0)
                 let_go(op->worker); /* it cannot be told, so it is ended */
-}
-
-static void port_stop(void *ctx, uint64_t number)
-{
-        tell(ctx, number, worker_msg_encode_stop);
-}
-
-static void port_session_stored(void *ctx, uint64_t number)
-{
-        tell(ctx, number, worker_msg_encode_session_stored);
-}
-
-static int port_farewell(void *ctx, uint64_t number, const Job *job)
-{
-        static const WorkerOpRules RULES = {.kind = WORKER_OP_FAREWELL};
-
-        if (job->type == BG_JOB_TYPE_DOWNLOAD || job->files_len == 0)
-                return -EINVAL;
-        return begin(ctx, number, &RULES, &(Order){.job = job});
-}
-
-static int begin_bulk(WorkerPool *p, uint64_t number, WorkerOpKind kind, WorkerBulkKind bulk,
-                      const Job *job)
-{
-        return begin(p, number, &(WorkerOpRules){.kind = kind}, &(Order){.job = job, .bulk = bulk});
-}
-
-static int port_sync(void *ctx, uint64_t number, const Job *job)
-{
-        return begin_bulk(ctx, number, WORKER_OP_SYNC, WORKER_BULK_SYNC, job);
-}
-
-static int port_publish(void *ctx, uint64_t number, const Job *job)
-{
-        return begin_bulk(ctx, number, WORKER_OP_PUBLISH, WORKER_BULK_PUBLISH, job);
-}
-
-static int port_discard(void *ctx, uint64_t number, const Job *job)
-{
-        return begin_bulk(ctx, number, WORKER_OP_DISCARD, WORKER_BULK_DISCARD, job);
-}
-
-static HRESULT port_read_reply(void *ctx, const Job *job, uint8_t **ret_data, uint64_t *ret_bytes)
-{
-        return owner_files_read_reply(job, ret_data, ret_bytes);
-}
-
-static HRESULT port_check_destination(void *ctx, uint32_t owner_uid, const char *local)
-{
-        return owner_files_check_destination(local);
 }
 
 int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
@@ -525,6 +506,7 @@ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
         list_init(&p->workers);
         p->lock_fd = options->lock_fd;
         p->idle_usec = options->idle_usec;
+        p->answer_usec = options->answer_usec;
         p->open_credential = (OpenCredential){options->open_credential, options->credential_ctx};
         p->on_event = on_event;
         p->ctx = ctx;
@@ -554,20 +536,4 @@ WorkerPool *worker_pool_free(WorkerPool *p)
         sd_event_unref(p->loop);
         mem_free(p);
         return NULL;
-}
-
-TransferPort worker_pool_port(WorkerPool *p)
-{
-        return (TransferPort){
-                .start = port_start,
-                .stop = port_stop,
-                .sync = port_sync,
-                .publish = port_publish,
-                .discard = port_discard,
-                .farewell = port_farewell,
-                .session_stored = port_session_stored,
-                .read_reply = port_read_reply,
-                .check_destination = port_check_destination,
-                .ctx = p,
-        };
 }

@@ -2,7 +2,9 @@
 /* The broker's side of port "transfer": starts bitsd-worker processes (one per active owner; a
  * user instance has one), sends them operations, turns their messages into TransferEvents, retires
  * them when they have had nothing to do for a while, and reports BITS_E_WORKER_LOST for what a dead
- * one left open. The pool is owned by app.c; it runs on the daemon's event loop. */
+ * one left open. One that hangs is killed, and when not even that ends it (it sleeps in the kernel)
+ * its operations are reported and new ones refused with -EBUSY until it is gone, so that two never
+ * write one file. The pool is owned by app.c; it runs on the daemon's event loop. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +24,7 @@ typedef struct WorkerPoolOptions {
                                     bitsd waits until the last worker of the old one is gone */
         const TransferConfig *config; /* copied */
         uint64_t idle_usec;           /* retire after; 10 s */
+        uint64_t answer_usec;         /* one that does not answer for so long is killed; 60 s */
         /* Opens a slot of the job (vault_open): 0, VAULT_KEY_LOST, VAULT_KEY_REFUSED or negative
          * errno. A slot that cannot be opened is left out, and the worker told why. NULL: no vault.
          */

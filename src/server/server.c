@@ -122,7 +122,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
         if (s->stop_mono)
                 return 0;
         (void) sd_notify(0, "RELOADING=1");
-        if (server_config_prepare(s->options, &config) == 0 && apply(s, config) == 0) {
+        if (server_config_prepare(s->options, s->sandbox, &config) == 0 && apply(s, config) == 0) {
                 arm_sweep(s);
                 log_info("configuration read again");
         } else {
@@ -236,6 +236,7 @@ static void server_done(Server *s)
         auth_free(s->auth);
         access_log_free(s->access_log);
         config_unref(s->config);
+        server_sandbox_free(s->sandbox);
         mem_free(s->world.local_origin);
         sd_event_source_disable_unref(s->tend);
         sd_event_source_disable_unref(s->sweep);
@@ -246,7 +247,7 @@ static void server_done(Server *s)
 static int start(Server *s)
 {
         _cleanup_(config_unrefp) Config *config = NULL;
-        int r = server_config_prepare(s->options, &config);
+        int r = server_config_prepare(s->options, NULL, &config);
 
         if (r < 0)
                 return r;
@@ -264,6 +265,8 @@ static int start(Server *s)
         r = server_listen_inherited(s);
         if (r == 0)
                 r = apply(s, config);
+        if (r == 0)
+                r = server_sandbox_enter(s->options, s->config, &s->sandbox);
         return r;
 }
 

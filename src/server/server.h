@@ -12,6 +12,7 @@
 #include "server/listener.h"
 #include "server/metrics.h"
 #include "server/options.h"
+#include "server/sandbox.h"
 #include "server/session_table.h"
 
 enum { SERVER_LISTENERS_MAX = CONFIG_LISTENERS_MAX + OPTIONS_LISTENERS_MAX + 32 };
@@ -20,6 +21,7 @@ typedef struct Server {
         sd_event *loop;
         const Options *options;
         Config *config;
+        ServerSandbox *sandbox;
         SessionWorld world;
         SessionTable *sessions;
         Auth *auth;

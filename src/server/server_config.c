@@ -65,7 +65,7 @@ static int add_options(Config *c, const Options *o)
         return r;
 }
 
-static int load(const Options *o, Buf *why, Config **ret)
+static int load(const Options *o, const ServerSandbox *sandbox, Buf *why, Config **ret)
 {
         _cleanup_(config_unrefp) Config *c = NULL;
         int r = config_new(&c);
@@ -76,6 +76,10 @@ static int load(const Options *o, Buf *why, Config **ret)
                 r = add_options(c, o);
         if (r == 0 && o->root)
                 r = add_root(c, o);
+        if (r == 0 && !server_sandbox_allows(sandbox, o, c)) {
+                (void) buf_append_str(why, "it names places outside of the sandbox");
+                r = -EACCES;
+        }
         if (r == 0)
                 r = config_open(c, why);
         if (r == -EEXIST && why->len == 0)
@@ -104,14 +108,14 @@ static void warn_about_passwords(const Config *c)
                                     c->sites[i].prefix);
 }
 
-int server_config_prepare(const Options *o, Config **ret)
+int server_config_prepare(const Options *o, const ServerSandbox *sandbox, Config **ret)
 {
         _cleanup_(buf_done) Buf why;
         const char *text;
         int r;
 
         buf_init(&why, WHY_MAX_BYTES);
-        r = load(o, &why, ret);
+        r = load(o, sandbox, &why, ret);
         if (r < 0) {
                 text = buf_cstr(&why);
                 log_error("configuration: %s", text ? text : strerror(-r));
@@ -132,7 +136,7 @@ int server_check_config(const Options *options)
 {
         _cleanup_(config_unrefp) Config *config = NULL;
 
-        if (server_config_prepare(options, &config) < 0)
+        if (server_config_prepare(options, NULL, &config) < 0)
                 return EXIT_FAILED;
         (void) printf("the configuration is sound\n");
         return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;

@@ -4,5 +4,7 @@
 
 #include "server/server.h"
 
-/* Says on the log what is wrong. 0 or negative errno. */
-_must_use_ int server_config_prepare(const Options *options, Config **ret);
+/* Says on the log what is wrong. `sandbox`: all has to be inside of it; NULL at the start. 0 or
+ * negative errno. */
+_must_use_ int server_config_prepare(const Options *options, const ServerSandbox *sandbox,
+                                     Config **ret);

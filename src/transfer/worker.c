@@ -70,15 +70,20 @@ static int on_flush(sd_event_source *source, void *userdata)
         return 0;
 }
 
-static void send_event(Worker *w, const TransferEvent *ev)
+static void send_out(Worker *w)
 {
-        worker_msg_encode_event(&w->link.out, ev);
         if (buf_error(&w->link.out) < 0)
                 leave("out of memory");
         if (w->link.out.len > OUT_EAGER_BYTES)
                 flush(w);
         else
                 (void) sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT);
+}
+
+static void send_event(Worker *w, const TransferEvent *ev)
+{
+        worker_msg_encode_event(&w->link.out, ev);
+        send_out(w);
 }
 
 static WorkerOp *op_free(WorkerOp *op)
@@ -255,6 +260,12 @@ static void on_stop(Worker *w, WorkerMsg *m)
                 op->fetch->type->stop(op->fetch);
 }
 
+static void on_ping(Worker *w, WorkerMsg *m)
+{
+        worker_msg_encode_pong(&w->link.out);
+        send_out(w);
+}
+
 static void run_bulk(DiskTask *task)
 {
         WorkerOp *op = list_item(&task->link, WorkerOp, task.link);
@@ -337,6 +348,7 @@ static void dispatch(Worker *w, WorkerMsg *m)
                 [WORKER_MSG_SESSION_STORED] = on_session_stored,
                 [WORKER_MSG_BULK] = on_bulk,
                 [WORKER_MSG_BULK_FILES] = on_bulk_files,
+                [WORKER_MSG_PING] = on_ping,
         };
 
         if (!HANDLERS[m->kind] || (!w->configured && m->kind != WORKER_MSG_CONFIG))

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "transfer/curl_memory.h"
+#include "transfer/sandbox.h"
 #include "transfer/worker.h"
 #include "transfer/worker_msg.h"
 
@@ -47,11 +48,16 @@ int main(int argc, char *argv[])
                 (void) fprintf(stderr, "bitsd-worker: to be started by bitsd only\n");
                 return EXIT_FAILURE;
         }
-        set_up_process();
         log_setup("bitsd-worker", LOG_INFO);
+        sandbox_hide_state(WORKER_SOCKET_FD + 1);
+        set_up_process();
         if (curl_memory_global_init() || sd_event_default(&loop) < 0 ||
             worker_new(loop, WORKER_SOCKET_FD, &worker) < 0) {
                 log_error("worker: cannot start");
+                return EXIT_FAILURE;
+        }
+        if (sandbox_enter() < 0) {
+                log_error("worker: the sandbox cannot be closed");
                 return EXIT_FAILURE;
         }
         (void) sd_event_loop(loop); /* ends with the process, when the broker is gone */

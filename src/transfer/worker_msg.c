@@ -345,6 +345,20 @@ void worker_msg_encode_event(Buf *b, const TransferEvent *ev)
         pack_record_end(b, at);
 }
 
+void worker_msg_encode_ping(Buf *b)
+{
+        pack_record_end(b, begin(b, WORKER_MSG_PING));
+}
+
+void worker_msg_encode_pong(Buf *b)
+{
+        pack_record_end(b, begin(b, WORKER_MSG_PONG));
+}
+
+static void decode_nothing(PackReader *r, WorkerMsg *m)
+{
+}
+
 static void decode_event(PackReader *r, WorkerMsg *m)
 {
         worker_event_unpack(r, &m->event);
@@ -357,6 +371,7 @@ int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret)
                 [WORKER_MSG_STOP] = decode_number,           [WORKER_MSG_FAREWELL] = decode_start,
                 [WORKER_MSG_SESSION_STORED] = decode_number, [WORKER_MSG_BULK] = decode_bulk,
                 [WORKER_MSG_BULK_FILES] = decode_bulk_files, [WORKER_MSG_EVENT] = decode_event,
+                [WORKER_MSG_PING] = decode_nothing,          [WORKER_MSG_PONG] = decode_nothing,
         };
         WorkerMsg m = {.kind = WORKER_MSG_NONE};
         PackReader r;

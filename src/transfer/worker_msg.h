@@ -6,8 +6,8 @@
  * total: any bytes give a message or -EBADMSG. Both ends check what they are told as if it came
  * from a stranger: the worker reads the network, so its word is not trusted by the broker.
  *
- *   down  CONFIG START STOP FAREWELL SESSION_STORED BULK BULK_FILES
- *   up    EVENT
+ *   down  CONFIG START STOP FAREWELL SESSION_STORED BULK BULK_FILES PING
+ *   up    EVENT PONG
  *
  * A bulk operation (sync, publish, discard) is one BULK, then BULK_FILES until one is marked
  * `last`; the engine's object is read only while it is encoded. */
@@ -25,7 +25,7 @@
 
 enum {
         WORKER_SOCKET_FD = 3,
-        WORKER_MSG_VERSION = 3,
+        WORKER_MSG_VERSION = 4,
         /* Two proxy lists of 32,000 units, credentials, and the rest. */
         WORKER_MSG_MAX_BYTES = 1024 * 1024 + AUTH_SET_PACKED_BYTES_MAX,
         WORKER_MSG_ETAG_BYTES = 1024,
@@ -44,6 +44,8 @@ typedef enum WorkerMsgKind {
         WORKER_MSG_BULK,
         WORKER_MSG_BULK_FILES,
         WORKER_MSG_EVENT,
+        WORKER_MSG_PING, /* answered at once with a PONG */
+        WORKER_MSG_PONG,
         WORKER_MSG_MAX,
 } WorkerMsgKind;
 
@@ -146,6 +148,8 @@ void worker_msg_encode_session_stored(Buf *b, uint64_t op);
  * negative errno (then nothing was appended). */
 _must_use_ int worker_msg_encode_bulk(Buf *b, uint64_t op, WorkerBulkKind kind, const Job *job);
 void worker_msg_encode_event(Buf *b, const TransferEvent *ev);
+void worker_msg_encode_ping(Buf *b);
+void worker_msg_encode_pong(Buf *b);
 
 /* Decodes one message without its length. Caller owns what is inside: worker_msg_done(). 0,
  * -EBADMSG or -ENOMEM with *ret untouched. */

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an administrator does: options, configuration, reloads, stops, logs, metrics."""
+import ctypes
 import os
+import pathlib
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -159,10 +162,11 @@ def test_a_reload_that_fails_changes_nothing(server):
 
 
 def test_a_reload_opens_and_closes_listeners(server):
-    server.start(config=SITE)
+    """A socket in a directory where there was one from the start; others are outside of the sandbox."""
+    server.start(config=f"[server]\nListen = unix:{server.directory}/first\n" + SITE)
     path = server.directory / "sock"
     plain = server.config.read_text()
-    server.config.write_text(f"[server]\nListen = unix:{path}\n" + plain)
+    server.config.write_text(plain.replace("[server]\n", f"[server]\nListen = unix:{path}\n"))
     server.signal(signal.SIGHUP)
     wait_until(path.exists, "the socket")
     with Wire(str(path)) as wire:
@@ -296,6 +300,52 @@ def test_the_service_manager_is_told(server):
         thread.join()
 
 
+def has_landlock():
+    create_ruleset, version = 444, 1
+    return ctypes.CDLL(None).syscall(create_ruleset, None, 0, version) > 0
+
+
+SANITIZED = os.environ["BITSSRV_SANITIZE"] != "none"
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitized builds have no sandbox")
+def test_the_running_server_is_walled_in(server):
+    server.start(config=SITE)
+    status = pathlib.Path(f"/proc/{server.process.pid}/status")
+    wait_until(lambda: "Seccomp:\t2" in status.read_text(), "the filter")
+    assert "NoNewPrivs:\t1" in status.read_text()
+    assert server.wire().create("/f").status == 200
+
+
+@pytest.fixture
+def elsewhere():
+    """Not beside the port file, where the server may write."""
+    with tempfile.TemporaryDirectory(prefix="test-bitssrv-") as name:
+        yield pathlib.Path(name)
+
+
+@pytest.mark.skipif(SANITIZED or not has_landlock(), reason="no Landlock here")
+def test_a_reload_may_add_what_is_inside_of_the_sandbox_and_nothing_else(server, elsewhere):
+    wire = server.start(config=SITE).wire()
+    good = server.config.read_text()
+    outside = elsewhere / "outside"
+    inside = server.root / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    server.config.write_text(good + f"[site /new]\nDirectory = {outside}\nBITSUploadEnabled = 1\n")
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: "configuration stays" in server.log.read_text(), "a word")
+    assert f"{outside}: not inside of the sandbox" in server.log.read_text()
+    assert wire.create("/f").status == 200
+    assert list(outside.iterdir()) == []
+    server.config.write_text(good + f"[site /new]\nDirectory = {inside}\nBITSUploadEnabled = 1\n")
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: "read again" in server.log.read_text(), "the reload")
+    wire = server.wire()
+    assert wire.fragment("/new/g", wire.open("/new/g"), 0, b"abc", 3).status == 200
+    assert (inside / "g").read_bytes() == b"abc"
+
+
 def test_root_and_a_site_for_it_contradict(server):
     server.config.write_text(f"[site /]\nDirectory = {server.root}\n")
     done = run("--config", server.config, "--root", server.root, "--check-config")
@@ -313,3 +363,6 @@ def test_the_unit_is_hardened():
     if not found:
         pytest.skip("systemd-analyze says nothing here")
     assert float(found[1]) <= 2.0
+    assert "Unknown" not in done.stderr, done.stderr
+    for call in ("seccomp", "landlock_restrict_self"):  # else its own walls are refused
+        assert re.search(f"^SystemCallFilter=[a-z_ 0-9]*{call}", pathlib.Path(unit).read_text(), re.M)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processes: who starts, who ends when, who holds what, and that two never write one file."""
 import contextlib
+import ctypes
 import os
 import pathlib
 import random
@@ -146,6 +147,89 @@ def test_no_new_worker_starts_before_the_old_one_is_dead(driver, server, out):
     assert driver.worker_pid() != old and is_gone(old)
 
 
+ANSWER_USEC = 600000
+BUSY = 16
+
+
+def seize(pid):
+    """Who traces a process has to take note of its end before its parent can. To the parent that is
+    like a process that was killed while it sleeps in the kernel: it is there, for ever."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    ptrace_seize = 0x4206
+    assert libc.ptrace(ptrace_seize, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+
+
+def test_a_worker_that_hangs_is_killed_and_its_operations_reported(drivers, server, out):
+    driver = drivers("--answer-usec", ANSWER_USEC)
+    op = begin(driver, server, out)
+    old = driver.worker_pid()
+    os.kill(old, signal.SIGSTOP)
+    stopped = time.monotonic()
+    driver.job()
+    driver.file(server.url("/f"), out / "f", state=2, size=100000, done=100000)
+    driver.op += 1
+    driver.tell("publish", op=driver.op)
+    seen = driver.wait("failed", op=op)
+    if not any(e["event"] == "published" for e in seen):
+        seen += driver.wait("published", op=driver.op)
+    assert ANSWER_USEC / 1e6 * 0.9 < time.monotonic() - stopped < ANSWER_USEC / 1e6 * 3
+    assert {e["code"] for e in seen if e["event"] in ("failed", "published")} == {WORKER_LOST}
+    assert is_gone(old)
+    server.gate("g").set()
+    assert driver.fetch(server.url("/g"), out / "g").event == "done"
+
+
+def test_a_worker_whose_server_is_silent_is_left_alone(drivers, server, out):
+    driver = drivers("--answer-usec", ANSWER_USEC // 3)
+    op = begin(driver, server, out)
+    old = driver.worker_pid()
+    assert not wait_until(lambda: driver.worker_pid() != old, 1.5)  # seven times what is allowed
+    server.gate("g").set()
+    driver.wait("done", op=op)
+
+
+def test_a_broker_that_was_stopped_itself_blames_nobody(drivers, server, out):
+    driver = drivers("--answer-usec", ANSWER_USEC // 3)
+    op = begin(driver, server, out)
+    old = driver.worker_pid()
+    for _ in range(3):
+        driver.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: False, 0.5)
+        driver.process.send_signal(signal.SIGCONT)
+    server.gate("g").set()
+    driver.wait("done", op=op)
+    assert driver.worker_pid() == old
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may trace a worker")
+def test_nobody_waits_for_a_worker_that_cannot_even_die(drivers, server, out):
+    driver = drivers("--answer-usec", ANSWER_USEC)
+    begin(driver, server, out)
+    old = driver.worker_pid()
+    seize(old)
+    os.kill(old, signal.SIGSTOP)
+    asked = time.monotonic()
+    driver.job()
+    driver.file(server.url("/f"), out / "f")
+    for verb in ("publish", "discard"):
+        driver.op += 1
+        driver.tell(verb, op=driver.op)
+    event = driver.wait("discarded", op=driver.op)[-1]
+    assert event["code"] == WORKER_LOST
+    assert time.monotonic() - asked < ANSWER_USEC / 1e6 * 4
+    # No second worker while the first is there.
+    assert driver.wait("refused", op=driver.start())[-1]["errno"] == BUSY
+    assert driver.worker_pid() == old
+    os.waitpid(old, 0x40000000)  # __WALL: now it is gone
+
+    def works_again():
+        op = driver.start()
+        return driver.wait("refused", "connected", op=op)[-1]["event"] == "connected"
+    server.gate("g").set()
+    assert wait_until(works_again, 5)
+    assert driver.worker_pid() != old
+
+
 def open_files(pid):
     """The worker goes on meanwhile: what it closes between the list and the look is left out."""
     found = {}
@@ -155,31 +239,56 @@ def open_files(pid):
     return found
 
 
+def lock_of_state(tmp_path):
+    """In a directory of its own, which is hidden from the worker."""
+    (tmp_path / "state").mkdir()
+    return tmp_path / "state/lock"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a worker")
 def test_the_worker_has_nothing_open_that_it_does_not_need(drivers, server, out, tmp_path):
     secret = os.open(tmp_path / "secret", os.O_RDWR | os.O_CREAT)
-    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    lock = os.open(lock_of_state(tmp_path), os.O_RDWR | os.O_CREAT)
     os.set_inheritable(secret, True)
     driver = drivers("--lock-fd", lock, pass_fds=(secret, lock))
     begin(driver, server, out)
     fds = open_files(driver.worker_pid())
     assert str(tmp_path / "secret") not in fds.values()
-    assert fds["4"] == str(tmp_path / "lock")
+    assert fds["4"] == str(tmp_path / "state/lock")
     assert fds["0"] == "/dev/null" and fds["3"].startswith("socket:")
     os.close(secret)
+    os.close(lock)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a worker")
+@pytest.mark.skipif(os.environ.get("BITSD_SANITIZED") == "1", reason="sanitized workers have no sandbox")
+def test_the_worker_is_walled_in(drivers, server, out, tmp_path):
+    """tests/unit/sandbox shows what the walls stop; here they are those of the real program."""
+    lock = os.open(lock_of_state(tmp_path), os.O_RDWR | os.O_CREAT)
+    (tmp_path / "state/vault.key").write_text("secret")
+    driver = drivers("--lock-fd", lock, pass_fds=(lock,))
+    begin(driver, server, out)
+    pid = driver.worker_pid()
+    assert "Seccomp:\t2" in pathlib.Path(f"/proc/{pid}/status").read_text()
+    seen = pathlib.Path(f"/proc/{pid}/root{tmp_path}")
+    assert (seen / "out").is_dir() or (seen / out.name).is_dir()
+    if os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+        pytest.skip("no mount namespaces here")
+    assert os.listdir(seen / "state") == []
+    assert os.listdir(tmp_path / "state") != []
     os.close(lock)
 
 
 def test_the_lock_is_held_as_long_as_the_worker_lives(drivers, server, out, tmp_path):
     """A lock of the open file, as bitsd takes it, goes only with the last process that has it."""
     import fcntl
-    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    lock = os.open(lock_of_state(tmp_path), os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     driver = drivers("--lock-fd", lock, pass_fds=(lock,))
     begin(driver, server, out)
     worker = driver.worker_pid()
     os.close(lock)
-    other = os.open(tmp_path / "lock", os.O_RDWR)
+    other = os.open(tmp_path / "state/lock", os.O_RDWR)
     with pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     driver.process.kill()
@@ -310,7 +419,7 @@ def test_an_event_that_can_be_is_believed(drivers, server, out, tmp_path):
 def test_a_broker_that_talks_nonsense_is_left(server, out):
     """Random bytes, alone or after a sound message, end the worker by its own will and fast."""
     rng = random.Random(4711)
-    config = struct.pack("<BIIIIIIII", 1, 3, 5, 5, 10, 6, 0, 0, 0) + b"\xff" * 20
+    config = struct.pack("<BIIIIIIII", 1, 4, 5, 5, 10, 6, 0, 0, 0) + b"\xff" * 20
     hello = struct.pack("<I", len(config)) + config
     for round_number in range(60):
         ours, theirs = socket.socketpair()
@@ -319,7 +428,7 @@ def test_a_broker_that_talks_nonsense_is_left(server, out):
         theirs.close()
         data = b"" if round_number == 1 else rng.randbytes(rng.randrange(1, 400))
         if round_number % 3 == 2:
-            kind = bytes([rng.randrange(1, 9)])
+            kind = bytes([rng.randrange(1, 11)])
             data = struct.pack("<I", len(data) + 1) + kind + data
         ours.sendall((hello if round_number % 2 else b"") + data)
         ours.shutdown(socket.SHUT_WR)

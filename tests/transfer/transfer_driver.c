@@ -16,8 +16,8 @@
  *   lose                          all that is known of the reply
  *   quit                          (or end of input)
  *
- * Options: --worker PATH [--lock-fd N] [--idle-usec N] and the numbers and texts of
- * TransferConfig by name: --stall-timeout-sec N … */
+ * Options: --worker PATH [--lock-fd N] [--idle-usec N] [--answer-usec N] and the numbers and texts
+ * of TransferConfig by name: --stall-timeout-sec N … */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -518,6 +518,7 @@ static void parse_options(int argc, char *argv[], Options *o)
                 {"worker", required_argument, NULL, 'w'},
                 {"lock-fd", required_argument, NULL, 'l'},
                 {"idle-usec", required_argument, NULL, 'i'},
+                {"answer-usec", required_argument, NULL, 'A'},
                 {"connect-timeout-sec", required_argument, NULL, 'c'},
                 {"stall-timeout-sec", required_argument, NULL, 's'},
                 {"redirects-max", required_argument, NULL, 'r'},
@@ -535,7 +536,8 @@ static void parse_options(int argc, char *argv[], Options *o)
         int c;
 
         transfer_config_init(&o->config);
-        o->pool = (WorkerPoolOptions){.lock_fd = -1, .idle_usec = 10 * USEC_PER_SEC};
+        o->pool = (WorkerPoolOptions){
+                .lock_fd = -1, .idle_usec = 10 * USEC_PER_SEC, .answer_usec = 60 * USEC_PER_SEC};
         o->pool.config = &o->config;
         o->pool.open_credential = open_credential;
         while ((c = getopt_long(argc, argv, "", OPTIONS, NULL)) >= 0) {
@@ -550,6 +552,9 @@ static void parse_options(int argc, char *argv[], Options *o)
                         break;
                 case 'i':
                         o->pool.idle_usec = option_number(optarg);
+                        break;
+                case 'A':
+                        o->pool.answer_usec = option_number(optarg);
                         break;
                 case 'c':
                         t->connect_timeout_sec = option_number(optarg);
