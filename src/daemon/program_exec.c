@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,13 +34,16 @@ typedef struct Launch {
         int status_fd;
 } Launch;
 
+/* Past the C library, which refuses the two that it keeps for its threads: whoever started us may
+ * have left them ignored. All zeros is SIG_DFL with no flags and an empty mask in the kernel's own
+ * structure, which is no longer than this one. */
 static void reset_signals(void)
 {
-        struct sigaction standard = {.sa_handler = SIG_DFL};
+        static const struct sigaction standard = {.sa_handler = SIG_DFL};
         sigset_t none;
 
         for (int s = 1; s < _NSIG; s++)
-                (void) sigaction(s, &standard, NULL); /* not all can be set, and those are right */
+                (void) syscall(SYS_rt_sigaction, s, &standard, NULL, (_NSIG - 1) / 8);
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
