@@ -9,7 +9,7 @@ import sys
 import time
 
 from bench_server import Bitssrv, NginxDav
-from harness import ROOT, Service, in_turn, median, memory_kib, time_command, wait_for
+from harness import ROOT, Service, in_turn, median, memory_kib, time_command, wait_for, work_dir
 
 GIB = 1 << 30
 SMALL_FILES, SMALL_BYTES = 1000, 16 * 1024
@@ -23,7 +23,15 @@ def empty(directory):
 
 
 def large_file(build, work, runs, report):
-    """1 GiB as an upload job, on disk under its name before it is called done, against `curl -T`."""
+    """1 GiB as an upload job against `curl -T`. On tmpfs it is moving bytes that is timed; on disk curl
+    is given the same promise (data on disk before it says done), since bitssrv never acknowledges a
+    file before."""
+    for label, where in (("tmpfs", "/dev/shm"), ("disk", None)):
+        with work_dir(where) as directory:
+            one_place(build, directory, runs, report, label)
+
+
+def one_place(build, work, runs, report, label):
     source = work / "big.bin"
     with open(source, "wb") as f:
         block = os.urandom(1 << 20)
@@ -46,21 +54,24 @@ def large_file(build, work, runs, report):
         return done
 
     curl = f"curl -sS -f -H Expect: -T '{source}' http://127.0.0.1:{nginx.port}/big.bin"
-    results = in_turn(runs, {
+    contenders = {
         "bitsctl put to bitssrv": ours,
         "curl -T to nginx": lambda: time_command(["sh", "-c", curl]),
-        "curl -T to nginx, then sync": lambda: time_command(
-            ["sh", "-c", f"{curl} && sync '{nginx.root}/big.bin'"]),
-    }, prepare)
-    report.title("upload of 1 GiB, client and server on one machine")
+    }
+    peer = "curl -T to nginx"
+    if label == "disk":
+        peer = "curl -T to nginx, then sync"
+        contenders[peer] = lambda: time_command(["sh", "-c", f"{curl} && sync '{nginx.root}/big.bin'"])
+    results = in_turn(runs, contenders, prepare)
+    report.title(f"upload of 1 GiB, client and server on one machine, on {label}")
     for name, done in results.items():
         report.add(f"{name}: wall", median(done, "wall"), "s")
         report.add(f"{name}: CPU of the client", median(done, "cpu"), "s")
-    ours = median(results["bitsctl put to bitssrv"], "wall")
-    report.add("throughput / curl -T to nginx, then sync",
-               median(results["curl -T to nginx, then sync"], "wall") / ours, "×", (">=", 0.8))
-    report.add("throughput / curl -T to nginx (its bytes not on disk)",
-               median(results["curl -T to nginx"], "wall") / ours, "×")
+    ours_wall = median(results["bitsctl put to bitssrv"], "wall")
+    report.add(f"throughput / {peer}", median(results[peer], "wall") / ours_wall, "×", (">=", 0.8))
+    if label == "disk":
+        report.add("throughput / curl -T to nginx (its bytes not on disk)",
+                   median(results["curl -T to nginx"], "wall") / ours_wall, "×")
     report.add("peak RSS, largest process (bitsd or its worker)", max(peaks.values()), "MiB", ("<=", 16))
     report.add("peak RSS of bitssrv", memory_kib(server.process.pid, "VmHWM") / 1024, "MiB", ("<=", 12))
     service.stop()
