@@ -13,10 +13,12 @@
 #include "daemon/bus_server.h"
 #include "daemon/client.h"
 #include "daemon/notifier.h"
+#include "daemon/rekey.h"
 #include "daemon/turn.h"
 #include "daemon/watch.h"
 #include "fake_rig.h"
 #include "ipc/protocol.h"
+#include "vault/vault.h"
 
 #include "fuzz.h"
 
@@ -98,6 +100,9 @@ static void start_service(Play *p)
                                &s->clients) >= 0);
         FUZZ_CHECK(watch_new(s, &s->watch) >= 0);
         FUZZ_CHECK(notifier_new(s, &s->notifier) >= 0);
+        FUZZ_CHECK(vault_new(NULL, NULL, UID, &s->vault) >= 0);
+        s->rekey = rekey_new(s);
+        FUZZ_CHECK(s->rekey);
         fake_random_init(&p->random, 1);
         fake_store_init(&p->store);
         fake_disk_init(&p->disk);
@@ -105,9 +110,11 @@ static void start_service(Play *p)
         ports = (ManagerPorts){.store = fake_store_port(&p->store),
                                .transfer = fake_transfer_port(&p->transfer),
                                .notifier = notifier_port(s->notifier),
+                               .vault = vault_port(s->vault),
                                .random = fake_random_port(&p->random),
                                .clock = CLOCK_SYSTEM};
         s->policy.max_files_per_job = 50;
+        s->policy.allow_programs = false; /* any bytes as a program: better not */
         s->manager = manager_new(&ports, &s->policy);
         FUZZ_CHECK(s->manager && manager_load(s->manager) == 0);
         FUZZ_CHECK(turn_new(s, after_turn, s, &s->turn) >= 0);
@@ -122,6 +129,8 @@ static void stop_service(Play *p)
         s->notifier = notifier_free(s->notifier);
         s->watch = watch_free(s->watch);
         s->manager = manager_free(s->manager);
+        s->rekey = rekey_free(s->rekey);
+        s->vault = vault_free(s->vault);
         fake_transfer_done(&p->transfer);
         fake_disk_done(&p->disk);
         fake_store_done(&p->store);
