@@ -93,23 +93,6 @@ static int append_file(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at)
         return 0;
 }
 
-static int read_files(Db *db, Image *image)
-{
-        _cleanup_(db_finalizep) sqlite3_stmt *stmt = NULL;
-        size_t at = 0;
-        int r, rc;
-
-        r = db_prepare(db, files_sql, &stmt);
-        if (r < 0)
-                return r;
-        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-                r = append_file(db, image, stmt, &at);
-                if (r < 0)
-                        return r;
-        }
-        return db_fail(db, rc);
-}
-
 static int append_credential(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at)
 {
         JobCredential c;
@@ -136,17 +119,19 @@ static int append_credential(Db *db, Image *image, sqlite3_stmt *stmt, size_t *a
         return 0;
 }
 
-static int read_credentials(Db *db, Image *image)
+/* Gives every row of a table to its job; rows come in the jobs' order. */
+static int read_rows(Db *db, Image *image, const char *sql,
+                     int (*append)(Db *db, Image *image, sqlite3_stmt *stmt, size_t *at))
 {
         _cleanup_(db_finalizep) sqlite3_stmt *stmt = NULL;
         size_t at = 0;
         int r, rc;
 
-        r = db_prepare(db, credentials_sql, &stmt);
+        r = db_prepare(db, sql, &stmt);
         if (r < 0)
                 return r;
         while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-                r = append_credential(db, image, stmt, &at);
+                r = append(db, image, stmt, &at);
                 if (r < 0)
                         return r;
         }
@@ -182,9 +167,9 @@ int queue_file_read(Db *db, Image *ret)
 
         r = read_jobs(db, &image);
         if (r == 0)
-                r = read_files(db, &image);
+                r = read_rows(db, &image, files_sql, append_file);
         if (r == 0)
-                r = read_credentials(db, &image);
+                r = read_rows(db, &image, credentials_sql, append_credential);
         if (r == 0)
                 r = check_replies(db, &image);
         if (r == 0)
