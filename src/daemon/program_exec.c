@@ -9,12 +9,12 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/signals.h"
 
 enum {
         STATUS_FD = STDERR_FILENO + 1, /* in the child, until its execve() */
@@ -33,20 +33,6 @@ typedef struct Launch {
         int output_fd;
         int status_fd;
 } Launch;
-
-/* Past the C library, which refuses the two that it keeps for its threads: whoever started us may
- * have left them ignored. All zeros is SIG_DFL with no flags and an empty mask in the kernel's own
- * structure, which is no longer than this one. */
-static void reset_signals(void)
-{
-        static const struct sigaction standard = {.sa_handler = SIG_DFL};
-        sigset_t none;
-
-        for (int s = 1; s < _NSIG; s++)
-                (void) syscall(SYS_rt_sigaction, s, &standard, NULL, (_NSIG - 1) / 8);
-        (void) sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 /* Whoever opened them; and at once, since some of them are locks and the execve() may hang. */
 static void close_others(void)
@@ -74,7 +60,7 @@ static int become(Launch *l)
             dup2(l->output_fd, STDERR_FILENO) < 0)
                 return errno;
         close_others();
-        reset_signals();
+        signals_reset();
         (void) execve(l->path, l->argv, l->envp);
         return errno;
 }

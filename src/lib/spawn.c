@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/signals.h"
 
 /* Exit codes of the starter that no program uses for itself; others are the program's. */
 enum {
@@ -39,17 +40,6 @@ typedef struct Starter {
         int ready_read_fd;
         int ready_write_fd;
 } Starter;
-
-static void reset_signals(void)
-{
-        struct sigaction action = {.sa_handler = SIG_DFL};
-        sigset_t none;
-
-        for (int sig = 1; sig < NSIG; sig++)
-                (void) sigaction(sig, &action, NULL); /* fails for those that have no handler */
-        (void) sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 static void close_from(unsigned first)
 {
@@ -96,7 +86,7 @@ static _noreturn_ void run_starter(const Starter *s)
         char byte;
         int r;
 
-        reset_signals();
+        signals_reset();
         (void) setsid();
         if (chdir("/") < 0)
                 _exit(CANNOT_RUN);
