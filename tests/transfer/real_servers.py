@@ -227,6 +227,9 @@ class Squid(Server):
                   f"cache_log {self.dir}/cache.log", f"coredump_dir {self.dir}", "cache deny all",
                   "shutdown_lifetime 0 seconds", "visible_hostname localhost", "cache_mem 8 MB",
                   "netdb_filename none", "logfile_rotate 0"]
+        # What the machine calls localhost may be ::1 first or alone, where nobody listens.
+        (self.dir / "hosts").write_text("127.0.0.1 localhost\n")
+        lines.append(f"hosts_file {self.dir}/hosts")
         (self.dir / "squid.conf").write_text("\n".join(lines) + "\n")
         self.open_up()
         self.start("/usr/sbin/squid", "-N", "-n", f"bits{self.port}", "-f", self.dir / "squid.conf",
