@@ -31,6 +31,13 @@ BUILD = pathlib.Path(os.environ.get("BITSD_BUILD", "build")).resolve()
 PATIENCE = 30  # seconds until a test gives up waiting for something that should happen at once
 
 
+def is_dead(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):  # the second: between opening and reading
+        return True
+
+
 def until(condition, what):
     """Waits for something outside of our control; never decides by itself that it happened."""
     end = time.monotonic() + PATIENCE
@@ -234,9 +241,7 @@ class Ctl:
         if pid:
             os.kill(pid, signo)
             if signo in (signal.SIGKILL, signal.SIGTERM):
-                until(lambda: not pathlib.Path(f"/proc/{pid}").exists() or
-                      pathlib.Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] == "Z",
-                      "the end of bitsd")
+                until(lambda: is_dead(pid), "the end of bitsd")
         return pid
 
     def close(self):
