@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that set one property of a job. */
+#include "daemon/audit.h"
 #include "daemon/call.h"
 
 typedef HRESULT (*SetNumber)(Manager *m, const Caller *caller, const GUID *id, uint32_t v);
@@ -109,5 +110,9 @@ HRESULT call_set_notify_cmd_line(Call *call)
                 call_explain(call, "there are parameters, but no program");
         else if (hr == BG_E_BLOCKED_BY_POLICY)
                 call_explain(call, "the configuration forbids programs (AllowPrograms)");
+        else if (SUCCEEDED(hr) && has_program && *program)
+                audit_job(call, "its program was set: %s", program);
+        else if (SUCCEEDED(hr))
+                audit_job(call, "its program was removed");
         return hr;
 }
