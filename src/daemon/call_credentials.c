@@ -35,7 +35,8 @@ static void explain(Call *call, HRESULT hr, bool has_user, bool has_password)
                 break;
         case HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA):
                 call_explain(call,
-                             "the credentials of all jobs would take more than %" PRIu64 " MiB",
+                             "the credentials of all jobs would take more than %" PRIu64
+                             " MiB (MaxCredentialMiBPerUser)",
                              call->service->policy.sealed_bytes_per_user >> 20);
                 break;
         default:

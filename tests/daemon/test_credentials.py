@@ -150,6 +150,36 @@ def test_what_one_user_may_keep_is_bounded(client):
     assert len(slots(client, last)) == len(kept) + 1
 
 
+def test_the_bound_is_the_administrators(place, tmp_path):
+    config = tmp_path / "bitsd.conf"
+    config.write_text("[Policy]\nMaxCredentialMiBPerUser=1\n")
+    client = place.start("--config", config).connect()
+    long = values(SERVER, BASIC, "u", "\u20ac" * 65536)  # 192 KiB
+    jobs = [client.create() for _ in range(6)]
+    for job in jobs[:5]:
+        client.call("SetCredentials", SIGNATURE, job, *long)
+    e = refused(client, "SetCredentials", SIGNATURE, jobs[5], *long)
+    assert e.code == NOT_ENOUGH_QUOTA and "1 MiB (MaxCredentialMiBPerUser)" in e.text
+    config.write_text("[Policy]\nMaxCredentialMiBPerUser=2\n")
+    place.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: fits(client, jobs[5], long), "the new bound")
+    # A bound below what is kept takes nothing away.
+    config.write_text("[Policy]\nMaxCredentialMiBPerUser=1\n")
+    place.stop()
+    client = place.start("--config", config).connect()
+    assert all(slots(client, job) == [(SERVER, BASIC, False)] for job in jobs)
+    assert refused(client, "SetCredentials", SIGNATURE, client.create(), *long).code == NOT_ENOUGH_QUOTA
+
+
+def fits(client, job, credentials):
+    try:
+        client.call("SetCredentials", SIGNATURE, job, *credentials)
+        return True
+    except CallError as e:
+        assert e.code == NOT_ENOUGH_QUOTA
+        return False
+
+
 # ---- the key ----
 
 def key_of(service):
