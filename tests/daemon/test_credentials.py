@@ -169,6 +169,7 @@ def test_the_bound_is_the_administrators(place, tmp_path):
     client = place.start("--config", config).connect()
     assert all(slots(client, job) == [(SERVER, BASIC, False)] for job in jobs)
     assert refused(client, "SetCredentials", SIGNATURE, client.create(), *long).code == NOT_ENOUGH_QUOTA
+    assert fits(client, jobs[0], long) and fits(client, jobs[1], values(SERVER, BASIC, "u", "short"))
 
 
 def fits(client, job, credentials):
