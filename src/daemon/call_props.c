@@ -89,8 +89,13 @@ HRESULT call_set_proxy(Call *call)
                 hr = call_read(call, "ubsbs", &usage, &has_list, &list, &has_bypass, &bypass);
         if (FAILED(hr))
                 return hr;
-        return manager_set_proxy(call->service->manager, &call->caller, &call->job, usage,
-                                 has_list ? list : NULL, has_bypass ? bypass : NULL);
+        hr = manager_set_proxy(call->service->manager, &call->caller, &call->job, usage,
+                               has_list ? list : NULL, has_bypass ? bypass : NULL);
+        if (hr == E_NOTIMPL && usage == BG_JOB_PROXY_USAGE_AUTODETECT)
+                call_explain(call,
+                             "proxies are not detected by this version; name one, or leave it "
+                             "to the system's settings");
+        return hr;
 }
 
 HRESULT call_set_notify_cmd_line(Call *call)
