@@ -256,6 +256,13 @@ static char *go_on_command(const Follow *f, const char *verb, const char *prefix
                              : mem_printf("bitsctl %s %s", verb, prefix));
 }
 
+/* A server says no more than that, also about a file that is there already. */
+static bool is_refused_upload(const bits_job_info *info)
+{
+        return info->type != BG_JOB_TYPE_DOWNLOAD && info->error_http_status == 403 &&
+               info->error_context == BG_ERROR_CONTEXT_REMOTE_FILE;
+}
+
 /* What to do about a job that is in error. Caller owns it. */
 static char *error_hint(const Follow *f, const bits_job_info *info)
 {
@@ -274,6 +281,12 @@ static char *error_hint(const Follow *f, const bits_job_info *info)
                                        "bitsctl cancel %s",
                                        prefix, job_needs_proxy_login(info) ? " --proxy" : "", again,
                                        prefix));
+        if (is_refused_upload(info))
+                return must(
+                        mem_printf("the server takes nothing there, or has that file and may not "
+                                   "replace it. Change that there, then: %s; or: bitsctl cancel "
+                                   "%s, and send it to another name",
+                                   again, prefix));
         return must(mem_printf("%s%s%s; or throw it away: bitsctl cancel %s", advice,
                                *advice ? ". Then: " : "try again: ", again, prefix));
 }

@@ -13,12 +13,16 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 
 #include "log_entry.h"
 #include "must.h"
 
 enum {
         ARGS_MAX = 16,
+        LENGTH_BYTES = 8,
+        TEXT_MAX_BYTES = 65536, /* of a message; the rest is left out */
+        SHOWN_MAX_BYTES = 4 * TEXT_MAX_BYTES + 1,
 };
 
 /* Its complaints are not ours: stderr goes nowhere. NULL when it cannot be run. */
@@ -43,6 +47,44 @@ static FILE *start(char *const *argv, pid_t *ret_pid)
         return f;
 }
 
+/* A value with control characters comes as its length, its bytes and a line feed. Only a message is
+ * kept: false when it is something else, or the entry is cut off. */
+static bool read_binary(FILE *f, const char *key, char **ret_text)
+{
+        static const char message[] = "MESSAGE";
+        uint8_t length[LENGTH_BYTES];
+        uint64_t left = 0;
+        char *text;
+        size_t n = 0;
+        int c = 0;
+
+        if (fread(length, 1, sizeof(length), f) != sizeof(length))
+                return false;
+        for (size_t i = 0; i < sizeof(length); i++)
+                left |= (uint64_t) length[i] << (8 * i);
+        text = must(mem_alloc(TEXT_MAX_BYTES + 1));
+        for (; left > 0 && (c = getc(f)) != EOF; left--)
+                if (n < TEXT_MAX_BYTES)
+                        text[n++] = (char) (c ? c : ' ');
+        text[n] = '\0';
+        if (c == EOF || getc(f) != '\n' || !str_equal(key, message)) {
+                mem_free(text);
+                return false;
+        }
+        *ret_text = text;
+        return true;
+}
+
+/* Whoever may write to the journal may call himself bitsd, and the terminal is the user's. */
+static void print_entry(const Cli *cli, LogEntry *e, const char *text)
+{
+        _cleanup_free_ char *shown = must(mem_alloc(SHOWN_MAX_BYTES));
+
+        e->text = str_escape(shown, SHOWN_MAX_BYTES, text);
+        log_entry_print(cli, e);
+        (void) fflush(cli->out.data);
+}
+
 /* An entry is lines "KEY=VALUE" up to an empty one. The lines are kept until it is whole: the text
  * is borrowed from one. */
 static uint64_t print_entries(const Cli *cli, FILE *f)
@@ -56,6 +98,15 @@ static uint64_t print_entries(const Cli *cli, FILE *f)
         while ((len = getline(&line, &room, f)) > 0) {
                 if (line[len - 1] == '\n')
                         line[len - 1] = '\0';
+                if (*line && !strchr(line, '=')) {
+                        char *message;
+
+                        if (read_binary(f, line, &message)) {
+                                mem_free(text);
+                                text = message;
+                        }
+                        continue;
+                }
                 if (*line) {
                         e.text = NULL;
                         log_entry_add_field(&e, line);
@@ -65,10 +116,8 @@ static uint64_t print_entries(const Cli *cli, FILE *f)
                         text = must(mem_strdup(e.text));
                         continue;
                 }
-                e.text = text;
                 if (text) {
-                        log_entry_print(cli, &e);
-                        (void) fflush(cli->out.data);
+                        print_entry(cli, &e, text);
                         n++;
                 }
                 mem_free(text);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/hresult.h"
+#include "daemon/audit.h"
 #include "daemon/call.h"
 #include "daemon/notifier.h"
 #include "daemon/rekey.h"
@@ -34,7 +35,8 @@ static void explain(Call *call, HRESULT hr, bool has_user, bool has_password)
                 break;
         case HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA):
                 call_explain(call,
-                             "the credentials of all jobs would take more than %" PRIu64 " MiB",
+                             "the credentials of all jobs would take more than %" PRIu64
+                             " MiB (MaxCredentialMiBPerUser)",
                              call->service->policy.sealed_bytes_per_user >> 20);
                 break;
         default:
@@ -48,6 +50,7 @@ HRESULT call_set_credentials(Call *call)
 {
         const char *user, *password;
         int has_user, has_password;
+        char slot[AUDIT_SLOT_BYTES];
         uint32_t target, scheme;
         HRESULT hr = call_read_id(call);
 
@@ -61,11 +64,15 @@ HRESULT call_set_credentials(Call *call)
                                      has_password ? password : NULL);
         if (FAILED(hr))
                 explain(call, hr, has_user, has_password);
+        else
+                audit_job(call, "%s were set%s", audit_slot(target, scheme, slot),
+                          has_user ? "" : ", the owner's own");
         return hr;
 }
 
 HRESULT call_remove_credentials(Call *call)
 {
+        char slot[AUDIT_SLOT_BYTES];
         uint32_t target, scheme;
         HRESULT hr = call_read_id(call);
 
@@ -75,6 +82,8 @@ HRESULT call_remove_credentials(Call *call)
                 return hr;
         hr = manager_remove_credentials(call->service->manager, &call->caller, &call->job, target,
                                         scheme);
+        if (hr == S_OK) /* S_FALSE: there were none */
+                audit_job(call, "%s were removed", audit_slot(target, scheme, slot));
         if (SUCCEEDED(hr))
                 return call_reply(call, "u", (uint32_t) hr);
         if (hr == E_ACCESSDENIED)

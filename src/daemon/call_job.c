@@ -5,6 +5,7 @@
 #include "base/hresult.h"
 #include "base/pack.h"
 #include "base/str.h"
+#include "daemon/audit.h"
 #include "daemon/call.h"
 #include "daemon/notifier.h"
 #include "engine/file_name.h"
@@ -38,6 +39,8 @@ HRESULT call_create_job(Call *call)
                              policy->max_jobs_per_machine);
         if (FAILED(hr))
                 return hr;
+        call->job = id;
+        audit_job(call, "created");
         guid_to_bytes(&id, bytes);
         hr = call_reply(call, "");
         if (FAILED(hr))
@@ -180,11 +183,18 @@ HRESULT call_resume(Call *call)
 
 HRESULT call_take_ownership(Call *call)
 {
+        unsigned long before = 0;
+        const Job *job;
         HRESULT hr = call_read_id(call);
 
         if (FAILED(hr))
                 return hr;
-        return manager_take_ownership(call->service->manager, &call->caller, &call->job);
+        if (SUCCEEDED(manager_read_job(call->service->manager, &call->caller, &call->job, &job)))
+                before = job->owner_uid;
+        hr = manager_take_ownership(call->service->manager, &call->caller, &call->job);
+        if (SUCCEEDED(hr))
+                audit_job(call, "taken over from user %lu", before);
+        return hr;
 }
 
 static HRESULT end_job(Call *call, void (*end)(Manager *m, const Caller *caller, const GUID *id,

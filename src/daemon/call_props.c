@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that set one property of a job. */
+#include "daemon/audit.h"
 #include "daemon/call.h"
 
 typedef HRESULT (*SetNumber)(Manager *m, const Caller *caller, const GUID *id, uint32_t v);
@@ -88,8 +89,13 @@ HRESULT call_set_proxy(Call *call)
                 hr = call_read(call, "ubsbs", &usage, &has_list, &list, &has_bypass, &bypass);
         if (FAILED(hr))
                 return hr;
-        return manager_set_proxy(call->service->manager, &call->caller, &call->job, usage,
-                                 has_list ? list : NULL, has_bypass ? bypass : NULL);
+        hr = manager_set_proxy(call->service->manager, &call->caller, &call->job, usage,
+                               has_list ? list : NULL, has_bypass ? bypass : NULL);
+        if (hr == E_NOTIMPL && usage == BG_JOB_PROXY_USAGE_AUTODETECT)
+                call_explain(call,
+                             "proxies are not detected by this version; name one, or leave it "
+                             "to the system's settings");
+        return hr;
 }
 
 HRESULT call_set_notify_cmd_line(Call *call)
@@ -109,5 +115,9 @@ HRESULT call_set_notify_cmd_line(Call *call)
                 call_explain(call, "there are parameters, but no program");
         else if (hr == BG_E_BLOCKED_BY_POLICY)
                 call_explain(call, "the configuration forbids programs (AllowPrograms)");
+        else if (SUCCEEDED(hr) && has_program && *program)
+                audit_job(call, "its program was set: %s", program);
+        else if (SUCCEEDED(hr))
+                audit_job(call, "its program was removed");
         return hr;
 }

@@ -38,6 +38,7 @@ typedef enum KeyKind {
         KEY_COUNT,    /* uint32_t; also "unlimited" */
         KEY_NUMBER,   /* uint32_t */
         KEY_DAYS,     /* uint64_t of seconds; the number is days */
+        KEY_MIB,      /* uint64_t of bytes; the number is MiB */
         KEY_SECONDS,  /* uint32_t; a time such as 90s */
         KEY_LONG,     /* uint64_t of seconds; likewise */
         KEY_USECONDS, /* uint64_t of microseconds; likewise */
@@ -84,6 +85,7 @@ static const Key keys[] = {
         POLICY("CheckpointInterval", KEY_USECONDS, checkpoint_usec, 0, 3600),
         POLICY("EndedJobsKeptFor", KEY_LONG, tombstone_sec, 0, 90 * DAY_SEC),
         POLICY("EndedJobsKept", KEY_NUMBER, tombstones_max, 0, 100000),
+        POLICY("MaxCredentialMiBPerUser", KEY_MIB, sealed_bytes_per_user, 1, 65536),
         POLICY("AllowPrograms", KEY_SWITCH, allow_programs, 0, 0),
         POLICY("AllowRootPrograms", KEY_SWITCH, allow_root_programs, 0, 0),
         TRANSFER("ConnectTimeout", KEY_SECONDS, connect_timeout_sec, 1, 3600),
@@ -147,6 +149,8 @@ static int set_number(const Key *key, const char *text, void *field)
                 return r;
         if (key->kind == KEY_DAYS)
                 *(uint64_t *) field = value * DAY_SEC;
+        else if (key->kind == KEY_MIB)
+                *(uint64_t *) field = value << 20;
         else if (key->kind == KEY_USECONDS)
                 *(uint64_t *) field = value * USEC_PER_SEC;
         else if (key->kind == KEY_LONG)

@@ -54,7 +54,9 @@ static Fate fate_of(const Orphans *o, pid_t pid)
 
         if (session < 0 || session == getsid(0) || o->options.is_running(o->options.ctx, pid))
                 return FATE_NOT_OURS;
-        if (o->options.is_running(o->options.ctx, session))
+        /* 0: a session of another PID namespace, so that of no program, and no ended one's either.
+         */
+        if (session == 0 || o->options.is_running(o->options.ctx, session))
                 return FATE_SPARED;
         if (has_ended(o, session))
                 return FATE_DOOMED;

@@ -42,6 +42,7 @@ typedef struct Worker {
         sd_event_source *idle;
         WorkerWatch watch;
         bool undead; /* killed, and still there */
+        bool stale;  /* knows an older configuration: ends with its last operation */
         List ops;    /* of Op, in the order they were asked */
 } Worker;
 
@@ -88,6 +89,7 @@ static void let_go(Worker *w)
         buf_clear(&w->link.in);
         buf_clear(&w->link.out);
         w->process++;
+        w->stale = false;
         if (w->pid_fd < 0)
                 return;
         (void) pidfd_send_signal(w->pid_fd, SIGKILL, NULL, 0); /* may be gone already */
@@ -269,15 +271,17 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         for (int i = 0; r >= 0 && w->link.fd >= 0 && i < FILLS_PER_TURN; i++) {
                 r = worker_link_fill(&w->link);
                 if (r == -EAGAIN)
-                        return 0;
+                        break;
                 if (r == 0)
                         r = -ECONNRESET;
                 if (r > 0)
                         r = take_all(w);
         }
+        if (r == -EAGAIN)
+                r = 0;
         if (r == -EBADMSG)
                 log_error("worker: a malformed message; ending it");
-        if (r < 0)
+        if (r < 0 || (w->stale && list_is_empty(&w->ops)))
                 let_go(w); /* what it had is reported once it is dead */
         return 0;
 }
@@ -521,6 +525,27 @@ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
         if (!p->worker_path || !p->ops)
                 return -ENOMEM;
         *ret = TAKE_PTR(p);
+        return 0;
+}
+
+int worker_pool_set_config(WorkerPool *p, const TransferConfig *config)
+{
+        TransferConfig fresh;
+
+        if (transfer_config_copy(&fresh, config) < 0) {
+                transfer_config_done(&fresh);
+                return -ENOMEM;
+        }
+        transfer_config_done(&p->config);
+        p->config = fresh;
+        LIST_FOREACH (it, &p->workers) {
+                Worker *w = list_item(it, Worker, link_in_pool);
+
+                if (w->link.fd >= 0 && list_is_empty(&w->ops))
+                        let_go(w);
+                else if (w->link.fd >= 0)
+                        w->stale = true;
+        }
         return 0;
 }
 

@@ -37,6 +37,9 @@ typedef struct WorkerPoolOptions {
 _must_use_ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
                                void (*on_event)(void *ctx, const TransferEvent *ev), void *ctx,
                                WorkerPool **ret);
+/* For workers that are started from now on (copied); those that run end with their last operation.
+ * 0 or -ENOMEM, with nothing changed. */
+_must_use_ int worker_pool_set_config(WorkerPool *p, const TransferConfig *config);
 /* Closes the sockets: workers end by themselves at once. */
 WorkerPool *worker_pool_free(WorkerPool *p);
 DEFINE_CLEANUP(WorkerPool *, worker_pool_free)

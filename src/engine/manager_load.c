@@ -204,6 +204,7 @@ static void restart_job(Manager *m, Job *job, bool same_boot)
         job->run->synced = status->state == BG_JOB_STATE_TRANSFERRED;
         job->run->idle_usec = wall > status->modified_wall ? wall - status->modified_wall : 0;
         retry_after_restart(job, manager_now(m), wall);
+        notify_plan_restart(job, manager_now(m), wall);
         if (row->kind == JOB_ROW_MOVE) {
                 queue_state_changed(&m->queue, status->state, row->to);
                 status->state = row->to;

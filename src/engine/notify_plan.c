@@ -162,6 +162,19 @@ void notify_plan_program_changed(Job *job)
         notify_plan_void_sticky(job);
 }
 
+/* Whatever makes a new event, or a new program, also says when it did. */
+void notify_plan_restart(Job *job, uint64_t now_mono, uint64_t now_wall)
+{
+        const JobStatus *s = &job->status;
+        uint64_t delay = job->props.retry_delay_sec * USEC_PER_SEC;
+        uint64_t waited = now_wall > s->program_time_wall ? now_wall - s->program_time_wall : 0;
+
+        if (s->undelivered == NOTIFY_NONE || s->program_runs == 0 || s->program_result == 0 ||
+            s->modified_wall > s->program_time_wall || waited >= delay)
+                return;
+        job->run->notify.program_after_mono = now_mono + delay - waited;
+}
+
 bool notify_plan_has_program(const NotifyPlan *plan, const Job *job)
 {
         return job->props.notify_program && plan->allow_programs &&

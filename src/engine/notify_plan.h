@@ -63,6 +63,10 @@ Job *notify_plan_job_of_client(const NotifyPlan *plan, uint64_t client);
 
 /* The job's program was set or removed: a run of the old one does not count any more. */
 void notify_plan_program_changed(Job *job);
+/* After a restart of the service: a program that failed, of a job that nothing has happened to
+ * since, waits for the rest of its retry delay. Everything else that is undelivered goes out at
+ * once. */
+void notify_plan_restart(Job *job, uint64_t now_mono, uint64_t now_wall);
 /* May this job's program run at all? */
 bool notify_plan_has_program(const NotifyPlan *plan, const Job *job);
 /* Brings programs_wanted up to date after any change of the job. */

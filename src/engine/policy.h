@@ -19,9 +19,10 @@ typedef struct Policy {
         uint64_t checkpoint_usec;            /* least time between two progress commits; 2 s */
         uint64_t tombstone_sec;              /* how long final jobs answer; 24 h */
         uint32_t tombstones_max;             /* and how many; 200 */
-        uint64_t sealed_bytes_per_user;      /* credentials of all jobs, sealed; 64 MiB */
-        bool allow_programs;                 /* SetNotifyCmdLine is allowed and has effect */
-        bool allow_root_programs;            /* also for programs that root has set */
+        uint64_t sealed_bytes_per_user; /* credentials of all jobs, sealed; MaxCredentialMiBPerUser
+                                         */
+        bool allow_programs;            /* SetNotifyCmdLine is allowed and has effect */
+        bool allow_root_programs;       /* also for programs that root has set */
 } Policy;
 
 /* Defaults of a user instance (private: the count limits guard a shared queue, a user's own queue

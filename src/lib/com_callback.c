@@ -44,7 +44,8 @@ struct CallbackHub {
 
         pthread_mutex_t lock; /* over all that follows */
         Hash *by_job;
-        sd_bus *bus; /* NULL while not connected */
+        sd_bus *bus;         /* NULL while not connected */
+        uint64_t connection; /* counts them, from 1 */
         List deliveries;
         size_t deliveries_len;
         int wake_fd;
@@ -180,14 +181,18 @@ static Registration *announce_all(CallbackHub *hub)
         size_t pos = 0;
 
         while ((r = hash_next(hub->by_job, &pos))) {
-                HRESULT hr = announce(hub, registration_job(r), true, &outcome);
+                HRESULT hr;
 
+                if (registration_connection(r) == hub->connection)
+                        continue; /* the look begins anew after each that is taken out */
+                hr = announce(hub, registration_job(r), true, &outcome);
                 if (outcome != LINK_ANSWERED) {
                         lose(hub);
                         return NULL;
                 }
                 if (is_refusal(hr))
                         return take_registration(hub, registration_job(r));
+                registration_set_connection(r, hub->connection);
         }
         hub->pause_ms = RECONNECT_FIRST_MS;
         return NULL;
@@ -210,8 +215,10 @@ static HRESULT connect_hub(CallbackHub *hub)
                 return hr;
         if (hub->bus)
                 (void) sd_bus_close_unref(bus); /* another thread was faster */
-        else
+        else {
                 hub->bus = bus;
+                hub->connection++;
+        }
         return S_OK;
 }
 

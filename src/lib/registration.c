@@ -12,6 +12,7 @@ struct Registration {
         ComSession *session;
         GUID job;
         IBackgroundCopyCallback *callback;
+        uint64_t connection; /* under the hub's lock */
 };
 
 Registration *registration_new(struct ComSession *session, const GUID *job,
@@ -22,6 +23,7 @@ Registration *registration_new(struct ComSession *session, const GUID *job,
         if (!r)
                 return NULL;
         atomic_init(&r->refs, 1);
+        r->connection = 0;
         r->session = com_session_ref(session);
         r->job = *job;
         (void) callback->lpVtbl->AddRef(callback);
@@ -48,6 +50,16 @@ Registration *registration_unref(Registration *r)
 const GUID *registration_job(const Registration *r)
 {
         return &r->job;
+}
+
+uint64_t registration_connection(const Registration *r)
+{
+        return r->connection;
+}
+
+void registration_set_connection(Registration *r, uint64_t connection)
+{
+        r->connection = connection;
 }
 
 IUnknown *registration_interface(Registration *r)

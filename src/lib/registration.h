@@ -27,3 +27,7 @@ const GUID *registration_job(const Registration *r);
 IUnknown *registration_interface(Registration *r);
 /* Calls the program: `kind` as in Notify. What the callback returned, or why it was not called. */
 _must_use_ HRESULT registration_deliver(Registration *r, uint32_t kind);
+/* The connection that it was announced on last, for the hub, which guards it by its lock. 0: none.
+ */
+uint64_t registration_connection(const Registration *r);
+void registration_set_connection(Registration *r, uint64_t connection);

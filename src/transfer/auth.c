@@ -66,12 +66,17 @@ static bool is_latin1(const Secret *text)
         return true;
 }
 
-static bool ntlm_can_carry(const AuthSlot *slot)
+bool auth_curl_has_ntlm(void)
 {
-        return curl_can(CURL_VERSION_NTLM) && is_latin1(slot->user) && is_latin1(slot->password);
+        return curl_can(CURL_VERSION_NTLM);
 }
 
-static bool can_negotiate(void)
+static bool ntlm_can_carry(const AuthSlot *slot)
+{
+        return auth_curl_has_ntlm() && is_latin1(slot->user) && is_latin1(slot->password);
+}
+
+bool auth_curl_has_negotiate(void)
 {
         return curl_can(CURL_VERSION_SPNEGO) && curl_can(CURL_VERSION_GSSAPI);
 }
@@ -94,8 +99,8 @@ static long slot_schemes(const AuthSlot *slot)
         case BG_AUTH_SCHEME_NTLM:
         case BG_AUTH_SCHEME_NEGOTIATE:
                 if (!slot->user)
-                        return can_negotiate() ? (long) CURLAUTH_NEGOTIATE : 0;
-                if (slot->scheme == BG_AUTH_SCHEME_NEGOTIATE && can_negotiate() &&
+                        return auth_curl_has_negotiate() ? (long) CURLAUTH_NEGOTIATE : 0;
+                if (slot->scheme == BG_AUTH_SCHEME_NEGOTIATE && auth_curl_has_negotiate() &&
                     auth_ticket_is_possible())
                         can |= CURLAUTH_NEGOTIATE;
                 return ntlm_can_carry(slot) ? can | (long) CURLAUTH_NTLM : can;

@@ -72,6 +72,9 @@ void auth_passed(Auth *a); /* the last answer was no challenge */
 bool auth_follows(const Auth *a, uint32_t *count, uint64_t bytes);
 /* One line of the answers to CONNECT, which curl goes on with by itself. False: enough of them. */
 bool auth_heads_are_few(uint32_t *count, const char *line, size_t bytes);
+/* What the libcurl that is here can do, asked at run time. */
+bool auth_curl_has_ntlm(void);
+bool auth_curl_has_negotiate(void);
 /* Why 401 or 407 is the last word, and what to do about it. Fatal. No text holds a secret. */
 JobError auth_error(const Auth *a, int status);
 

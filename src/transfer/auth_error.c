@@ -45,9 +45,30 @@ static bool has_slot(const Auth *a, int status, BG_AUTH_SCHEME scheme, bool impl
         return false;
 }
 
+/* One without a scheme does not know the offer either: then it is 0. */
+static const char *hint_of_curl(const Auth *a, int status, long offered)
+{
+        bool ntlm = has_slot(a, status, BG_AUTH_SCHEME_NTLM, false);
+        bool ticket = has_slot(a, status, BG_AUTH_SCHEME_NTLM, true) ||
+                      has_slot(a, status, BG_AUTH_SCHEME_NEGOTIATE, true);
+        bool either = has_slot(a, status, BG_AUTH_SCHEME_NEGOTIATE, false);
+
+        if (offered != 0 && !(offered & (long) (CURLAUTH_NTLM | CURLAUTH_NEGOTIATE)))
+                return NULL;
+        if ((ticket || either) && !auth_curl_has_negotiate())
+                return "; the libcurl of this system was built without Negotiate";
+        if ((ntlm || either) && !auth_curl_has_ntlm())
+                return "; the libcurl of this system was built without NTLM";
+        return NULL;
+}
+
 /* What the job has that looks as if it should fit, and does not. */
 static const char *hint(const Auth *a, int status, long offered)
 {
+        const char *of_curl = hint_of_curl(a, status, offered);
+
+        if (of_curl)
+                return of_curl;
         if ((offered & CURLAUTH_NEGOTIATE) && has_slot(a, status, BG_AUTH_SCHEME_NEGOTIATE, false))
                 return "; Negotiate takes the Kerberos ticket of the user here, not a password: "
                        "set it "

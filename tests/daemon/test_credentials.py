@@ -7,11 +7,12 @@ import random
 import resource
 import signal
 import stat
+import subprocess
 import sys
 
 import pytest
 
-from conftest import wait_until
+from conftest import BITSD, wait_until
 from dbus_wire import CallError, Closed, new_id
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fakes"))
@@ -23,6 +24,7 @@ INVALID_AUTH_TARGET, INVALID_AUTH_SCHEME = 0x80200027, 0x80200028
 USERNAME_TOO_LARGE, PASSWORD_TOO_LARGE = 0x80200025, 0x80200026
 BLOCKED_BY_POLICY, NOT_ENOUGH_QUOTA, GEN_FAILURE = 0x8020003e, 0x80070718, 0x8007001f
 SERVER, PROXY = 1, 2
+NOBODY = 65534
 ERROR, TRANSFERRED, HTTP_401 = 4, 6, 0x80190191
 BASIC, DIGEST, NTLM, NEGOTIATE, PASSPORT = range(1, 6)
 WIDE = "\U0001F600"  # two UTF-16 units, four bytes
@@ -146,6 +148,37 @@ def test_what_one_user_may_keep_is_bounded(client):
     put(client, last, PROXY, PASSPORT, "small", "one")
     put(client, job, SERVER, BASIC, WIDE * 150, "\u20ac" * 65536)
     assert len(slots(client, last)) == len(kept) + 1
+
+
+def test_the_bound_is_the_administrators(place, tmp_path):
+    config = tmp_path / "bitsd.conf"
+    config.write_text("[Policy]\nMaxCredentialMiBPerUser=1\n")
+    client = place.start("--config", config).connect()
+    long = values(SERVER, BASIC, "u", "\u20ac" * 65536)  # 192 KiB
+    jobs = [client.create() for _ in range(6)]
+    for job in jobs[:5]:
+        client.call("SetCredentials", SIGNATURE, job, *long)
+    e = refused(client, "SetCredentials", SIGNATURE, jobs[5], *long)
+    assert e.code == NOT_ENOUGH_QUOTA and "1 MiB (MaxCredentialMiBPerUser)" in e.text
+    config.write_text("[Policy]\nMaxCredentialMiBPerUser=2\n")
+    place.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: fits(client, jobs[5], long), "the new bound")
+    # A bound below what is kept takes nothing away.
+    config.write_text("[Policy]\nMaxCredentialMiBPerUser=1\n")
+    place.stop()
+    client = place.start("--config", config).connect()
+    assert all(slots(client, job) == [(SERVER, BASIC, False)] for job in jobs)
+    assert refused(client, "SetCredentials", SIGNATURE, client.create(), *long).code == NOT_ENOUGH_QUOTA
+    assert fits(client, jobs[0], long) and fits(client, jobs[1], values(SERVER, BASIC, "u", "short"))
+
+
+def fits(client, job, credentials):
+    try:
+        client.call("SetCredentials", SIGNATURE, job, *credentials)
+        return True
+    except CallError as e:
+        assert e.code == NOT_ENOUGH_QUOTA
+        return False
 
 
 # ---- the key ----
@@ -407,3 +440,47 @@ def test_a_program_runs_and_its_end_is_told(client, tmp_path):
     client.call("Resume", "ay", job)
     wait_until(lambda: client.read(job)["program_runs"] == 1, "the try")
     assert client.read(job)["program_result"] == -1
+
+
+# ---- the log ----
+
+def test_who_did_what_is_in_the_log_without_what_is_secret(service, client, tmp_path):
+    job = client.create("maps")
+    put(client, job, PROXY, DIGEST, "Ann-user", "Word-word")
+    put(client, job, SERVER, NEGOTIATE, None, None)
+    remove(client, job, PROXY, DIGEST)
+    remove(client, job, PROXY, DIGEST)  # there are none
+    cmd_line(client, job, "/bin/true", "true --token Word-word")
+    cmd_line(client, job, None, None)
+    refused(client, "SetCredentials", SIGNATURE, job, *values(SERVER, BASIC, "Ann-user", None))
+    refused(client, "SetCredentials", SIGNATURE, new_id(), *values(SERVER, BASIC, "Ann-user", "Word-word"))
+    lines = [line.split(f'"maps" of user {os.geteuid()}: ')[1]
+             for line in service.log_text().splitlines() if '"maps"' in line]
+    assert lines == [
+        "created", "the proxy's Digest credentials were set",
+        "the server's Negotiate credentials were set, the owner's own",
+        "the proxy's Digest credentials were removed", "its program was set: /bin/true",
+        "its program was removed"]
+    assert "Ann-user" not in service.log_text() and "Word-word" not in service.log_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is an administrator")
+def test_what_an_administrator_does_to_anothers_job_is_told_as_such(place):
+    if subprocess.run(["test", "-x", BITSD], user=NOBODY, group=NOBODY, check=False).returncode:
+        pytest.skip("the build directory is closed to others")
+    for directory in (place.dir, place.dir / "run"):
+        os.chown(directory, NOBODY, NOBODY)
+    place.start(user=NOBODY)
+    pid = os.fork()
+    if pid == 0:  # a client of the other user
+        try:
+            os.setuid(NOBODY)
+            place.connect().create("theirs")
+        except BaseException:  # the parent tells
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    admin = place.connect()
+    job = [i["id"] for i in admin.list(1)][0]
+    cmd_line(admin, job, "/bin/true", None)
+    assert f'"theirs" of user {NOBODY}: its program was set: /bin/true, by user 0' in place.log_text()

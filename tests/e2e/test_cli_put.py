@@ -262,6 +262,21 @@ def test_a_refusal_is_three_lines_and_status_3(ctl, intake, path, code):
     assert names(ctl.cwd) == ["report"]
 
 
+def test_a_second_put_says_that_the_file_may_be_there(ctl, intake):
+    source(ctl)
+    ctl.ok("put", "-q", "report", f"{intake.url}/once/x")
+    first = intake.stored("once/x")
+    ran = ctl.run("put", "report", f"{intake.url}/once/x")
+    assert ran.returncode == 3
+    hint = ran.stderr.splitlines()[2]
+    assert "has that file and may not replace it" in hint and "to another name" in hint
+    assert "bitsctl resume --wait" in hint and "bitsctl cancel" in hint
+    assert intake.stored("once/x") == first
+    (intake.place / "once/x").unlink()  # "change that there, then …"
+    ctl.ok("resume", "-q", "--wait", ctl.json("list")["jobs"][0]["id"])
+    assert intake.stored("once/x") == first
+
+
 def test_an_application_that_fails_for_good_is_status_3(ctl, intake):
     source(ctl)
     intake.app.status = 403

@@ -109,16 +109,18 @@ class Line:
 
 
 class Intake:
-    """bitssrv: /up/ takes files, /ask/ takes questions for the application, /no/ takes nothing."""
+    """bitssrv: /up/ takes files, /ask/ takes questions for the application, /no/ takes nothing,
+    /once/ keeps what it has."""
 
     def __init__(self, place, user=None):
         self.place = place
         self.app = Application()
         sites = ""
-        for name in ("up", "ask", "no"):
+        for name in ("up", "ask", "no", "once"):
             (place / name).mkdir()
             sites += f"[site /{name}]\nDirectory = {place}/{name}\n" \
-                     f"BITSUploadEnabled = {0 if name == 'no' else 1}\nBITSAllowOverwrites = 1\n"
+                     f"BITSUploadEnabled = {0 if name == 'no' else 1}\n" \
+                     f"BITSAllowOverwrites = {0 if name == 'once' else 1}\n"
             if name == "ask":
                 sites += "BITSServerNotificationType = 2\n" \
                          f"BITSServerNotificationURL = {self.app.url}\n"

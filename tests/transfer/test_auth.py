@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Downloads from servers that want to know who is there: what is sent, to whom, when, and what a
 refusal says."""
+import os
+
 import pytest
 from bad_server import content
 from conftest import (BASIC, DIGEST, NEGOTIATE, NTLM, PASSPORT, PROXY, SERVER, K, temporaries)
@@ -114,6 +116,31 @@ def test_what_does_not_fit_is_not_sent(driver, auth_server, out, offer, creds, w
     server = auth_server(auth=offer)
     assert_refused(fetch(driver, server.url("/f"), out / "f", creds), 401, *words)
     assert set(schemes(server)) == {"-"}
+
+
+@pytest.fixture
+def lesser_driver(drivers):
+    """Its worker finds a libcurl without NTLM and Negotiate."""
+    if os.environ["BITSD_SANITIZED"] == "1":
+        pytest.skip("the sanitizer wants to be the first library")
+    return drivers(env={"LD_PRELOAD": os.environ["LESSER_CURL"]})
+
+
+@pytest.mark.parametrize("offer, creds, words", [
+    ("ntlm", (SERVER, NTLM, *GOOD), "built without NTLM"),
+    ("negotiate", (SERVER, NEGOTIATE, None, None), "built without Negotiate"),
+    ("negotiate", (SERVER, NEGOTIATE, *GOOD), "built without Negotiate"),
+    ("ntlm", (SERVER, NTLM, None, None), "built without Negotiate")])
+def test_what_curl_cannot_do_is_said(lesser_driver, auth_server, out, offer, creds, words):
+    server = auth_server(auth=offer)
+    assert_refused(fetch(lesser_driver, server.url("/f"), out / "f", [creds]), 401, words)
+    assert set(schemes(server)) == {"-"}
+
+
+def test_what_curl_can_do_serves_then(lesser_driver, auth_server, out):
+    server = auth_server(auth="negotiate,ntlm,digest,basic")
+    assert fetch(lesser_driver, server.url("/f"), out / "f", ALL).event == "done"
+    assert schemes(server) == ["-", "Digest"]
 
 
 def test_a_lost_key_is_told_only_when_it_matters(driver, auth_server, out):

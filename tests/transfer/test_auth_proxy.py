@@ -143,3 +143,29 @@ def test_a_proxy_of_the_environment_may_bring_its_own(drivers, auth_server, serv
     result = fetch(driver, server.url("/f"), out / "f", usage=PRECONFIG)
     assert result.event == "done" and schemes(proxy) == ["Basic"]
     assert not any("proxy-authorization" in r["headers"] for r in server.requests)
+
+
+# Secrets of every shape.
+
+@pytest.mark.parametrize("scheme, offer", [(BASIC, "basic"), (DIGEST, "digest")])
+@pytest.mark.parametrize("user, password", [
+    ("user", ""), ("Jürgen", "Grüße ¿ 日本 🙂"), ("u" * 300, "p" * 300)], ids=["empty", "unicode", "300"])
+@pytest.mark.parametrize("tunnel", [False, True])
+def test_names_and_passwords_arrive_as_they_are(tls_driver, auth_server, server, tls, out, scheme, offer, user,
+                                                password, tunnel):
+    proxy = auth_server({user: password}, auth=offer, proxy=True)
+    url = tls.url("/f") if tunnel else server.url("/f")
+    result = fetch(tls_driver, url, out / "f", [(PROXY, scheme, user, password)], **through(proxy))
+    assert result.event == "done", result.last
+    assert proxy.requests[-1]["user"] == user
+
+
+@pytest.mark.parametrize("scheme, offer", [(BASIC, "basic"), (DIGEST, "digest")])
+@pytest.mark.parametrize("tunnel", [False, True])
+def test_the_longest_password_does_no_harm(tls_driver, auth_server, server, tls, out, scheme, offer, tunnel):
+    proxy = auth_server({"user": "日" * 65536}, auth=offer, proxy=True)
+    url = tls.url("/f") if tunnel else server.url("/f")
+    result = fetch(tls_driver, url, out / "f", [(PROXY, scheme, "user", "日" * 65536)], **through(proxy))
+    assert result.event == "done" if scheme == DIGEST else result.event in ("done", "failed"), result.last
+    direct = fetch(tls_driver, server.url("/f"), out / "g", usage=NO_PROXY)
+    assert direct.event == "done"

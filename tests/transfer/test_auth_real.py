@@ -165,6 +165,23 @@ def test_a_password_for_negotiate(without_ticket, apache, out, user):
     assert_refused(fetch(without_ticket, apache.url("/gss/f"), out / "g", [KIND["gss"]]), 401, "kinit")
 
 
+@pytest.mark.parametrize("user, password", [
+    ("long", "p" * 300), ("jürgen", "Grüße ¿ 日本 🙂"), ("u" * 200, "short"), ("blank", " a b ")],
+    ids=["300", "unicode", "long name", "blanks"])
+def test_a_ticket_for_secrets_of_every_shape(realm, without_ticket, apache, out, user, password):
+    realm.add(user, password)
+    result = fetch(without_ticket, apache.url("/gss/f"), out / "f", [(SERVER, NEGOTIATE, user, password)])
+    assert result.event == "done", (result.last, apache.words())
+
+
+@pytest.mark.parametrize("letter", ["p", "日"])
+def test_the_longest_password_is_no_ticket_and_no_harm(without_ticket, apache, out, letter):
+    creds = [(SERVER, NEGOTIATE, USER, letter * 65536)]
+    assert_refused(fetch(without_ticket, apache.url("/gss/f"), out / "f", creds), 401, "ticket")
+    creds = [(SERVER, NEGOTIATE, USER, PASSWORD)]
+    assert fetch(without_ticket, apache.url("/gss/f"), out / "g", creds).event == "done"
+
+
 @pytest.mark.parametrize("user, password, word", [
     (USER, "wrong", "password is wrong"), (USER, "", "ticket"), ("nobody", PASSWORD, "does not know the user"),
     ("a@b@c", PASSWORD, "ticket"), ("user@ELSE.WHERE", PASSWORD, "no Kerberos server")])

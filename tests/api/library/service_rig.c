@@ -67,12 +67,13 @@ static void start_server(ServiceRig *s)
 int service_rig_setup(void **state)
 {
         ServiceRig *s = mem_new(ServiceRig);
+        const char *base = getenv("BITSD_TEST_DIR");
         char path[PATH_BYTES];
         HRESULT hr;
 
         if (!s)
                 return -1;
-        (void) snprintf(s->dir, sizeof(s->dir), "/tmp/bits-api-XXXXXX");
+        (void) snprintf(s->dir, sizeof(s->dir), "%s/bits-api-XXXXXX", base ? base : "/tmp");
         assert_non_null(mkdtemp(s->dir));
         (void) snprintf(path, sizeof(path), "%s/socket", s->dir);
         (void) setenv("BITSD_SOCKET", path, 1);

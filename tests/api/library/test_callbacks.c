@@ -381,6 +381,39 @@ static void callbacks_are_registered_anew_after_a_restart(void **state)
         callback_object_done(&gone_c);
 }
 
+enum { CROWD = 20 };
+
+/* However many jobs are gone: thousands of them must not make millions of calls. */
+static void each_is_registered_anew_once(void **state)
+{
+        ComRig *com = *state;
+        IBackgroundCopyJob2 *jobs[CROWD];
+        CallbackObject callbacks[CROWD];
+        GUID ids[CROWD];
+        unsigned before;
+
+        for (unsigned i = 0; i < CROWD; i++)
+                jobs[i] = registered(com, &ids[i], &callbacks[i], NULL, NULL);
+        before = fake_calls(com->fake, "SetNotifyClient");
+        fake_listen(com->fake, false);
+        for (unsigned i = 0; i < CROWD; i += 2)
+                fake_forget_job(com->fake, &ids[i]);
+        fake_drop_clients(com->fake);
+        fake_listen(com->fake, true);
+        for (unsigned i = 0; i < CROWD; i++)
+                if (i % 2 == 0)
+                        assert_true(callback_object_wait_refs(&callbacks[i], 1));
+                else
+                        assert_true(fake_wait_registered(com->fake, &ids[i], true));
+        assert_int_equal(fake_calls(com->fake, "SetNotifyClient"), before + CROWD);
+        for (unsigned i = 0; i < CROWD; i++) {
+                if (i % 2 == 1)
+                        assert_hr(set(jobs[i], NULL), S_OK);
+                (void) IBackgroundCopyJob2_Release(jobs[i]);
+                callback_object_done(&callbacks[i]);
+        }
+}
+
 static void a_restart_while_a_callback_runs_delivers_again(void **state)
 {
         ComRig *com = *state;
@@ -574,6 +607,7 @@ int main(int argc, char **argv)
                 TEST(a_slow_callback_stops_nobody_else),
                 TEST(com_can_be_left_while_a_callback_runs),
                 TEST(callbacks_are_registered_anew_after_a_restart),
+                TEST(each_is_registered_anew_once),
                 TEST(a_restart_while_a_callback_runs_delivers_again),
                 TEST(a_lost_answer_to_the_registration_is_made_good),
                 TEST(a_child_has_callbacks_of_its_own),

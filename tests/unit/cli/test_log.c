@@ -265,6 +265,28 @@ static void the_journal_is_asked_when_there_is_no_file(void **state)
         assert_int_equal(unlink(program), 0);
 }
 
+/* A value with a line feed comes by its length; nothing in it is a field, an end, or a command for
+ * the terminal. */
+static void what_others_wrote_as_bitsd_is_only_text(void **state)
+{
+        _cleanup_free_ char *path = mem_strdup(getenv("PATH")), *program = NULL;
+
+        program = mem_printf("%s/journalctl", (char *) *state);
+        append(*state, "journalctl",
+               "#!/bin/sh\n"
+               "printf 'OTHER\\n\\003\\000\\000\\000\\000\\000\\000\\000a\\nb\\n'\n"
+               "printf 'MESSAGE\\n\\017\\000\\000\\000\\000\\000\\000\\000"
+               "x\\n\\nMESSAGE=\\033[2J\\n'\n"
+               "printf 'PRIORITY=3\\n\\n'\n"
+               "printf 'PRIORITY=6\\nMESSAGE=second\\n\\n'\n"
+               "printf 'MESSAGE\\n\\377\\377\\377\\377\\377\\377\\377\\377cut off'\n");
+        assert_int_equal(chmod(program, 0700), 0);
+        (void) setenv("PATH", *state, 1);
+        expect("log", "-  error: x\\x0a\\x0aMESSAGE=\\x1b[2J\n-  second\n");
+        (void) setenv("PATH", path, 1);
+        assert_int_equal(unlink(program), 0);
+}
+
 static void no_log_anywhere_is_said(void **state)
 {
         _cleanup_free_ char *path = mem_strdup(getenv("PATH"));
@@ -294,6 +316,7 @@ int main(void)
                 VERB(log_prints_what_was_asked_for),
                 VERB(an_old_file_is_better_than_nothing),
                 VERB(the_journal_is_asked_when_there_is_no_file),
+                VERB(what_others_wrote_as_bitsd_is_only_text),
                 VERB(no_log_anywhere_is_said),
         };
 

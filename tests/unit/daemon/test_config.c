@@ -125,6 +125,7 @@ static void assert_policies_alike(const Policy *a, const Policy *b)
         assert_int_equal(a->checkpoint_usec, b->checkpoint_usec);
         assert_int_equal(a->tombstone_sec, b->tombstone_sec);
         assert_int_equal(a->tombstones_max, b->tombstones_max);
+        assert_int_equal(a->sealed_bytes_per_user, b->sealed_bytes_per_user);
         assert_int_equal(a->allow_programs, b->allow_programs);
         assert_int_equal(a->allow_root_programs, b->allow_root_programs);
 }
@@ -178,6 +179,7 @@ static void every_setting_is_taken(void **state)
                      "CheckpointInterval=11\n"
                      "EndedJobsKeptFor=2h\n"
                      "EndedJobsKept=13\n"
+                     "MaxCredentialMiBPerUser=5\n"
                      "AllowPrograms=no\n"
                      "AllowRootPrograms=off\n"
                      "[Transfer]\n"
@@ -208,6 +210,7 @@ static void every_setting_is_taken(void **state)
         assert_int_equal(p->checkpoint_usec, 11 * USEC_PER_SEC);
         assert_int_equal(p->tombstone_sec, 7200);
         assert_int_equal(p->tombstones_max, 13);
+        assert_int_equal(p->sealed_bytes_per_user, 5 << 20);
         assert_false(p->allow_programs);
         assert_false(p->allow_root_programs);
         assert_int_equal(f->config.service.program_timeout_sec, 900);

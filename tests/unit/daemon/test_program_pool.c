@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,6 +22,8 @@
 #include "daemon/orphans.h"
 #include "daemon/program_env.h"
 #include "daemon/program_pool.h"
+
+#include "../../fakes/skip_test.h"
 
 #include "own_dir.h"
 #include "program_rig.h"
@@ -470,6 +474,56 @@ static pid_t make_stranger(void)
         return stranger;
 }
 
+enum { EXIT_SKIPPED = 77 };
+
+/* Process 1 of a PID namespace; has a child whose session was made outside of it, as one has whom
+ * `nsenter` started. */
+static int be_process_1(void)
+{
+        OrphansOptions options = {
+                .is_running = is_no_program,
+                .any_running = nothing_runs,
+                .is_init = true,
+        };
+        pid_t guest = fork();
+        Orphans *o;
+
+        if (guest == 0)
+                for (;;)
+                        (void) pause();
+        if (guest < 0 || setsid() < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("proc", "/proc", "proc", 0, NULL) < 0)
+                return EXIT_SKIPPED;
+        if (getsid(guest) != 0 || sd_event_new(&options.loop) < 0 || orphans_new(&options, &o) < 0)
+                return 1;
+        orphans_check(o);
+        orphans_kill_all(o, 100);
+        return waitpid(guest, NULL, WNOHANG) == 0 ? 0 : 2; /* it ends with its namespace */
+}
+
+static void sessions_from_outside_are_strangers(void **state)
+{
+        pid_t outside = fork();
+        int status;
+
+        if (outside == 0) {
+                pid_t first;
+
+                if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
+                        _exit(EXIT_SKIPPED);
+                first = fork();
+                if (first == 0)
+                        _exit(be_process_1());
+                _exit(waitpid(first, &status, 0) == first && WIFEXITED(status) ? WEXITSTATUS(status)
+                                                                               : 3);
+        }
+        assert_int_equal(waitpid(outside, &status, 0), outside);
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) == EXIT_SKIPPED)
+                SKIP_TEST("namespaces need root");
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void process_1_spares_strangers(void **state)
 {
         Fixture *f = *state;
@@ -681,6 +735,7 @@ int main(void)
                 pool_test(a_daemon_may_be_of_a_program_that_still_runs),
                 pool_test(our_own_children_are_left_alone),
                 pool_test(process_1_spares_strangers),
+                pool_test(sessions_from_outside_are_strangers),
                 pool_test(no_dead_children_pile_up),
                 pool_test(leaving_ends_everything),
                 pool_test(a_job_runs_its_program_until_it_succeeds),

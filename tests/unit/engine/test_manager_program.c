@@ -743,6 +743,71 @@ static void it_runs_again_after_a_crash_in_the_middle(void **state)
         }
 }
 
+static void a_wait_for_the_next_try_outlives_a_restart(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_ERROR);
+
+        with_program(rig, &id);
+        for (int power = 0; power < 2; power++) {
+                uint32_t before = rig->notifier.runs;
+
+                program_ends(rig, EXIT_1);
+                assert_int_equal(manager_flush(rig->m), 0);
+                pass(rig, DELAY_SEC / 3);
+                assert_true(fake_rig_restart(rig, power));
+                fake_rig_run(rig);
+                assert_true(manager_has_work(rig->m));
+                pass(rig, DELAY_SEC - DELAY_SEC / 3 - 1);
+                assert_int_equal(rig->notifier.runs, before);
+                pass(rig, 1);
+                assert_int_equal(rig->notifier.runs, before + 1);
+        }
+        /* A callback does not wait for it. */
+        program_ends(rig, EXIT_1);
+        assert_int_equal(manager_flush(rig->m), 0);
+        assert_true(fake_rig_restart(rig, false));
+        with_callback(rig, &id);
+        answer(rig, S_OK);
+        assert_int_equal(undelivered(rig, &id), NOTIFY_NONE);
+}
+
+static void a_new_event_does_not_wait_for_an_old_try(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_ERROR);
+        uint32_t before;
+
+        with_program(rig, &id);
+        program_ends(rig, EXIT_1);
+        pass(rig, 1);
+        assert_hr(manager_resume(rig->m, &FAKE_USER, &id), S_OK);
+        fail_transfer(rig, &id, BG_E_HTTP_ERROR_404);
+        before = rig->notifier.runs;
+        assert_int_equal(manager_flush(rig->m), 0);
+        assert_true(fake_rig_restart(rig, false)); /* the run is not over */
+        fake_rig_run(rig);
+        assert_int_equal(rig->notifier.runs, before + 1);
+}
+
+static void a_clock_that_was_set_back_lengthens_no_wait(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_ERROR);
+        uint32_t before;
+
+        with_program(rig, &id);
+        program_ends(rig, EXIT_1);
+        before = rig->notifier.runs;
+        assert_int_equal(manager_flush(rig->m), 0);
+        rig->clock.wall -= 1000000 * USEC_PER_SEC;
+        assert_true(fake_rig_restart(rig, false));
+        pass(rig, DELAY_SEC - 1);
+        assert_int_equal(rig->notifier.runs, before);
+        pass(rig, 1);
+        assert_int_equal(rig->notifier.runs, before + 1);
+}
+
 /* What a damaged file may say. */
 static void events_that_cannot_be_run_nothing(void **state)
 {
@@ -1003,6 +1068,9 @@ int main(void)
                 rig_test(nobody_is_forgotten_in_the_line),
                 rig_test(a_failed_start_gives_its_place_back),
                 rig_test(it_runs_again_after_a_crash_in_the_middle),
+                rig_test(a_wait_for_the_next_try_outlives_a_restart),
+                rig_test(a_new_event_does_not_wait_for_an_old_try),
+                rig_test(a_clock_that_was_set_back_lengthens_no_wait),
                 rig_test(events_that_cannot_be_run_nothing),
                 rig_test(the_service_stays_while_a_program_is_to_run),
                 rig_test(answers_that_nobody_asked_for_are_ignored),
