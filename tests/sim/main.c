@@ -6,8 +6,8 @@
  *   --first N        the first of many (1)
  *   --seeds COUNT    how many (300)
  *   --steps N        of a life (1500; with --each 100)
- *   --each 1         instead of dying at random, lives die at each place there is to die, in turn: killed
- *                    and by power loss. One seed has as many lives as twice the places.
+ *   --each 1         instead of dying at random, lives die at each place there is to die, in turn:
+ * killed and by power loss. One seed has as many lives as twice the places.
  *   --point N        … only there; 2 * place, + 1 for power loss
  *   --coverage FILE  what was reached, one line "COUNT NAME" each
  *   --trace 1        print changes of state */
@@ -100,9 +100,10 @@ static bool live(uint32_t seed, const Options *o, uint32_t death, Totals *totals
                                           death % 2 == 1 ? SIM_END_POWER : SIM_END_KILL)
                          : sim_live(sim, o->steps);
         if (broken && o->each)
-                (void) printf("seed %u, step %u: %s (replay: engine-sim --seed %u --steps %u --each "
-                              "1 --point %u)\n",
-                              seed, sim->step, broken, seed, o->steps, death);
+                (void) printf(
+                        "seed %u, step %u: %s (replay: engine-sim --seed %u --steps %u --each "
+                        "1 --point %u)\n",
+                        seed, sim->step, broken, seed, o->steps, death);
         else if (broken)
                 (void) printf("seed %u, step %u: %s (replay: engine-sim --seed %u --steps %u)\n",
                               seed, sim->step, broken, seed, o->steps);
@@ -144,11 +145,12 @@ static int write_coverage(const Options *o, const SimCover *cover)
 static void print_totals(const Totals *t)
 {
 #define N(member) ((unsigned long) t->member)
-        (void) printf("%lu lives, %lu failed: %lu jobs, %lu uploads with %lu replies, %lu farewells, "
-                      "%lu starts with credentials, %lu new keys, %lu calls, %lu kills, %lu power "
-                      "losses, %lu days\n",
-                      N(lives), N(failed), N(jobs), N(uploads), N(replies), N(farewells), N(armed),
-                      N(changes), N(calls), N(kills), N(powers), N(usec) / 1000000 / 86400);
+        (void) printf(
+                "%lu lives, %lu failed: %lu jobs, %lu uploads with %lu replies, %lu farewells, "
+                "%lu starts with credentials, %lu new keys, %lu calls, %lu kills, %lu power "
+                "losses, %lu days\n",
+                N(lives), N(failed), N(jobs), N(uploads), N(replies), N(farewells), N(armed),
+                N(changes), N(calls), N(kills), N(powers), N(usec) / 1000000 / 86400);
 #undef N
 }
 

@@ -42,6 +42,7 @@ static void set_faults(Sim *sim)
                 .application = 60,
                 .source = 10,
                 .farewell = 400,
+                .lies = sim->servers_lie ? 60 : 0,
         };
 }
 
@@ -66,6 +67,7 @@ void sim_init(Sim *sim, uint64_t seed, SimCover *cover)
         sim->rig.notifier.on_run = sim_run_program;
         sim->rig.notifier.on_run_ctx = sim;
         sim->files_vanish = seed % 2 == 1;
+        sim->servers_lie = seed % 4 == 0;
         set_faults(sim);
         sim_cover_use(cover);
         sim->calm = true; /* while it is born */
@@ -278,6 +280,7 @@ static void calm_down(Sim *sim)
         if (sim->rig.vault.previous != 0 || sim_chance(sim, 300))
                 sim_rekey(sim);
         sim->rig.policy.allow_programs = true;
+        sim->rig.policy.max_download_time_sec = 90 * 86400;
         manager_set_policy(sim->rig.m, &sim->rig.policy);
         if (!sim->network_up) {
                 sim->network_up = true;

@@ -55,15 +55,16 @@ typedef struct Sim {
         uint64_t store_bad_until;
         bool network_up;
         bool files_vanish; /* some temporary files are taken away by others */
+        bool servers_lie;  /* about sizes and versions */
         bool calm;         /* no more faults: everything must come to an end */
         uint32_t crash_in; /* places to die until the process does; 0 = not armed */
         bool crashed;
-        uint64_t points;   /* places to die so far */
-        bool planned;      /* dies only where it was told (sim_live_until) … */
+        uint64_t points;    /* places to die so far */
+        bool planned;       /* dies only where it was told (sim_live_until) … */
         SimEnd planned_end; /* … and so */
-        HRESULT denied;    /* what the transfer port answered within this call; S_OK = nothing */
-        bool vault_failed; /* within this call */
-        bool load_fails;   /* of the store, this time */
+        HRESULT denied;     /* what the transfer port answered within this call; S_OK = nothing */
+        bool vault_failed;  /* within this call */
+        bool load_fails;    /* of the store, this time */
         uint32_t kills, powers; /* statistics */
         uint32_t uploads, replies;
         uint32_t armed_starts, passwords;

@@ -2,6 +2,7 @@
 /* What users, clients and the world do. Every call's answer is compared with what the published
  * rules say, written down here once more and in other words than the engine's. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,6 +103,9 @@ void sim_expect(Sim *sim, HRESULT got, HRESULT want, const char *promise)
 {
         if (!sim->crashed)
                 sim_cover_answer(sim->cover, got);
+        if (sim->trace && !sim->crashed && got != want)
+                (void) printf("step %u: got %08x, not %08x: %s\n", sim->step, (unsigned) got,
+                              (unsigned) want, promise);
         if (!sim->crashed && got != want && !(want == S_OK && is_store_error(sim, got)))
                 sim_break(sim, promise);
 }
@@ -417,7 +421,9 @@ static void get_reply(Sim *sim, SimJob *j, const Caller *caller)
         hr = manager_reply_data(sim->rig.m, caller, &j->id, &data, &bytes);
         if (FAILED(sim->denied) && hr == sim->denied && (want == S_OK || want == BG_E_TOO_LARGE))
                 want = hr;
-        if (want == S_OK && sim->files_vanish && hr == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND))
+        /* Others take files away, and so does a Cancel that is not at its end yet. */
+        if (want == S_OK && (sim->files_vanish || job->status.intent != INTENT_NONE) &&
+            hr == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND))
                 hr = want, bytes = size;
         sim_expect(sim, hr, want, "GetReplyData answered wrongly");
         if (!sim->crashed && (hr == S_OK || hr == BG_E_TOO_LARGE) && bytes != size)

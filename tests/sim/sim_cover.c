@@ -27,7 +27,6 @@ static const HRESULT ANSWERS[] = {
         BG_E_INVALID_AUTH_SCHEME,
         BG_E_USERNAME_TOO_LARGE,
         BG_E_PASSWORD_TOO_LARGE,
-        BG_E_INVALID_PROXY_INFO,
         BG_E_PROXY_LIST_TOO_LARGE,
         BG_E_PROXY_BYPASS_LIST_TOO_LARGE,
         BG_S_PARTIAL_COMPLETE,
@@ -60,20 +59,13 @@ static const HRESULT ERRORS[] = {
 };
 
 static const char *const EVENTS[TRANSFER_EVENT_MAX] = {
-        [TRANSFER_CONNECTED] = "CONNECTED",
-        [TRANSFER_META] = "META",
-        [TRANSFER_PROGRESS] = "PROGRESS",
-        [TRANSFER_DONE] = "DONE",
-        [TRANSFER_FAILED] = "FAILED",
-        [TRANSFER_STOPPED] = "STOPPED",
-        [TRANSFER_SYNCED] = "SYNCED",
-        [TRANSFER_FILE_PUBLISHED] = "FILE_PUBLISHED",
-        [TRANSFER_PUBLISHED] = "PUBLISHED",
-        [TRANSFER_DISCARDED] = "DISCARDED",
-        [TRANSFER_SESSION] = "SESSION",
-        [TRANSFER_UPLOADED] = "UPLOADED",
-        [TRANSFER_FAREWELL] = "FAREWELL",
-        [TRANSFER_REPLY] = "REPLY",
+        [TRANSFER_CONNECTED] = "CONNECTED", [TRANSFER_META] = "META",
+        [TRANSFER_PROGRESS] = "PROGRESS",   [TRANSFER_DONE] = "DONE",
+        [TRANSFER_FAILED] = "FAILED",       [TRANSFER_STOPPED] = "STOPPED",
+        [TRANSFER_SYNCED] = "SYNCED",       [TRANSFER_FILE_PUBLISHED] = "FILE_PUBLISHED",
+        [TRANSFER_PUBLISHED] = "PUBLISHED", [TRANSFER_DISCARDED] = "DISCARDED",
+        [TRANSFER_SESSION] = "SESSION",     [TRANSFER_UPLOADED] = "UPLOADED",
+        [TRANSFER_FAREWELL] = "FAREWELL",   [TRANSFER_REPLY] = "REPLY",
 };
 
 static const char *const PORT_CALLS[SIM_PORT_CALL_MAX] = {
@@ -171,10 +163,8 @@ static void write_codes(FILE *out, const char *what, const SimCodes *codes)
 static void write_table(const SimCover *c, FILE *out)
 {
         static const char *const KINDS[] = {
-                [JOB_ROW_MISSING] = "missing",
-                [JOB_ROW_MOVE] = "move",
-                [JOB_ROW_STAY] = "stay",
-                [JOB_ROW_REFUSED] = "refused",
+                [JOB_ROW_MISSING] = "missing", [JOB_ROW_MOVE] = "move",
+                [JOB_ROW_STAY] = "stay",       [JOB_ROW_REFUSED] = "refused",
                 [JOB_ROW_IGNORED] = "ignored",
         };
 
@@ -204,8 +194,7 @@ void sim_cover_write(const SimCover *c, FILE *out)
                                        PORT_CALLS[i]);
                 (void) fprintf(out, "%lu death in %s\n", (unsigned long) c->died[i], PORT_CALLS[i]);
         }
-        (void) fprintf(out, "%lu death after store.commit\n",
-                       (unsigned long) c->died_after_commit);
+        (void) fprintf(out, "%lu death after store.commit\n", (unsigned long) c->died_after_commit);
         for (int i = 0; i < SIM_WORLD_MAX; i++)
                 (void) fprintf(out, "%lu world %s\n", (unsigned long) c->world[i], WORLD[i]);
 }

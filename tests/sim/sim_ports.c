@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the engine and the fakes: every call of every port is counted, is a place to die, may fail,
- * and is searched for secrets. */
+/* Between the engine and the fakes: every call of every port is counted, is a place to die, may
+ * fail, and is searched for secrets. */
 #include <errno.h>
 #include <string.h>
 

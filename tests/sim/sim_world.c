@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens to the world around the service: time, clocks, networks, disks, clients, policies. */
+/* What happens to the world around the service: time, clocks, networks, disks, clients, policies.
+ */
 #include <errno.h>
 
 #include "sim.h"
@@ -100,6 +101,8 @@ void sim_change_the_world(Sim *sim)
         case 7:
                 sim->cover->world[SIM_WORLD_rekey]++;
                 sim_rekey(sim);
+                if (!sim->crashed && sim_chance(sim, 300))
+                        sim_rekey(sim);
                 break;
         case 8:
                 suspend_machine(sim);
@@ -112,6 +115,8 @@ void sim_change_the_world(Sim *sim)
                 sim->rig.policy.background_jobs = 1 + (uint32_t) sim_below(sim, 3);
                 sim->rig.policy.foreground_jobs = 1 + (uint32_t) sim_below(sim, 6);
                 sim->rig.policy.allow_programs = sim_chance(sim, 800);
+                sim->rig.policy.max_download_time_sec =
+                        sim_chance(sim, 300) ? 60 + sim_below(sim, 3600) : 90 * 86400;
                 manager_set_policy(sim->rig.m, &sim->rig.policy);
                 break;
         }

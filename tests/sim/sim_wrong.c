@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls that nobody may succeed with: wrong arguments, and somebody else's job. They have to be refused
- * with the published code, whatever the job does at that moment, and they must change nothing. */
+/* Calls that nobody may succeed with: wrong arguments, and somebody else's job. They have to be
+ * refused with the published code, whatever the job does at that moment, and they must change
+ * nothing. */
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -74,6 +75,28 @@ static HRESULT long_user(const Wrong *w)
                                        BG_AUTH_SCHEME_BASIC, w->text, "x");
 }
 
+static HRESULT long_password(const Wrong *w)
+{
+        _cleanup_free_ char *text = mem_alloc(VAULT_PASSWORD_UNITS_MAX + 2);
+        HRESULT hr = BG_E_PASSWORD_TOO_LARGE;
+
+        if (!text)
+                return hr;
+        memset(text, 'x', VAULT_PASSWORD_UNITS_MAX + 1);
+        text[VAULT_PASSWORD_UNITS_MAX + 1] = '\0';
+        return manager_set_credentials(w->sim->rig.m, w->caller, w->id, BG_AUTH_TARGET_SERVER,
+                                       BG_AUTH_SCHEME_BASIC, "somebody", text);
+}
+
+/* Both would end up in one file. */
+static HRESULT one_name_twice(const Wrong *w)
+{
+        FileSpec specs[] = {{"http://host/a", "/home/u/once"},
+                            {"http://host/b", "/home//u/./once"}};
+
+        return manager_add_files(w->sim->rig.m, w->caller, w->id, specs, ARRAY_LEN(specs));
+}
+
 static HRESULT no_job(const Wrong *w)
 {
         GUID id = *w->id;
@@ -99,7 +122,7 @@ static HRESULT long_new_name(const Wrong *w)
 /* `owner_first`: a stranger, or an ended job, is refused for that instead. */
 typedef struct WrongCall {
         HRESULT (*call)(const Wrong *w);
-        HRESULT want;
+        HRESULT want; /* S_OK: any failure */
         bool owner_first;
 } WrongCall;
 
@@ -114,6 +137,8 @@ static const WrongCall CALLS[] = {
         {bad_remote, E_INVALIDARG, true},
         {bad_local, E_INVALIDARG, true},
         {long_user, BG_E_USERNAME_TOO_LARGE, false},
+        {long_password, BG_E_PASSWORD_TOO_LARGE, false},
+        {one_name_twice, S_OK, true},
         {no_job, BG_E_NOT_FOUND, false},
         {no_type, E_NOTIMPL, false},
         {long_new_name, E_INVALIDARG, false},
@@ -130,7 +155,9 @@ static uint32_t count_jobs(Sim *sim)
 static void call_beyond_limits(Sim *sim, SimJob *j, const Caller *caller)
 {
         Policy small = sim->rig.policy;
-        FileSpec spec = {"http://host/file", "/home/u/one too many"};
+        _cleanup_free_ char *local =
+                mem_printf("/home/u/%u-%u too many", (unsigned) (j - sim->jobs), j->files);
+        FileSpec spec = {"http://host/file", local};
         HRESULT first = sim_common_refusal(sim, j, caller);
         HRESULT hr;
         GUID id;
@@ -176,7 +203,8 @@ void sim_call_wrongly(Sim *sim, SimJob *j, const Caller *caller)
         memset(text, 'x', UNITS_LONG);
         text[UNITS_LONG] = '\0';
         hr = wrong->call(&w);
-        if (first != BG_E_NOT_FOUND && (first == S_OK || !wrong->owner_first))
+        if (first != BG_E_NOT_FOUND && (first == S_OK || !wrong->owner_first) &&
+            wrong->want != S_OK)
                 sim_expect(sim, hr, wrong->want, "a wrong call was not refused as it should be");
         else
                 sim_cover_answer(sim->cover, hr);
