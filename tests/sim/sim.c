@@ -281,14 +281,19 @@ static void calm_down(Sim *sim)
                 sim_rekey(sim);
         sim->rig.policy.allow_programs = true;
         sim->rig.policy.max_download_time_sec = 90 * 86400;
+        sim->rig.policy.job_inactivity_sec = 90 * 86400;
         manager_set_policy(sim->rig.m, &sim->rig.policy);
         if (!sim->network_up) {
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);
         }
-        if (sim_chance(sim, 500))
+        if (sim_chance(sim, 500)) {
+                /* One whose time is nearly up is asked once more, and that may fail now. */
+                for (uint32_t i = 0; i < sim->jobs_len; i++)
+                        sim->jobs[i].owes_farewell = false;
                 cancel_uploads(sim);
-        sim->rig.transfer.faults.farewell = 500;
+                sim->rig.transfer.faults.farewell = 500;
+        }
         for (int round = 0; round < 400 && !sim->broken; round++) {
                 if (round == 100)
                         sim->rig.transfer.faults.farewell = 0;

@@ -288,7 +288,9 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
                 break;
         case 2:
                 hr = manager_set_no_progress_timeout(m, caller, &j->id,
-                                                     sim_chance(sim, 100) ? 0 : 1000000 + sec);
+                                                     sim_chance(sim, 100)   ? 0
+                                                     : sim_chance(sim, 300) ? 5000 + sec
+                                                                            : 1000000 + sec);
                 break;
         case 3:
                 hr = manager_set_notify_flags(m, caller, &j->id, (uint32_t) sim_below(sim, 16));

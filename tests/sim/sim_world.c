@@ -117,6 +117,8 @@ void sim_change_the_world(Sim *sim)
                 sim->rig.policy.allow_programs = sim_chance(sim, 800);
                 sim->rig.policy.max_download_time_sec =
                         sim_chance(sim, 300) ? 60 + sim_below(sim, 3600) : 90 * 86400;
+                sim->rig.policy.job_inactivity_sec =
+                        sim_chance(sim, 100) ? 1800 + sim_below(sim, 86400) : 90 * 86400;
                 manager_set_policy(sim->rig.m, &sim->rig.policy);
                 break;
         }
