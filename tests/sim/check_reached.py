@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SEEDS, EACH_SEEDS = 400, 12
+SEEDS, EACH_SEEDS = 600, 12
 
 
 def load_soak():

@@ -289,7 +289,7 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
         case 2:
                 hr = manager_set_no_progress_timeout(m, caller, &j->id,
                                                      sim_chance(sim, 100)   ? 0
-                                                     : sim_chance(sim, 300) ? 5000 + sec
+                                                     : sim_chance(sim, 300) ? 700 + sec / 4
                                                                             : 1000000 + sec);
                 break;
         case 3:
