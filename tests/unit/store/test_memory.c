@@ -294,6 +294,74 @@ static void each_allocation_of_the_store_fails_once(void **state)
         loop(*state, fail_own);
 }
 
+/* After a failed begin, or without one, nothing is written, and nothing is damaged. */
+static void nothing_is_written_outside_a_transaction(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job_distinct(NEW_JOB);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(0);
+        JobCredential c = sample_credential(BG_AUTH_TARGET_SERVER, BG_AUTH_SCHEME_BASIC, 9);
+        Store *store = open_well(*state, STORE_OPENED);
+        StorePort port = store_port(store);
+
+        assert_int_equal(port.job_save(port.ctx, job), -EINVAL);
+        assert_int_equal(port.job_delete(port.ctx, job), -EINVAL);
+        assert_int_equal(port.files_insert(port.ctx, job, &file, 1), -EINVAL);
+        assert_int_equal(port.file_save(port.ctx, job, file), -EINVAL);
+        assert_int_equal(port.credential_save(port.ctx, job, &c), -EINVAL);
+        assert_int_equal(port.credential_delete(port.ctx, job, 1, 1), -EINVAL);
+        assert_int_equal(port.commit(port.ctx, true), -EINVAL);
+        port.rollback(port.ctx);
+        store_close(store);
+        sample_credential_done(&c);
+        check_and_undo(*state, job, false);
+}
+
+/* The store in memory: whatever fails, what was committed is there, and the next attempt works. */
+static void each_allocation_of_the_store_in_memory_fails_once(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job_distinct(NEW_JOB);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file_distinct(0);
+        JobCredential c = sample_credential(BG_AUTH_TARGET_SERVER, BG_AUTH_SCHEME_BASIC, 9);
+        bool struck = true;
+
+        (void) state;
+        for (uint64_t n = 1; struck; n++) {
+                StoreMem *mem;
+                StorePort port;
+                int r = 0;
+
+                fail_own(n);
+                mem = store_mem_new();
+                if (mem)
+                        r = write_all(store_mem_port(mem), job, file, &c);
+                struck = disarm(fail_own);
+                assert_true(mem || struck);
+                assert_true(r == 0 || (r == -ENOMEM && struck));
+                if (!mem)
+                        continue;
+                port = store_mem_port(mem);
+                if (r < 0) {
+                        RigQueue queue = rig_load(port);
+
+                        size_t there = queue.len; /* committed, and then not hardened */
+
+                        rig_queue_done(&queue);
+                        if (there == 0)
+                                assert_int_equal(write_all(port, job, file, &c), 0);
+                        rig_save_job(port, job, true); /* hardens */
+                }
+                assert_int_equal(store_mem_power_loss(mem, 0), 0);
+                {
+                        RigQueue queue = rig_load(port);
+
+                        assert_int_equal(queue.len, 1);
+                        rig_queue_done(&queue);
+                }
+                store_mem_free(mem);
+        }
+        sample_credential_done(&c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -303,6 +371,9 @@ int main(void)
                                                 make_queue, remove_queue),
                 cmocka_unit_test_setup_teardown(each_allocation_of_the_store_fails_once, make_queue,
                                                 remove_queue),
+                cmocka_unit_test_setup_teardown(nothing_is_written_outside_a_transaction,
+                                                make_queue, remove_queue),
+                cmocka_unit_test(each_allocation_of_the_store_in_memory_fails_once),
         };
 
         return cmocka_run_group_tests(tests, take_memory, NULL);
