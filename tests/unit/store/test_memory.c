@@ -316,6 +316,41 @@ static void nothing_is_written_outside_a_transaction(void **state)
         check_and_undo(*state, job, false);
 }
 
+/* Where no file can be made nothing is opened, and nothing set aside. */
+static void directory_without_room_for_files_is_refused(void **state)
+{
+        StoreStatus status;
+        Store *store = NULL;
+
+        (void) state;
+        assert_true(store_open("/proc/self", NULL, &status, &store) < 0);
+        assert_null(store);
+        assert_int_equal(status.outcome, STORE_FAILED);
+        assert_string_equal(status.aside_path, "");
+}
+
+static void options_need_not_name_the_boot(void **state)
+{
+        const Place *p = *state;
+        StoreOptions options = {0};
+        StoreStatus status;
+        Store *store = NULL;
+
+        assert_int_equal(store_open(p->dir, &options, &status, &store), 0);
+        assert_int_equal(status.outcome, STORE_OPENED);
+        store_close(store);
+}
+
+static void each_outcome_has_a_name(void **state)
+{
+        (void) state;
+        for (int i = 0; i < STORE_OUTCOME_MAX; i++)
+                for (int k = 0; k < i; k++)
+                        assert_string_not_equal(store_outcome_to_string((StoreOutcome) i),
+                                                store_outcome_to_string((StoreOutcome) k));
+        assert_string_equal(store_outcome_to_string(STORE_OUTCOME_MAX), "unknown");
+}
+
 /* The store in memory: whatever fails, what was committed is there, and the next attempt works. */
 static void each_allocation_of_the_store_in_memory_fails_once(void **state)
 {
@@ -374,6 +409,10 @@ int main(void)
                 cmocka_unit_test_setup_teardown(nothing_is_written_outside_a_transaction,
                                                 make_queue, remove_queue),
                 cmocka_unit_test(each_allocation_of_the_store_in_memory_fails_once),
+                cmocka_unit_test(directory_without_room_for_files_is_refused),
+                cmocka_unit_test_setup_teardown(options_need_not_name_the_boot, make_queue,
+                                                remove_queue),
+                cmocka_unit_test(each_outcome_has_a_name),
         };
 
         return cmocka_run_group_tests(tests, take_memory, NULL);

@@ -131,6 +131,17 @@ static void upload_and_its_reply_come_as_a_pair(void **state)
         assert_false(stored_files_fit(BG_JOB_TYPE_UPLOAD, both, 2));
 }
 
+/* Only what is not UTF-8 is replaced. */
+static void words_of_a_server_are_made_fit(void **state)
+{
+        JobError error = {.text = "so \xff it goes", .host = "host"}, clean;
+
+        (void) state;
+        stored_error_clean(&error, &clean);
+        assert_string_equal(clean.text, "so ? it goes");
+        assert_string_equal(clean.host, "host");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -138,6 +149,7 @@ int main(void)
                 cmocka_unit_test(number_that_the_file_cannot_hold_is_named),
                 cmocka_unit_test(value_outside_its_enumeration_is_named),
                 cmocka_unit_test(file_has_names_and_sizes_that_fit),
+                cmocka_unit_test(words_of_a_server_are_made_fit),
                 cmocka_unit_test(upload_and_its_reply_come_as_a_pair),
         };
 
