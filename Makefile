@@ -4,7 +4,7 @@
 #   make demo     install what is missing, build, and show the whole story
 #   make check    install what is missing, build (also with sanitizers), and run every test
 #
-# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], install [PREFIX=/usr/local] [DESTDIR=], format, clean.
+# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], soak [SEEDS=1000] [FIRST=1], coverage, install [PREFIX=/usr/local] [DESTDIR=], format, clean.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -12,7 +12,7 @@ DESTDIR ?=
 # What users get: optimised, and not refused for a warning of a newer compiler.
 RELEASE = --buildtype=release -Doptimization=2 -Dwerror=false
 
-.PHONY: all deps build demo check bench fuzz install format clean
+.PHONY: all deps build demo check bench fuzz soak coverage install format clean
 all: build
 
 deps:
@@ -48,6 +48,20 @@ fuzz:
 	@ninja -C build-fuzz --quiet fuzz-targets
 	@tools/fuzz --seconds $(SECONDS) build-fuzz $(TARGET)
 
+# The simulations through many seeds, on all cores.
+SEEDS ?= 1000
+FIRST ?= 1
+soak:
+	@tools/install-deps build test
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
+	@ninja -C $(BUILD) --quiet tests/sim/engine-sim tests/unit/proto/test-proto-bup-simulation
+	@tools/soak --seeds $(SEEDS) --first $(FIRST) $(BUILD)
+
+# Lines and branches of engine, proto and store; what nothing reached is in build-cov/coverage.txt.
+coverage:
+	@tools/install-deps build test
+	@tools/coverage build-cov
+
 install:
 	@tools/install-deps build
 	@meson setup build-install $(RELEASE) --prefix=$(PREFIX) \
@@ -60,4 +74,4 @@ format:
 	@tools/check-format --fix
 
 clean:
-	rm -rf build build-asan build-release build-install build-fuzz
+	rm -rf build build-asan build-release build-install build-fuzz build-cov

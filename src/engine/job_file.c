@@ -108,7 +108,8 @@ void job_file_learn(Job *job, JobFile *file, const FileFacts *facts)
 {
         count_file(job, file, UINT32_MAX);
         file->state = facts->state;
-        file->size_bytes = facts->size_bytes;
+        /* A server that claims more than any file has knows nothing, and no store could keep it. */
+        file->size_bytes = facts->size_bytes > INT64_MAX ? BG_SIZE_UNKNOWN : facts->size_bytes;
         file->done_bytes = MIN(facts->done_bytes, facts->size_bytes);
         file->synced_bytes = MIN(facts->synced_bytes, file->done_bytes);
         count_file(job, file, 1);

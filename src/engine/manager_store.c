@@ -111,22 +111,32 @@ void txn_save_view(Txn *t, Job *job, const Job *view)
         job->run->credentials_dirty |= view->credentials != job->credentials;
 }
 
+/* Durably, and before anything else: a commit that the store refused may wait in its log, and would
+ * come back with the power if what is written over it did not survive that. */
+static int take_back(Manager *m)
+{
+        int r;
+
+        m->overreached = false;
+        r = manager_checkpoint(m, true);
+        m->overreached = m->overreached || r < 0;
+        return r;
+}
+
 void txn_begin(Txn *t, Manager *m)
 {
         *t = (Txn){.m = m};
+        if (m->overreached)
+                t->error = take_back(m);
+        if (t->error < 0)
+                return;
         t->error = m->ports.store.begin(m->ports.store.ctx);
         if (t->error < 0)
                 m->store_error = t->error;
-        if (!m->restated && !m->overreached)
+        if (!m->restated)
                 return;
-        LIST_FOREACH (it, &m->dirty) {
-                Job *job = list_item(it, JobRun, in_dirty)->job;
-
-                if (m->overreached)
-                        txn_save_view(t, job, job);
-                else
-                        txn_save_dirty_files(t, job);
-        }
+        LIST_FOREACH (it, &m->dirty)
+                txn_save_dirty_files(t, list_item(it, JobRun, in_dirty)->job);
 }
 
 void txn_save_file(Txn *t, const Job *job, const JobFile *file)
@@ -165,7 +175,7 @@ int txn_commit(Txn *t, bool durable)
         if (!txn_ok(t, store->commit(store->ctx, durable)))
                 return t->error;
         t->m->store_error = 0;
-        t->m->restated = t->m->overreached = false;
+        t->m->restated = false;
         return 0;
 }
 

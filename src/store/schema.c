@@ -191,8 +191,13 @@ int schema_apply(Db *db, const SchemaSteps *steps, SchemaVerdict *ret, uint32_t 
         r = decide_and_raise(db, steps, &verdict, &version);
         if (r == 0 && (verdict == SCHEMA_FRESH || verdict == SCHEMA_RAISED))
                 r = db_exec(db, "COMMIT");
-        if (!sqlite3_get_autocommit(db->handle))
-                (void) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* r says why */
+        if (!sqlite3_get_autocommit(db->handle)) {
+                if (r < 0)
+                        (void) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL,
+                                            NULL); /* r says why */
+                else /* for want of memory it would stay open, and no other could begin */
+                        r = db_exec(db, "ROLLBACK");
+        }
         if (r < 0)
                 return r;
         if (verdict == SCHEMA_FRESH || verdict == SCHEMA_RAISED) {

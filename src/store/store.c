@@ -102,6 +102,9 @@ static int store_begin(void *ctx)
 
         if (s->in_transaction)
                 return -EINVAL;
+        end_transaction(s); /* of one that could not be rolled back for want of memory */
+        if (!sqlite3_get_autocommit(s->db->handle))
+                return db_fail(s->db, SQLITE_NOMEM);
         r = db_run(s->db, s->sql[SQL_BEGIN]);
         if (r < 0) {
                 end_transaction(s);

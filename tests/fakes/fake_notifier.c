@@ -49,12 +49,13 @@ static FakeSeen *find_seen(FakeNotifier *n, const Job *job, bool *ret_new)
 
 static bool is_in_table(BG_JOB_STATE from, BG_JOB_STATE to)
 {
-        for (int event = 0; event < JOB_EVENT_MAX; event++) {
-                const JobRow *row = job_state_row(from, (JobEvent) event);
+        uint32_t len;
+        const JobRow *rows = job_state_table(&len);
 
-                if (row->kind == JOB_ROW_MOVE && row->to == to)
+        for (uint32_t i = 0; i < len; i++)
+                if (rows[i].kind == JOB_ROW_MOVE && (rows[i].from >> from & 1) != 0 &&
+                    rows[i].to == to)
                         return true;
-        }
         return false;
 }
 

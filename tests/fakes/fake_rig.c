@@ -16,7 +16,7 @@ static void must(bool ok, const char *what)
         abort();
 }
 
-void fake_rig_init(FakeRig *rig, uint64_t seed)
+void fake_rig_prepare(FakeRig *rig, uint64_t seed)
 {
         *rig = (FakeRig){.policy = policy_default(false), .next_token = 1};
         fake_clock_init(&rig->clock);
@@ -27,6 +27,11 @@ void fake_rig_init(FakeRig *rig, uint64_t seed)
         fake_notifier_init(&rig->notifier, &rig->store);
         rig->notifier.clock = &rig->clock;
         fake_vault_init(&rig->vault);
+}
+
+void fake_rig_init(FakeRig *rig, uint64_t seed)
+{
+        fake_rig_prepare(rig, seed);
         must(fake_rig_start(rig), "no start");
 }
 
@@ -70,6 +75,8 @@ bool fake_rig_start(FakeRig *rig)
                 .clock = fake_clock_port(&rig->clock),
         };
 
+        if (rig->wrap_ports)
+                rig->wrap_ports(rig->wrap_ports_ctx, &ports);
         rig->m = manager_new(&ports, &rig->policy);
         must(rig->m != NULL, "no memory");
         return manager_load(rig->m) == 0;

@@ -23,10 +23,15 @@ typedef struct FakeRig {
         Manager *m;
         uint64_t next_token;
         const char *violation; /* first one that was noticed */
+        /* Stands between the manager of every start and the fakes; NULL = nothing. */
+        void (*wrap_ports)(void *ctx, ManagerPorts *ports);
+        void *wrap_ports_ctx;
 } FakeRig;
 
 /* Makes everything and loads an empty queue. Large: keep it off small stacks. */
 void fake_rig_init(FakeRig *rig, uint64_t seed);
+/* The same without a manager yet: fake_rig_start() makes it. */
+void fake_rig_prepare(FakeRig *rig, uint64_t seed);
 void fake_rig_done(FakeRig *rig);
 /* Ends the process and starts it again; power: the machine too. False when the load failed. */
 bool fake_rig_restart(FakeRig *rig, bool power);

@@ -441,6 +441,8 @@ static int fake_file_save(void *ctx, const Job *job, const JobFile *file)
 
         if (r < 0)
                 return r;
+        if (file->size_bytes != BG_SIZE_UNKNOWN && file->size_bytes > INT64_MAX)
+                s->violation = "a size that no store can hold";
         change_new(s, CHANGE_FILE, &job->id)->file = file_dup(file);
         s->file_saves++;
         return 0;

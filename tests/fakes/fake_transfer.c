@@ -117,9 +117,10 @@ static void check_start(FakeTransfer *t, const Job *job, const JobFile *file)
         if (job->status.intent != INTENT_NONE)
                 t->violation = "transfer started for a job that ends";
         /* A file that somebody took away is the port's to notice, if a crash kept the engine from
-         * storing that. */
+         * storing that; so is a server that goes back to an older version, which a kill keeps the
+         * engine from hearing of. */
         if (temp && temp->version == etag_version(file->etag) && temp->bytes < file->done_bytes &&
-            t->faults.sync_lost == 0)
+            t->faults.sync_lost == 0 && t->faults.lies == 0)
                 t->violation = "resumes from bytes that are not there";
 }
 

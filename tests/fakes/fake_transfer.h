@@ -70,7 +70,7 @@ typedef struct FakeOp {
 typedef struct FakeFaults {
         uint32_t connect, reset, transient_status, fatal_status, disk_full, changed, worker,
                 sync_lost, sync, publish, discard, start, session_lost, application, source,
-                farewell;
+                farewell, lies;
 } FakeFaults;
 
 typedef struct FakeTransfer {

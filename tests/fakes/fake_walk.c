@@ -4,7 +4,7 @@
 #include "engine/job_error.h"
 #include "fake_transfer.h"
 
-enum { STAGE_BEGIN, STAGE_CONNECTED, STAGE_BODY };
+enum { STAGE_BEGIN, STAGE_CONNECTED, STAGE_BODY, STAGE_LIED };
 
 static bool is_unlucky(FakeTransfer *t, uint32_t per_mille)
 {
@@ -94,6 +94,44 @@ static void walk_body(FakeTransfer *t, Manager *m, FakeOp *op)
                 fake_op_done(t, m, op);
 }
 
+/* A server says something about a file that is not so, in sizes of all kinds, and the truth comes
+ * out later. What was there of another version is gone. */
+static void walk_lie(FakeTransfer *t, Manager *m, FakeOp *op)
+{
+        static const uint64_t SIZES[] = {
+                1, UINT32_MAX, INT64_MAX, (uint64_t) INT64_MAX + 1, BG_SIZE_UNKNOWN - 1,
+        };
+        TransferEvent ev = {
+                .kind = TRANSFER_META,
+                .op = op->op,
+                .file_index = op->file,
+                .size_bytes = SIZES[fake_random_below(t->random, ARRAY_LEN(SIZES))],
+                .etag = fake_random_chance(t->random, 500) ? "\"0\"" : NULL,
+                .modified_sec = fake_random_chance(t->random, 500) ? INT64_MAX : FILE_NO_TIME,
+                .error.file_index = JOB_NO_FILE,
+        };
+
+        (void) fake_disk_make_temp(t->disk, &op->job, op->file, 0);
+        op->stage = STAGE_LIED;
+        manager_transfer_event(m, &ev);
+}
+
+/* It breaks off, is caught, or tells the truth after all. */
+static void walk_lied(FakeTransfer *t, Manager *m, FakeOp *op)
+{
+        switch (fake_random_below(t->random, 4)) {
+        case 0:
+                fail_file(t, m, op, BG_E_INVALID_SERVER_RESPONSE, BG_ERROR_CONTEXT_REMOTE_FILE);
+                break;
+        case 1:
+                fail_file(t, m, op, BG_E_INSUFFICIENT_RANGE_SUPPORT, BG_ERROR_CONTEXT_REMOTE_FILE);
+                break;
+        default:
+                op->stage = STAGE_CONNECTED;
+                break;
+        }
+}
+
 static void walk_file(FakeTransfer *t, Manager *m, FakeOp *op)
 {
         if (op->stopped && fake_random_chance(t->random, 700)) {
@@ -109,6 +147,10 @@ static void walk_file(FakeTransfer *t, Manager *m, FakeOp *op)
                 op->stage = STAGE_CONNECTED;
                 if (fake_random_chance(t->random, 800))
                         fake_op_connected(t, m, op);
+        } else if (op->stage == STAGE_LIED) {
+                walk_lied(t, m, op);
+        } else if (op->stage == STAGE_CONNECTED && is_unlucky(t, t->faults.lies)) {
+                walk_lie(t, m, op);
         } else if (op->stage == STAGE_CONNECTED) {
                 if (is_unlucky(t, t->faults.changed))
                         fake_disk_remote(t->disk, op->remote)->version++;

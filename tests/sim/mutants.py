@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FLAGS = ["-std=gnu17", "-O2", "-w", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64",
          *(f"-I{ROOT / d}" for d in ("src", "include/bits", "tests/fakes", "tests/sim"))]
 TIMEOUT_SEC = 120
+WRAPS = ["-Wl,--wrap=job_state_row", "-Wl,--wrap=manager_transfer_event"]  # as in meson.build
 
 MUTANTS = [  # what is broken, file, old text, new text
     ("TRANSFERRED is announced without being stored", "manager_step.c",
@@ -285,6 +286,16 @@ MUTANTS = [  # what is broken, file, old text, new text
     ("a new key does not wait for what was refused", "manager_rekey.c",
      "        r = m->overreached ? manager_checkpoint(m, true) : 0;",
      "        r = 0;"),
+    ("what was refused is written over softly", "manager_store.c",
+     "        r = manager_checkpoint(m, true);\n",
+     "        r = manager_checkpoint(m, false);\n"),
+    ("what was refused is not written over", "manager_store.c",
+     "        if (m->overreached)\n"
+     "                t->error = take_back(m);\n",
+     ""),
+    ("a size that no store can hold", "job_file.c",
+     "facts->size_bytes > INT64_MAX ? BG_SIZE_UNKNOWN : facts->size_bytes;",
+     "facts->size_bytes;"),
     ("what a start finds is not brought to disk", "manager_load.c",
      "        harden_queue(m);\n",
      ""),
@@ -329,7 +340,7 @@ def main():
             (work / "mutant.c").write_text(text.replace(old, new, 1))
             compile_c(work / "mutant.c", work / "mutant.o")
             parts = [str(work / "mutant.o" if s == source else o) for s, o in objects.items()]
-            subprocess.run(["gcc", "-o", str(work / "sim"), *parts, "-lsystemd"], check=True)
+            subprocess.run(["gcc", "-o", str(work / "sim"), *parts, *WRAPS, "-lsystemd"], check=True)
             print(f"{number:2} {what}: {verdict(work / 'sim')}", flush=True)
 
 

@@ -8,27 +8,15 @@
 
 static const Caller ADMIN = {.uid = 0, .is_admin = true, .client = 4};
 
-/* Every call of a port is a place to die. After that the outside world sees nothing more of the
- * process, whatever the engine still does on its way out. */
-static void count_port_call(void *ctx)
-{
-        Sim *sim = ctx;
-
-        if (sim->crash_in == 0 || --sim->crash_in > 0)
-                return;
-        sim->crashed = true;
-        sim->rig.transfer.dead = true;
-        sim->rig.notifier.dead = true;
-        sim->rig.vault.dead = true;
-}
-
 static int store_fault(void *ctx, FakeStoreCall call)
 {
         Sim *sim = ctx;
 
-        (void) call;
-        count_port_call(sim);
+        if (call == FAKE_STORE_HARDEN) /* in the file, and not on disk */
+                (void) sim_may_die(sim);
         if (sim->crashed)
+                return -EIO;
+        if (call == FAKE_STORE_LOAD && sim->load_fails)
                 return -EIO;
         if (sim->store_bad && sim_chance(sim, 150))
                 return sim_chance(sim, 500) ? -ENOSPC : -EIO;
@@ -54,13 +42,14 @@ static void set_faults(Sim *sim)
                 .application = 60,
                 .source = 10,
                 .farewell = 400,
+                .lies = sim->servers_lie ? 60 : 0,
         };
 }
 
-void sim_init(Sim *sim, uint64_t seed)
+void sim_init(Sim *sim, uint64_t seed, SimCover *cover)
 {
-        *sim = (Sim){.seed = seed, .network_up = true};
-        fake_rig_init(&sim->rig, seed);
+        *sim = (Sim){.seed = seed, .network_up = true, .cover = cover};
+        fake_rig_prepare(&sim->rig, seed);
         fake_random_init(&sim->dice, seed ^ 0x5eed);
         sim->rig.disk.default_size = 1 + sim_below(sim, 5000);
         fake_disk_remote(&sim->rig.disk, "http://host/0")->size = 0;
@@ -69,26 +58,28 @@ void sim_init(Sim *sim, uint64_t seed)
         sim->rig.policy.tombstones_max = 1 + (uint32_t) sim_below(sim, 30);
         sim->rig.policy.sealed_bytes_per_user =
                 (1 + sim_below(sim, 12)) * sim->rig.vault.blob_bytes;
-        manager_set_policy(sim->rig.m, &sim->rig.policy);
+        sim->rig.wrap_ports = sim_wrap_ports;
+        sim->rig.wrap_ports_ctx = sim;
         sim->rig.store.fault = store_fault;
         sim->rig.store.fault_ctx = sim;
-        sim->rig.transfer.on_call = count_port_call;
-        sim->rig.transfer.on_call_ctx = sim;
-        sim->rig.notifier.on_call = count_port_call;
-        sim->rig.notifier.on_call_ctx = sim;
-        sim->rig.vault.on_call = count_port_call;
-        sim->rig.vault.on_call_ctx = sim;
         sim->rig.transfer.on_start = sim_check_start;
         sim->rig.transfer.on_start_ctx = sim;
         sim->rig.notifier.on_run = sim_run_program;
         sim->rig.notifier.on_run_ctx = sim;
         sim->files_vanish = seed % 2 == 1;
+        sim->servers_lie = seed % 4 == 0;
         set_faults(sim);
+        sim_cover_use(cover);
+        sim->calm = true; /* while it is born */
+        if (!fake_rig_start(&sim->rig))
+                sim_break(sim, "an empty queue cannot be loaded");
+        sim->calm = false;
 }
 
 void sim_done(Sim *sim)
 {
         fake_rig_done(&sim->rig);
+        sim_cover_use(NULL);
 }
 
 /* Jobs whose creation was not durable yet may be gone after power loss; the model lets them go
@@ -134,16 +125,23 @@ static void revive_kept_jobs(Sim *sim)
         }
 }
 
-static void crash(Sim *sim)
+static bool is_power_loss(Sim *sim)
 {
         bool power = sim_chance(sim, 300);
+
+        return sim->planned_end == SIM_END_ANY ? power : sim->planned_end == SIM_END_POWER;
+}
+
+static void die(Sim *sim)
+{
+        bool power = is_power_loss(sim);
         uint32_t journal = fake_store_journal_len(&sim->rig.store);
-        bool store_bad = sim->store_bad;
 
         if (sim->trace)
                 (void) printf("step %u: %s\n", sim->step, power ? "power loss" : "kill");
         sim->powers += power;
         sim->kills += !power;
+        sim->cover->world[power ? SIM_WORLD_power_loss : SIM_WORLD_kill]++;
         sim_note_ends(sim);
         if (power)
                 forget_soft_jobs(sim);
@@ -152,9 +150,38 @@ static void crash(Sim *sim)
         revive_kept_jobs(sim);
         sim->crash_in = 0;
         sim->crashed = false;
-        sim->store_bad = false; /* a service that cannot read its queue does not start */
-        if (!fake_rig_start(&sim->rig))
+}
+
+/* True when the service is up. It may die again on the way, or find its queue unreadable for the
+ * moment and leave: somebody starts it again. */
+static bool start(Sim *sim)
+{
+        bool unreadable = !sim->planned && sim_chance(sim, 50);
+        bool up;
+
+        if (!sim->planned && sim_chance(sim, 100))
+                sim->crash_in = 1 + (uint32_t) sim_below(sim, 20);
+        sim->load_fails = unreadable;
+        up = fake_rig_start(&sim->rig);
+        sim->load_fails = false;
+        if (sim->crashed)
+                sim->cover->world[SIM_WORLD_died_while_starting]++;
+        else if (!up && unreadable)
+                sim->cover->world[SIM_WORLD_queue_unreadable]++;
+        else if (!up)
                 sim_break(sim, "the queue cannot be loaded");
+        return sim->broken || (up && !sim->crashed);
+}
+
+static void crash(Sim *sim)
+{
+        bool store_bad = sim->store_bad;
+
+        sim->store_bad = false; /* a service that cannot read its queue does not start */
+        do
+                die(sim);
+        while (!start(sim));
+        sim->crash_in = 0;
         if (fake_store_journal_len(&sim->rig.store) > 0 && sim->rig.store.image.len > 0)
                 sim_break(sim, "what a start found is not on disk");
         sim->store_bad = store_bad;
@@ -253,14 +280,20 @@ static void calm_down(Sim *sim)
         if (sim->rig.vault.previous != 0 || sim_chance(sim, 300))
                 sim_rekey(sim);
         sim->rig.policy.allow_programs = true;
+        sim->rig.policy.max_download_time_sec = 90 * 86400;
+        sim->rig.policy.job_inactivity_sec = 90 * 86400;
         manager_set_policy(sim->rig.m, &sim->rig.policy);
         if (!sim->network_up) {
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);
         }
-        if (sim_chance(sim, 500))
+        if (sim_chance(sim, 500)) {
+                /* One whose time is nearly up is asked once more, and that may fail now. */
+                for (uint32_t i = 0; i < sim->jobs_len; i++)
+                        sim->jobs[i].owes_farewell = false;
                 cancel_uploads(sim);
-        sim->rig.transfer.faults.farewell = 500;
+                sim->rig.transfer.faults.farewell = 500;
+        }
         for (int round = 0; round < 400 && !sim->broken; round++) {
                 if (round == 100)
                         sim->rig.transfer.faults.farewell = 0;
@@ -289,4 +322,12 @@ const char *sim_live(Sim *sim, uint32_t steps)
         if (!sim->broken)
                 calm_down(sim);
         return sim->broken;
+}
+
+const char *sim_live_until(Sim *sim, uint32_t steps, uint32_t point, SimEnd end)
+{
+        sim->planned = true;
+        sim->planned_end = end;
+        sim->crash_in = point;
+        return sim_live(sim, steps);
 }

@@ -6,6 +6,10 @@
 #pragma once
 
 #include "fake_rig.h"
+#include "sim_cover.h"
+
+/* In every password: must be found nowhere. */
+#define SIM_SECRET "S3cret"
 
 enum { SIM_JOBS = 400, SIM_LIVE_JOBS = 24, SIM_CLIENTS = 4, SIM_SLOTS = 10, SIM_DOUBTS = 8 };
 
@@ -36,8 +40,12 @@ typedef struct SimJob {
         uint64_t waits_since;        /* first of its level to be allowed, and still not running */
 } SimJob;
 
+typedef enum SimEnd { SIM_END_ANY, SIM_END_KILL, SIM_END_POWER } SimEnd;
+
 typedef struct Sim {
         FakeRig rig;
+        ManagerPorts inner; /* the fakes' ports, behind sim_ports.c */
+        SimCover *cover;    /* not owned */
         FakeRandom dice;
         uint64_t seed;
         uint32_t step;
@@ -47,9 +55,16 @@ typedef struct Sim {
         uint64_t store_bad_until;
         bool network_up;
         bool files_vanish; /* some temporary files are taken away by others */
+        bool servers_lie;  /* about sizes and versions */
         bool calm;         /* no more faults: everything must come to an end */
-        uint32_t crash_in; /* port calls until the process dies; 0 = not armed */
+        uint32_t crash_in; /* places to die until the process does; 0 = not armed */
         bool crashed;
+        uint64_t points;    /* places to die so far */
+        bool planned;       /* dies only where it was told (sim_live_until) … */
+        SimEnd planned_end; /* … and so */
+        HRESULT denied;     /* what the transfer port answered within this call; S_OK = nothing */
+        bool vault_failed;  /* within this call */
+        bool load_fails;    /* of the store, this time */
         uint32_t kills, powers; /* statistics */
         uint32_t uploads, replies;
         uint32_t armed_starts, passwords;
@@ -60,10 +75,17 @@ typedef struct Sim {
         const char *broken; /* the promise that did not hold */
 } Sim;
 
-void sim_init(Sim *sim, uint64_t seed);
+/* `cover` has to live as long as the simulation. */
+void sim_init(Sim *sim, uint64_t seed, SimCover *cover);
 void sim_done(Sim *sim);
 /* One life; NULL or the promise that was broken. */
 const char *sim_live(Sim *sim, uint32_t steps);
+/* The same, and it dies exactly once, at its `point`-th place to do so (0 = never). */
+const char *sim_live_until(Sim *sim, uint32_t steps, uint32_t point, SimEnd end);
+
+/* sim_ports.c */
+void sim_wrap_ports(void *ctx, ManagerPorts *ports); /* FakeRig.wrap_ports */
+bool sim_may_die(Sim *sim);                          /* a place to die; true: it does */
 
 /* sim_actions.c: one thing that happens. */
 void sim_act(Sim *sim);
@@ -75,6 +97,18 @@ void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail);
 SimJob *sim_job_of(Sim *sim, const GUID *id);
 /* Makes the model's entry for a job it does not know. */
 SimJob *sim_adopt(Sim *sim, const Job *job);
+
+/* Compares an answer with what the rules say; a store that fails excuses a failure. */
+void sim_expect(Sim *sim, HRESULT got, HRESULT want, const char *promise);
+/* The answer that comes before anything of the job's state is looked at; S_OK = go on. */
+HRESULT sim_common_refusal(Sim *sim, const SimJob *j, const Caller *caller);
+
+/* sim_world.c */
+void sim_pass_time(Sim *sim);
+void sim_change_the_world(Sim *sim);
+
+/* sim_wrong.c: a call that must be refused and change nothing. */
+void sim_call_wrongly(Sim *sim, SimJob *j, const Caller *caller);
 
 /* sim_credentials.c */
 void sim_use_credentials(Sim *sim, SimJob *j, const Caller *caller);

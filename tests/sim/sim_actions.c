@@ -2,6 +2,7 @@
 /* What users, clients and the world do. Every call's answer is compared with what the published
  * rules say, written down here once more and in other words than the engine's. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,7 +86,7 @@ static const Job *peek(Sim *sim, const SimJob *j)
 }
 
 /* The answer that comes before anything of the job's state is looked at; S_OK = go on. */
-static HRESULT common_refusal(Sim *sim, const SimJob *j, const Caller *caller)
+HRESULT sim_common_refusal(Sim *sim, const SimJob *j, const Caller *caller)
 {
         const Job *job = peek(sim, j);
 
@@ -98,8 +99,13 @@ static HRESULT common_refusal(Sim *sim, const SimJob *j, const Caller *caller)
         return S_OK;
 }
 
-static void expect(Sim *sim, HRESULT got, HRESULT want, const char *promise)
+void sim_expect(Sim *sim, HRESULT got, HRESULT want, const char *promise)
 {
+        if (!sim->crashed)
+                sim_cover_answer(sim->cover, got);
+        if (sim->trace && !sim->crashed && got != want)
+                (void) printf("step %u: got %08x, not %08x: %s\n", sim->step, (unsigned) got,
+                              (unsigned) want, promise);
         if (!sim->crashed && got != want && !(want == S_OK && is_store_error(sim, got)))
                 sim_break(sim, promise);
 }
@@ -136,7 +142,7 @@ static void create_job(Sim *sim)
         if (count_live(sim) >= SIM_LIVE_JOBS || sim->jobs_len == SIM_JOBS)
                 return;
         hr = manager_create_job(sim->rig.m, caller, "simulated", any_type(sim), &id);
-        expect(sim, hr, S_OK, "CreateJob failed");
+        sim_expect(sim, hr, S_OK, "CreateJob failed");
         if (FAILED(hr) || sim->crashed)
                 return;
         choose_reply(sim, &id);
@@ -159,7 +165,7 @@ static void add_files(Sim *sim, SimJob *j, const Caller *caller)
         _cleanup_free_ char *second = mem_printf("%s-b", local);
         FileSpec specs[2] = {{remote, local}, {remote, second}};
         uint32_t n = 1 + (uint32_t) sim_below(sim, 2);
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         HRESULT hr;
 
         if (want == S_OK && j->type != BG_JOB_TYPE_DOWNLOAD && at + n > 1)
@@ -168,8 +174,9 @@ static void add_files(Sim *sim, SimJob *j, const Caller *caller)
             strcmp(job->props.reply_name, local) == 0)
                 want = E_INVALIDARG;
         hr = manager_add_files(sim->rig.m, caller, &j->id, specs, n);
-
-        expect(sim, hr, want, "AddFile answered wrongly");
+        if (want == S_OK && FAILED(sim->denied))
+                want = sim->denied;
+        sim_expect(sim, hr, want, "AddFile answered wrongly");
         if (FAILED(hr) || sim->crashed)
                 return;
         j->files += n;
@@ -188,7 +195,7 @@ static HRESULT resume_answer(const Job *job)
 
 static void resume(Sim *sim, SimJob *j, const Caller *caller)
 {
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         const Job *job = peek(sim, j);
         const Job *durable;
         BG_JOB_STATE before = job ? job->status.state : BG_JOB_STATE_CANCELLED;
@@ -202,7 +209,7 @@ static void resume(Sim *sim, SimJob *j, const Caller *caller)
         hr = manager_resume(sim->rig.m, caller, &j->id);
         if (hr == S_OK && !sim->crashed && changed && job->session_bytes > 0)
                 sim_break(sim, "a changed source goes on in its old session");
-        expect(sim, hr, want, "Resume answered wrongly");
+        sim_expect(sim, hr, want, "Resume answered wrongly");
         durable = fake_store_durable_job(&sim->rig.store, &j->id);
         if (hr == S_OK && !sim->crashed && job->status.state != before &&
             (!durable || durable->files_len != j->files))
@@ -211,12 +218,12 @@ static void resume(Sim *sim, SimJob *j, const Caller *caller)
 
 static void suspend(Sim *sim, SimJob *j, const Caller *caller)
 {
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         const Job *job = peek(sim, j);
         BG_JOB_STATE before = job ? job->status.state : BG_JOB_STATE_CANCELLED;
         HRESULT hr = manager_suspend(sim->rig.m, caller, &j->id);
 
-        expect(sim, hr, want, "Suspend answered wrongly");
+        sim_expect(sim, hr, want, "Suspend answered wrongly");
         if (hr != S_OK || sim->crashed)
                 return;
         if (before == BG_JOB_STATE_ERROR || before == BG_JOB_STATE_TRANSFERRED) {
@@ -232,7 +239,7 @@ static void suspend(Sim *sim, SimJob *j, const Caller *caller)
 
 static void end_job(Sim *sim, SimJob *j, const Caller *caller, JobIntent intent)
 {
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         uint64_t token = sim->rig.next_token++ % FAKE_TOKENS;
         FakeNotifier *n = &sim->rig.notifier;
 
@@ -264,7 +271,7 @@ static void end_job(Sim *sim, SimJob *j, const Caller *caller, JobIntent intent)
 static void set_property(Sim *sim, SimJob *j, const Caller *caller)
 {
         Manager *m = sim->rig.m;
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         uint32_t level = (uint32_t) sim_below(sim, 4);
         uint32_t sec = (uint32_t) sim_below(sim, 4000);
         HRESULT hr;
@@ -281,7 +288,9 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
                 break;
         case 2:
                 hr = manager_set_no_progress_timeout(m, caller, &j->id,
-                                                     sim_chance(sim, 100) ? 0 : 1000000 + sec);
+                                                     sim_chance(sim, 100)   ? 0
+                                                     : sim_chance(sim, 300) ? 700 + sec / 4
+                                                                            : 1000000 + sec);
                 break;
         case 3:
                 hr = manager_set_notify_flags(m, caller, &j->id, (uint32_t) sim_below(sim, 16));
@@ -296,7 +305,7 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
                 hr = manager_set_name(m, caller, &j->id, "renamed");
                 break;
         }
-        expect(sim, hr, want, "a setter answered wrongly");
+        sim_expect(sim, hr, want, "a setter answered wrongly");
 }
 
 /* A run of the old one tells nothing of the new one. */
@@ -308,7 +317,7 @@ static void note_new_program(Sim *sim, SimJob *j)
 
 static void set_program(Sim *sim, SimJob *j, const Caller *caller)
 {
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         const char *program = sim_chance(sim, 800) ? "/bin/notify" : NULL;
         HRESULT hr = manager_set_notify_cmd_line(sim->rig.m, caller, &j->id, program,
                                                  program ? "notify \"a job\"" : NULL);
@@ -316,7 +325,7 @@ static void set_program(Sim *sim, SimJob *j, const Caller *caller)
 
         if (program && !sim->rig.policy.allow_programs && want != BG_E_NOT_FOUND)
                 want = BG_E_BLOCKED_BY_POLICY;
-        expect(sim, hr, want, "SetNotifyCmdLine answered wrongly");
+        sim_expect(sim, hr, want, "SetNotifyCmdLine answered wrongly");
         if (hr != S_OK || sim->crashed)
                 return;
         note_new_program(sim, j);
@@ -326,17 +335,20 @@ static void set_program(Sim *sim, SimJob *j, const Caller *caller)
 
 static void take_ownership(Sim *sim, SimJob *j, const Caller *caller)
 {
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         const Job *job = peek(sim, j);
         bool changes = job && job->owner_uid != caller->uid;
         HRESULT hr = manager_take_ownership(sim->rig.m, caller, &j->id);
 
         if (!caller->is_admin)
                 want = E_ACCESSDENIED;
-        expect(sim, hr, want, "TakeOwnership answered wrongly");
+        if (want == S_OK && FAILED(sim->denied))
+                want = BG_E_NEW_OWNER_NO_FILE_ACCESS;
+        sim_expect(sim, hr, want, "TakeOwnership answered wrongly");
         if (hr != S_OK || sim->crashed)
                 return;
         j->uid = caller->uid;
+        sim->cover->world[SIM_WORLD_new_owner] += changes;
         if (changes)
                 memset(j->secrets, 0, sizeof(j->secrets));
         if (changes && job->props.notify_program)
@@ -362,7 +374,7 @@ static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
                 mem_printf("/%s/u/%u-%u", sim_chance(sim, 300) ? "srv" : "home",
                            (unsigned) (j - sim->jobs), (unsigned) sim_below(sim, 3));
         bool given = sim_chance(sim, 700);
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         const Job *job = peek(sim, j);
         HRESULT hr;
 
@@ -376,7 +388,9 @@ static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
         else if (want == S_OK && moves_under_worker(sim, job, given ? name : NULL))
                 want = BG_E_INVALID_STATE;
         hr = manager_set_reply_name(sim->rig.m, caller, &j->id, given ? name : NULL);
-        expect(sim, hr, want, "SetReplyFileName answered wrongly");
+        if (want == S_OK && FAILED(sim->denied))
+                want = sim->denied;
+        sim_expect(sim, hr, want, "SetReplyFileName answered wrongly");
         if (hr != S_OK || sim->crashed)
                 return;
         job = fake_store_job(&sim->rig.store, &j->id);
@@ -388,7 +402,7 @@ static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
 static void get_reply(Sim *sim, SimJob *j, const Caller *caller)
 {
         const Job *job = peek(sim, j);
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         char url[64];
         uint64_t size;
         uint8_t *data = NULL;
@@ -407,9 +421,13 @@ static void get_reply(Sim *sim, SimJob *j, const Caller *caller)
                         want = size > REPLY_DATA_BYTES_MAX ? BG_E_TOO_LARGE : S_OK;
         }
         hr = manager_reply_data(sim->rig.m, caller, &j->id, &data, &bytes);
-        if (want == S_OK && sim->files_vanish && hr == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND))
+        if (FAILED(sim->denied) && hr == sim->denied && (want == S_OK || want == BG_E_TOO_LARGE))
+                want = hr;
+        /* Others take files away, and so does a Cancel that is not at its end yet. */
+        if (want == S_OK && (sim->files_vanish || job->status.intent != INTENT_NONE) &&
+            hr == HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND))
                 hr = want, bytes = size;
-        expect(sim, hr, want, "GetReplyData answered wrongly");
+        sim_expect(sim, hr, want, "GetReplyData answered wrongly");
         if (!sim->crashed && (hr == S_OK || hr == BG_E_TOO_LARGE) && bytes != size)
                 sim_break(sim, "GetReplyData tells the wrong number of bytes");
         free(data);
@@ -417,10 +435,10 @@ static void get_reply(Sim *sim, SimJob *j, const Caller *caller)
 
 static void set_client(Sim *sim, SimJob *j, const Caller *caller)
 {
-        HRESULT want = common_refusal(sim, j, caller);
+        HRESULT want = sim_common_refusal(sim, j, caller);
         HRESULT hr = manager_set_notify_client(sim->rig.m, caller, &j->id, sim_chance(sim, 850));
 
-        expect(sim, hr, want, "SetNotifyInterface answered wrongly");
+        sim_expect(sim, hr, want, "SetNotifyInterface answered wrongly");
 }
 
 static void call(Sim *sim)
@@ -430,6 +448,8 @@ static void call(Sim *sim)
         uint64_t pick = sim_below(sim, 100);
 
         sim->calls++;
+        sim->denied = S_OK;
+        sim->vault_failed = false;
         if (!j || pick < 12)
                 create_job(sim);
         else if (pick < 32)
@@ -454,6 +474,8 @@ static void call(Sim *sim)
                 set_reply_name(sim, j, caller);
         else if (pick < 94)
                 get_reply(sim, j, caller);
+        else if (pick < 96)
+                sim_call_wrongly(sim, j, caller);
         else
                 set_client(sim, j, caller);
 }
@@ -527,93 +549,6 @@ void sim_end_program(Sim *sim, uint32_t per_mille_fail)
         manager_program_result(sim->rig.m, fake_notifier_take(d), result);
 }
 
-static void client_dies(Sim *sim)
-{
-        uint64_t client = 1 + sim_below(sim, SIM_CLIENTS);
-
-        for (int i = 0; i < FAKE_DELIVERIES; i++)
-                if (sim->rig.notifier.deliveries[i].client == client)
-                        sim->rig.notifier.deliveries[i].id = 0;
-        manager_client_gone(sim->rig.m, client);
-}
-
-static void pass_time(Sim *sim)
-{
-        uint64_t pick = sim_below(sim, 100);
-        uint64_t usec;
-
-        if (pick < 60)
-                usec = sim_below(sim, 3 * USEC_PER_SEC);
-        else if (pick < 90)
-                usec = sim_below(sim, 900 * USEC_PER_SEC);
-        else if (pick < 99)
-                usec = sim_below(sim, 6 * 3600 * USEC_PER_SEC);
-        else
-                usec = sim_below(sim, 20 * 86400 * USEC_PER_SEC);
-        sim->simulated_usec += usec;
-        fake_rig_advance(&sim->rig, usec);
-}
-
-static void jump_wall_clock(Sim *sim)
-{
-        uint64_t usec = sim_below(sim, 400 * 86400 * USEC_PER_SEC);
-
-        if (sim_chance(sim, 500))
-                sim->rig.clock.wall += usec;
-        else
-                sim->rig.clock.wall -= usec;
-}
-
-/* Somebody takes the temporary file of a waiting reply away. */
-static void lose_reply(Sim *sim)
-{
-        for (uint32_t i = 0; i < sim->jobs_len; i++) {
-                SimJob *j = &sim->jobs[i];
-
-                if (j->live && j->type == BG_JOB_TYPE_UPLOAD_REPLY &&
-                    j->state == BG_JOB_STATE_TRANSFERRED && sim_chance(sim, 500))
-                        fake_disk_remove_temps(&sim->rig.disk, &j->id);
-        }
-}
-
-static void change_the_world(Sim *sim)
-{
-        switch (sim_below(sim, sim->files_vanish ? 9 : 8)) {
-        case 0:
-                sim->network_up = !sim->network_up;
-                manager_network_changed(sim->rig.m, sim->network_up);
-                break;
-        case 1:
-                sim->store_bad = !sim->store_bad;
-                sim->store_bad_until = sim->rig.clock.mono + 10 * USEC_PER_SEC;
-                break;
-        case 2:
-                jump_wall_clock(sim);
-                break;
-        case 3:
-                client_dies(sim);
-                break;
-        case 4:
-                fake_transfer_lose_worker(&sim->rig.transfer, sim->rig.m);
-                break;
-        case 6:
-                sim->rig.vault.result = sim->rig.vault.result == 0 ? -EIO : 0;
-                break;
-        case 7:
-                sim_rekey(sim);
-                break;
-        case 8:
-                lose_reply(sim);
-                break;
-        default:
-                sim->rig.policy.background_jobs = 1 + (uint32_t) sim_below(sim, 3);
-                sim->rig.policy.foreground_jobs = 1 + (uint32_t) sim_below(sim, 6);
-                sim->rig.policy.allow_programs = sim_chance(sim, 800);
-                manager_set_policy(sim->rig.m, &sim->rig.policy);
-                break;
-        }
-}
-
 void sim_act(Sim *sim)
 {
         uint64_t pick = sim_below(sim, 1000);
@@ -622,7 +557,7 @@ void sim_act(Sim *sim)
                 for (uint64_t n = 1 + sim_below(sim, 6); n > 0 && !sim->crashed; n--)
                         (void) fake_transfer_step(&sim->rig.transfer, sim->rig.m);
         } else if (pick < 640) {
-                pass_time(sim);
+                sim_pass_time(sim);
         } else if (pick < 930) {
                 call(sim);
         } else if (pick < 980) {
@@ -631,8 +566,11 @@ void sim_act(Sim *sim)
                 else
                         sim_end_program(sim, 400);
         } else if (pick < 992) {
-                change_the_world(sim);
+                sim_change_the_world(sim);
         } else {
-                sim->crash_in = 1 + (uint32_t) sim_below(sim, 60);
+                uint32_t points = 1 + (uint32_t) sim_below(sim, 60);
+
+                if (!sim->planned)
+                        sim->crash_in = points;
         }
 }

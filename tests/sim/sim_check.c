@@ -65,15 +65,16 @@ static void check_bytes(Sim *sim, const Job *job)
 
                 if (f->state == FILE_PUBLISHED || job->status.intent != INTENT_NONE)
                         continue;
-                if (!temp || temp->version != version_of(f) || sim->files_vanish)
+                if (!temp || temp->version != version_of(f) || sim->files_vanish ||
+                    sim->servers_lie)
                         continue; /* a crash came before the store could be told */
                 if (sim->trace && (f->done_bytes > temp->bytes || f->synced_bytes > temp->synced))
-                        (void) printf("file %u of %u: state %d, %lu done, %lu there, %lu synced, "
-                                      "%lu there\n",
-                                      i, job->files_len, (int) f->state,
-                                      (unsigned long) f->done_bytes, (unsigned long) temp->bytes,
-                                      (unsigned long) f->synced_bytes,
-                                      (unsigned long) temp->synced);
+                        (void) printf(
+                                "file %u of %u: %s, state %d, %lu done, %lu there, %lu synced, "
+                                "%lu there\n",
+                                i, job->files_len, f->etag ? f->etag : "no tag", (int) f->state,
+                                (unsigned long) f->done_bytes, (unsigned long) temp->bytes,
+                                (unsigned long) f->synced_bytes, (unsigned long) temp->synced);
                 if (f->done_bytes > temp->bytes)
                         sim_break(sim, "more bytes claimed than there are");
                 if (f->synced_bytes > temp->synced)

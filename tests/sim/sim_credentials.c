@@ -132,7 +132,8 @@ static bool is_excused(const Sim *sim, HRESULT hr)
         bool store = sim->store_bad && (hr == HRESULT_FROM_WIN32(ERROR_DISK_FULL) ||
                                         hr == HRESULT_FROM_WIN32(ERROR_IO_DEVICE));
 
-        return store || (sim->rig.vault.result != 0 && hr == HRESULT_FROM_WIN32(ERROR_IO_DEVICE));
+        return store || ((sim->rig.vault.result != 0 || sim->vault_failed) &&
+                         hr == HRESULT_FROM_WIN32(ERROR_IO_DEVICE));
 }
 
 /* What the slot holds now, if that is known; else it is one of two things. */
@@ -146,6 +147,8 @@ static void note(Sim *sim, SimJob *j, uint32_t target, uint32_t scheme, HRESULT 
 
 static void expect(Sim *sim, HRESULT got, HRESULT want, const char *promise)
 {
+        if (!sim->crashed)
+                sim_cover_answer(sim->cover, got);
         if (!sim->crashed && got != want && !(want == S_OK && is_excused(sim, got)))
                 sim_break(sim, promise);
 }
@@ -154,11 +157,11 @@ static void set(Sim *sim, SimJob *j, const Caller *caller, uint32_t target, uint
 {
         HRESULT want = refusal(sim, j, caller, target, scheme);
         bool implicit = sim_chance(sim, 300);
-        char password[16];
+        char password[24];
         const char *user = implicit ? NULL : "somebody";
         HRESULT hr;
 
-        (void) snprintf(password, sizeof(password), "p%u", ++sim->passwords);
+        (void) snprintf(password, sizeof(password), SIM_SECRET "-%u", ++sim->passwords);
         if (implicit && want != BG_E_INVALID_AUTH_TARGET && want != BG_E_INVALID_AUTH_SCHEME &&
             scheme != BG_AUTH_SCHEME_NTLM && scheme != BG_AUTH_SCHEME_NEGOTIATE)
                 want = E_INVALIDARG;
@@ -167,6 +170,8 @@ static void set(Sim *sim, SimJob *j, const Caller *caller, uint32_t target, uint
                 want = HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA);
         hr = manager_set_credentials(sim->rig.m, caller, &j->id, target, scheme, user,
                                      implicit ? NULL : password);
+        if (sim->vault_failed && hr == HRESULT_FROM_WIN32(ERROR_IO_DEVICE))
+                want = hr; /* before anybody counted */
         expect(sim, hr, want, "SetCredentials answered wrongly");
         note(sim, j, target, scheme, hr, fake_vault_digest(user, implicit ? NULL : password));
 }

@@ -127,9 +127,36 @@ static void name_that_is_too_long_is_refused(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
 
+/* Somebody keeps a thousand damaged files of one second: nothing of them is replaced. */
+static void no_name_is_left(void **state)
+{
+        char name[ASIDE_NAME_BYTES], taken[128];
+        Place *p = *state;
+
+        put(p, "queue.db", "d");
+        put(p, NOON_NAME, "old");
+        for (unsigned i = 2; i <= 1000; i++) {
+                (void) snprintf(taken, sizeof(taken), NOON_NAME "-%u", i);
+                put(p, taken, "old");
+        }
+        assert_int_equal(aside_move(p->fd, "queue.db", NOON, name), -EEXIST);
+        assert_holds(p, "queue.db", "d");
+        assert_holds(p, NOON_NAME, "old");
+}
+
+static void directory_that_cannot_be_written_is_an_error(void **state)
+{
+        char name[ASIDE_NAME_BYTES];
+
+        (void) state;
+        assert_int_equal(aside_move(-1, "queue.db", NOON, name), -EBADF);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                CASE(no_name_is_left),
+                CASE(directory_that_cannot_be_written_is_an_error),
                 CASE(database_moves_with_its_companions),
                 CASE(nothing_is_ever_replaced),
                 CASE(orphaned_log_is_recognised),
