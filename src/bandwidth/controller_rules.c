@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bandwidth/controller_rules.h"
+
+#define GROWTH 1.5      /* per round, while far from the capacity */
+#define GROWTH_NEAR 1.2 /* and near to it */
+#define NEAR_CAPACITY 0.85
+#define SETTLE_USEC 20e3 /* what a change of the window needs beyond its rounds */
+#define RIVAL_TARGETS 2.5
+#define RIVAL_LEAST_USEC 20e3
+#define RIVAL_MOST_USEC 100e3
+#define DRAIN_LEAST_USEC 4.5e6
+#define DRAIN_BASES 90
+#define SCAVENGER_USEC (16 * 1000 * 1000)
+#define HOLD_AGAIN_USEC (5 * 1000 * 1000)
+#define SAME_YIELD_USEC (1000 * 1000)
+
+static double least(double a, double b)
+{
+        return a < b ? a : b;
+}
+
+static double most(double a, double b)
+{
+        return a > b ? a : b;
+}
+
+/* factor ^ exponent, for factors of 1 … 2 and exponents of 0 … 1. */
+static double power(double factor, double exponent)
+{
+        double z = (factor - 1) / (factor + 1), zz = z * z;
+        double y = 2 * z * (1 + zz / 3 + zz * zz / 5 + zz * zz * zz / 7) * exponent;
+
+        return 1 + y * (1 + y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5))));
+}
+
+/* The share of a round that this tick covers. */
+static double round_part(const BwController *c)
+{
+        return least(1, c->tick_usec / c->rtt_usec);
+}
+
+double controller_pipe_bytes(const BwController *c, double usec)
+{
+        return c->capacity_bps * usec / 1e6;
+}
+
+void controller_set_grace(BwController *c, double usec)
+{
+        c->grace_until_usec = c->now_usec + (uint64_t) usec;
+}
+
+static bool in_grace(const BwController *c)
+{
+        return c->now_usec < c->grace_until_usec;
+}
+
+static double change_usec(const BwController *c)
+{
+        return 1.5 * c->rtt_usec + SETTLE_USEC;
+}
+
+/* The window that matches the rate seen. */
+static double fitting_window(const BwController *c)
+{
+        return least(c->rate_bps, c->capacity_bps) * (c->base_usec + c->goal_usec / 2) / 1e6;
+}
+
+static void enter_yield(BwController *c)
+{
+        PathMemory *p = c->path;
+
+        /* Several connections step aside for the same reason: that counts once. */
+        if (p->yield_usec == 0 || c->now_usec - p->yield_usec > SAME_YIELD_USEC) {
+                bool again = p->ramp_usec > 0 && c->now_usec - p->ramp_usec < HOLD_AGAIN_USEC;
+
+                p->hold_usec = again ? p->hold_usec * 2 : PATH_HOLD_MIN_USEC;
+                if (p->hold_usec > PATH_HOLD_MAX_USEC)
+                        p->hold_usec = PATH_HOLD_MAX_USEC;
+        }
+        p->yield_usec = c->now_usec;
+        c->window = c->floor_bytes;
+        c->calm_usec = 0;
+}
+
+static void enter_drain(BwController *c)
+{
+        double pipe = controller_pipe_bytes(c, c->base_usec);
+        double part = least(0.8, 1 - 3 * c->goal_usec / c->base_usec);
+
+        c->window_before_drain = c->window;
+        c->window = most(c->floor_bytes, part * pipe);
+}
+
+void controller_enter(BwController *c, BwState state)
+{
+        c->state = state;
+        c->state_usec = c->now_usec;
+        c->rival_usec = c->pushed_usec = c->quiet_usec = 0;
+        if (state == BW_YIELD)
+                enter_yield(c);
+        if (state == BW_DRAIN)
+                enter_drain(c);
+        if (state == BW_RAMP) {
+                c->path->ramp_usec = c->now_usec;
+                c->window = most(2 * c->floor_bytes, 0.25 * controller_pipe_bytes(c, c->base_usec));
+        }
+}
+
+/* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
+static void run_start(BwController *c)
+{
+        double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss;
+
+        c->window = least(c->window * power(GROWTH, round_part(c)), most(room, c->floor_bytes));
+        if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {
+                c->window = least(c->window, fitting_window(c));
+                controller_set_grace(c, change_usec(c));
+                controller_enter(c, BW_CRUISE);
+        } else if (c->queue_now_usec > c->goal_usec && c->window > 20 * c->mss) {
+                controller_enter(c, BW_CRUISE);
+        } else if (c->state == BW_RAMP &&
+                   c->window >= NEAR_CAPACITY * controller_pipe_bytes(c, c->base_usec)) {
+                controller_enter(c, BW_CRUISE);
+        }
+}
+
+/* Rounds in a row without any queue. */
+static double quiet_rounds(const BwController *c)
+{
+        return c->quiet_usec == 0 ? 0 : (double) (c->now_usec - c->quiet_usec) / c->rtt_usec;
+}
+
+static void grow(BwController *c)
+{
+        double pipe = controller_pipe_bytes(c, c->base_usec), part = round_part(c);
+        double rounds = quiet_rounds(c);
+
+        if (c->window < NEAR_CAPACITY * pipe && c->queue_usec < c->goal_usec / 4 &&
+            c->queue_now_usec < c->goal_usec)
+                c->window *= power(c->window < pipe / 2 ? GROWTH : GROWTH_NEAR, part);
+        else if (c->queue_now_usec > c->goal_usec && c->base_usec > 30e3)
+                return; /* a burst of our own is on its way */
+        else if (rounds > 2)
+                c->window *= power(1 + least(0.10, 0.03 * (rounds - 2)), part);
+        else
+                c->window +=
+                        part * most(c->mss, 0.01 * c->window) * (1 - c->queue_usec / c->goal_usec);
+        /* Never far from what is really delivered. */
+        c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
+}
+
+static void shrink(BwController *c)
+{
+        double excess = least(0.5, c->queue_usec / c->goal_usec - 1);
+
+        c->window -= round_part(c) * c->window * excess;
+        if (c->window <= c->floor_bytes) {
+                c->window = c->floor_bytes;
+                if (c->pushed_usec == 0)
+                        c->pushed_usec = c->now_usec;
+        }
+}
+
+/* A queue that our window cannot explain, or one that stays when we have nearly gone. */
+static bool has_rival(BwController *c)
+{
+        double patience = least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
+
+        if (in_grace(c)) {
+                c->rival_usec = 0;
+                return false;
+        }
+        if (c->queue_usec <= c->goal_usec)
+                c->pushed_usec = 0;
+        if (c->pushed_usec > 0 && (double) (c->now_usec - c->pushed_usec) >= c->rtt_usec)
+                return true;
+        if (c->queue_usec <= RIVAL_TARGETS * c->goal_usec ||
+            c->own_queue_usec >= c->queue_usec / 2) {
+                c->rival_usec = 0;
+                return false;
+        }
+        if (c->rival_usec == 0)
+                c->rival_usec = c->now_usec;
+        return (double) (c->now_usec - c->rival_usec) >= patience;
+}
+
+static bool is_drain_due(BwController *c)
+{
+        PathMemory *p = c->path;
+        double period = most(DRAIN_LEAST_USEC, DRAIN_BASES * c->base_usec);
+
+        if (p->next_drain_usec == 0 || p->next_drain_usec > c->now_usec + (uint64_t) (2 * period))
+                p->next_drain_usec = c->now_usec + (uint64_t) period;
+        if (c->now_usec >= p->next_drain_usec) {
+                p->drain_usec = c->now_usec;
+                p->next_drain_usec = c->now_usec + (uint64_t) period;
+        }
+        return p->drain_usec > c->state_usec && p->drain_usec <= c->now_usec &&
+               (double) (c->now_usec - p->drain_usec) < c->rtt_usec / 2 + c->tick_usec;
+}
+
+static void run_cruise(BwController *c)
+{
+        if (c->queue_usec > c->goal_usec / 8 || c->queue_now_usec >= c->goal_usec / 2)
+                c->quiet_usec = 0;
+        else if (c->quiet_usec == 0)
+                c->quiet_usec = c->now_usec;
+        if (c->lost && !in_grace(c)) {
+                c->window *= 0.7;
+                controller_set_grace(c, c->rtt_usec);
+        } else if (c->queue_usec < c->goal_usec) {
+                grow(c);
+        } else if (!in_grace(c)) {
+                shrink(c);
+        }
+        if (has_rival(c))
+                controller_enter(c, BW_YIELD);
+        else if (is_drain_due(c))
+                controller_enter(c, BW_DRAIN);
+}
+
+static void run_drain(BwController *c)
+{
+        double pipe = controller_pipe_bytes(c, c->base_usec), restored;
+
+        if ((double) (c->now_usec - c->state_usec) < 1.2 * c->rtt_usec + SETTLE_USEC)
+                return;
+        restored = least(c->window_before_drain,
+                         least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
+        c->window = most(c->window, restored);
+        controller_set_grace(c, change_usec(c));
+        controller_enter(c, BW_CRUISE);
+}
+
+static void run_yield(BwController *c)
+{
+        c->window = c->floor_bytes;
+        if (c->queue_usec > c->goal_usec / 2)
+                c->calm_usec = 0;
+        else if (c->calm_usec == 0)
+                c->calm_usec = c->now_usec;
+        if (c->calm_usec > 0 && c->now_usec - c->calm_usec >= c->path->hold_usec)
+                controller_enter(c, BW_RAMP);
+        else if (c->now_usec - c->state_usec >= SCAVENGER_USEC &&
+                 c->queue_usec < 1.5 * c->goal_usec)
+                controller_enter(c, BW_RAMP); /* the other one is a scavenger like us */
+}
+
+void controller_run_state(BwController *c)
+{
+        switch (c->state) {
+        case BW_START:
+                run_start(c);
+                break;
+        case BW_RAMP:
+                if (has_rival(c))
+                        controller_enter(c, BW_YIELD);
+                else
+                        run_start(c);
+                break;
+        case BW_CRUISE:
+                run_cruise(c);
+                break;
+        case BW_DRAIN:
+                if (has_rival(c))
+                        controller_enter(c, BW_YIELD);
+                else
+                        run_drain(c);
+                break;
+        case BW_YIELD:
+        case BW_STATE_MAX:
+                run_yield(c);
+                break;
+        }
+}
