@@ -9,6 +9,7 @@
 #define RTT_MOST_USEC 10e6   /* beyond it a sample says nothing */
 #define ESTIMATE_MOST_USEC 1e6
 #define SETTLE_USEC (600 * 1000)
+#define STALE_USEC 250e3
 #define TICK_LEAST_USEC 1000
 #define TICK_MOST_USEC (2 * 1000 * 1000) /* a longer gap ends what the history says */
 #define GOAL_MOST_USEC 100e3
@@ -66,7 +67,8 @@ static void begin_anew(BwController *c, const BwSample *s)
         c->now_usec = s->now_usec;
         c->tick_usec = BW_TICK_USEC;
         c->loss_usec = c->grace_until_usec = c->settle_until_usec = 0;
-        c->rival_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+        c->strong_usec = c->weak_usec = c->refill_until_usec = c->fresh_usec = 0;
+        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
         c->state_usec = s->now_usec;
         if (c->path->ramp_usec > s->now_usec)
                 c->path->ramp_usec = 0;
@@ -102,6 +104,20 @@ static double estimated_rtt(const BwController *c, const BwSample *s)
         return most(rtt, least(ESTIMATE_MOST_USEC, window / c->rate_bps * 1e6));
 }
 
+/* TCP_INFO repeats its last sample, and below 1 ms the clock of timestamps gives no new one: then a
+ * long round trip would stay for ever. What is in flight is never more than the window, so the
+ * round trip is not longer than the window takes at the rate seen. */
+static double doubted_rtt(BwController *c, const BwSample *s)
+{
+        double rtt = (double) s->rtt_usec, span = most(150e3, 1.5 * c->rtt_usec);
+
+        if (s->rtt_usec != c->last.rtt_usec || c->fresh_usec == 0)
+                c->fresh_usec = s->now_usec;
+        if ((double) (s->now_usec - c->fresh_usec) < STALE_USEC + span || c->rate_bps <= 0)
+                return rtt;
+        return least(rtt, 1.25 * history_max_window(&c->history, span) / c->rate_bps * 1e6);
+}
+
 /* The sample's round trip, 0 when there is none that can be believed. */
 static double sampled_rtt(BwController *c, const BwSample *s)
 {
@@ -111,6 +127,8 @@ static double sampled_rtt(BwController *c, const BwSample *s)
                 return 0;
         if (c->direction == BW_DOWN && !s->has_timestamps)
                 rtt = estimated_rtt(c, s);
+        else if (c->direction == BW_DOWN)
+                rtt = doubted_rtt(c, s);
         if (rtt > RTT_MOST_USEC)
                 return 0;
         rtt = most(rtt, RTT_LEAST_USEC);
@@ -174,7 +192,7 @@ static void stand_still(BwController *c)
 {
         if (c->state != BW_YIELD && c->state != BW_CRUISE)
                 controller_enter(c, BW_CRUISE);
-        c->rival_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
         c->state_usec = c->now_usec;
         c->settle_until_usec = c->now_usec + SETTLE_USEC;
 }

@@ -8,6 +8,10 @@
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
 #define RIVAL_MOST_USEC 100e3
+#define STRONG_PART 0.7 /* of the capacity: the line was ours */
+#define WEAK_PART 0.4
+#define FALL_USEC 1e6 /* from strong to weak in less: somebody took it from us */
+#define FALL_ROUNDS 8
 #define DRAIN_LEAST_USEC 4.5e6
 #define DRAIN_BASES 90
 #define SCAVENGER_USEC (16 * 1000 * 1000)
@@ -95,7 +99,7 @@ void controller_enter(BwController *c, BwState state)
 {
         c->state = state;
         c->state_usec = c->now_usec;
-        c->rival_usec = c->pushed_usec = c->quiet_usec = 0;
+        c->rival_usec = c->pushed_usec = c->quiet_usec = c->weak_usec = 0;
         if (state == BW_YIELD)
                 enter_yield(c);
         if (state == BW_DRAIN)
@@ -161,15 +165,38 @@ static void shrink(BwController *c)
         }
 }
 
+/* The line was ours and, within a second, is not, although a queue stands: a newcomer pushes us
+ * aside while it keeps the queue near the target. (Two of us part a line much more slowly, so each
+ * takes the other for what it is.) */
+static bool was_pushed_aside(BwController *c)
+{
+        double recent = most(FALL_USEC, FALL_ROUNDS * c->rtt_usec);
+
+        if (c->rate_bps >= STRONG_PART * c->capacity_bps)
+                c->strong_usec = c->now_usec;
+        if (c->strong_usec == 0 || (double) (c->now_usec - c->strong_usec) > recent ||
+            c->rate_bps > WEAK_PART * c->capacity_bps || c->queue_usec < c->goal_usec / 2 ||
+            c->window > WEAK_PART * controller_pipe_bytes(c, c->rtt_usec)) {
+                c->weak_usec = 0;
+                return false;
+        }
+        if (c->weak_usec == 0)
+                c->weak_usec = c->now_usec;
+        return (double) (c->now_usec - c->weak_usec) >=
+               least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
+}
+
 /* A queue that our window cannot explain, or one that stays when we have nearly gone. */
 static bool has_rival(BwController *c)
 {
         double patience = least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
 
         if (in_grace(c)) {
-                c->rival_usec = 0;
+                c->rival_usec = c->weak_usec = 0;
                 return false;
         }
+        if (was_pushed_aside(c))
+                return true;
         if (c->queue_usec <= c->goal_usec)
                 c->pushed_usec = 0;
         if (c->pushed_usec > 0 && (double) (c->now_usec - c->pushed_usec) >= c->rtt_usec)
@@ -229,6 +256,7 @@ static void run_drain(BwController *c)
                          least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
         c->window = most(c->window, restored);
         controller_set_grace(c, change_usec(c));
+        c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
         controller_enter(c, BW_CRUISE);
 }
 

@@ -27,8 +27,7 @@ static void hystart(SimFlow *f, uint64_t rtt)
         if (rtt < f->round_min_usec)
                 f->round_min_usec = rtt;
         room = room < 4000 ? 4000 : room > 16000 ? 16000 : room;
-        if (++f->round_samples == 8 && f->cwnd >= 16 &&
-            f->round_min_usec >= f->min_rtt_usec + room)
+        if (++f->round_samples == 8 && f->cwnd >= 16 && f->round_min_usec >= f->min_rtt_usec + room)
                 f->ssthresh = f->cwnd;
 }
 
@@ -96,7 +95,7 @@ static void bbr_gains(Sim *s, SimFlow *f)
                 f->cwnd = 4;
                 return;
         }
-        if (f->bbr_started && f->bbr_gain < 0.5 && (double) f->in_flight > pipe) {
+        if (f->bbr_started && f->bbr_gain < 0.5 && (double) f->in_flight > pipe + 3) {
                 f->cwnd = 2 * pipe + 4;
                 return;
         }

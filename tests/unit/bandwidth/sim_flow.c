@@ -76,13 +76,20 @@ void sim_flow_reset(Sim *s, SimFlow *f)
 static void transmit(Sim *s, SimFlow *f, uint64_t seq, uint32_t bytes)
 {
         SimTransmission *t = &f->txs[f->tx_next % SIM_RING];
-        SimPacket p = {.flow = f->number, .wire = bytes + SIM_WIRE_MSS - SIM_MSS, .seq = seq,
-                       .tx = f->tx_next, .stamp = f->echo_stamp, .epoch = f->epoch};
+        SimPacket p = {.flow = f->number,
+                       .wire = bytes + SIM_WIRE_MSS - SIM_MSS,
+                       .seq = seq,
+                       .tx = f->tx_next,
+                       .stamp = f->echo_stamp,
+                       .epoch = f->epoch};
 
         if (f->tx_next - f->tx_una >= SIM_RING)
                 abort();
-        *t = (SimTransmission){.seq = seq, .sent_usec = s->now_usec, .bytes = bytes,
-                               .delivered = f->delivered, .delivered_usec = f->delivered_usec};
+        *t = (SimTransmission){.seq = seq,
+                               .sent_usec = s->now_usec,
+                               .bytes = bytes,
+                               .delivered = f->delivered,
+                               .delivered_usec = f->delivered_usec};
         if (f->tx_next == f->tx_una)
                 f->heard_usec = s->now_usec;
         f->tx_next++;
@@ -104,8 +111,11 @@ static uint32_t next_bytes(const SimFlow *f)
         uint64_t left = f->limit_bytes > f->sent_bytes ? f->limit_bytes - f->sent_bytes : 0;
         uint64_t bytes = left < SIM_MSS ? left : SIM_MSS;
 
-        if (f->sent_bytes + bytes > f->edge || f->sent_bytes + bytes > f->write_limit ||
-            f->next_seq - f->una_seq >= SIM_RING - 1)
+        uint64_t written = f->write_limit > f->sent_bytes ? f->write_limit - f->sent_bytes : 0;
+
+        if (bytes > written)
+                bytes = written; /* TCP_NODELAY: what was written goes, full segment or not */
+        if (f->sent_bytes + bytes > f->edge || f->next_seq - f->una_seq >= SIM_RING - 1)
                 return 0;
         return (uint32_t) bytes;
 }
@@ -152,9 +162,12 @@ static void sample_rcv_rtt(Sim *s, SimFlow *f, const SimPacket *p)
 static void send_ack(Sim *s, SimFlow *f)
 {
         double window = f->window < f->clamp ? f->window : f->clamp;
-        SimPacket ack = {.flow = f->number, .tx = f->last_tx, .next = f->expected,
+        SimPacket ack = {.flow = f->number,
+                         .tx = f->last_tx,
+                         .next = f->expected,
                          .edge = f->received_bytes + (uint64_t) window,
-                         .stamp = s->now_usec / 1000, .epoch = f->epoch};
+                         .stamp = s->now_usec / 1000,
+                         .epoch = f->epoch};
 
         f->unacked = 0;
         f->delack_usec = 0;
@@ -189,7 +202,7 @@ void sim_flow_receive(Sim *s, SimFlow *f, const SimPacket *p)
                 f->delack_usec = s->now_usec + DELACK_USEC;
 }
 
-static void mark_lost(Sim *s, SimFlow *f, SimTransmission *t)
+static void mark_lost(SimFlow *f, SimTransmission *t)
 {
         t->is_done = true;
         f->in_flight--;
@@ -231,8 +244,7 @@ void sim_flow_acked(Sim *s, SimFlow *f, const SimPacket *ack)
 
                 if (t->is_done)
                         continue;
-                if (t->seq < f->una_seq || f->tx_una == ack->tx ||
-                    f->arrived[t->seq % SIM_RING]) {
+                if (t->seq < f->una_seq || f->tx_una == ack->tx || f->arrived[t->seq % SIM_RING]) {
                         t->is_done = true;
                         f->in_flight--;
                         f->delivered += t->bytes;
@@ -240,7 +252,7 @@ void sim_flow_acked(Sim *s, SimFlow *f, const SimPacket *ack)
                         if (segments++ == 0)
                                 first = *t;
                 } else {
-                        mark_lost(s, f, t);
+                        mark_lost(f, t);
                         lost = f->tx_una >= f->recover_tx || lost;
                 }
         }
@@ -263,7 +275,7 @@ static void time_out(Sim *s, SimFlow *f)
                 return;
         for (; f->tx_una < f->tx_next; f->tx_una++)
                 if (!f->txs[f->tx_una % SIM_RING].is_done)
-                        mark_lost(s, f, &f->txs[f->tx_una % SIM_RING]);
+                        mark_lost(f, &f->txs[f->tx_una % SIM_RING]);
         f->heard_usec = s->now_usec;
         f->recover_tx = f->tx_next;
         sim_control_timeout(f);
@@ -279,8 +291,8 @@ static void persist(Sim *s, SimFlow *f)
         if (!is_blocked) {
                 f->persist_usec = 0;
         } else if (f->persist_usec == 0) {
-                f->persist_usec = s->now_usec + PERSIST_USEC + f->srtt_usec +
-                                  sim_random(s) % PERSIST_USEC;
+                f->persist_usec =
+                        s->now_usec + PERSIST_USEC + f->srtt_usec + sim_random(s) % PERSIST_USEC;
         } else if (s->now_usec >= f->persist_usec) {
                 if (f->sent_bytes + SIM_PIECE <= f->edge)
                         transmit_new(s, f, SIM_PIECE);

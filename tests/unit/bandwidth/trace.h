@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Traces of one connection as CSV, a line per tick: what the socket said and what was decided.
  * `now_usec,rtt_usec,bytes,mss,loss,rcv_ssthresh,timestamps,cap,window,stall,floor,state`; `cap` is
- * `-` for none, and lines that begin with `#` are remarks. Recorded on real lines and replayed here. */
+ * `-` for none, and lines that begin with `#` are remarks. Recorded on real lines and replayed
+ * here. */
 #pragma once
 
 #include <stdio.h>
