@@ -4,6 +4,8 @@
 #define GROWTH 1.5      /* per round, while far from the capacity */
 #define GROWTH_NEAR 1.2 /* and near to it */
 #define NEAR_CAPACITY 0.85
+#define GROWTH_GOALS 1.5 /* beyond the pipe and so many targets only step by step */
+#define OWN_PART 0.8     /* of the queue is explained by our window: it is ours */
 #define SETTLE_USEC 20e3 /* what a change of the window needs beyond its rounds */
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
@@ -14,6 +16,7 @@
 #define FALL_ROUNDS 8
 #define DRAIN_LEAST_USEC 4.5e6
 #define DRAIN_BASES 90
+#define DRAIN_GOALS 2.5 /* how much of our part of the queue goes: all, and half of another's */
 #define SCAVENGER_USEC (16 * 1000 * 1000)
 #define HOLD_AGAIN_USEC (5 * 1000 * 1000)
 #define SAME_YIELD_USEC (1000 * 1000)
@@ -88,11 +91,10 @@ static void enter_yield(BwController *c)
 
 static void enter_drain(BwController *c)
 {
-        double pipe = controller_pipe_bytes(c, c->base_usec);
-        double part = least(0.8, 1 - 3 * c->goal_usec / c->base_usec);
+        double full = least(c->window, controller_pipe_bytes(c, c->base_usec + c->goal_usec));
 
         c->window_before_drain = c->window;
-        c->window = most(c->floor_bytes, part * pipe);
+        c->window = most(c->floor_bytes, full - DRAIN_GOALS * c->rate_bps * c->goal_usec / 1e6);
 }
 
 void controller_enter(BwController *c, BwState state)
@@ -144,7 +146,8 @@ static void grow(BwController *c)
                 c->window *= power(c->window < pipe / 2 ? GROWTH : GROWTH_NEAR, part);
         else if (c->queue_now_usec > c->goal_usec && c->base_usec > 30e3)
                 return; /* a burst of our own is on its way */
-        else if (rounds > 2)
+        else if (rounds > 2 &&
+                 c->window < controller_pipe_bytes(c, c->base_usec + GROWTH_GOALS * c->goal_usec))
                 c->window *= power(1 + least(0.10, 0.03 * (rounds - 2)), part);
         else
                 c->window +=
@@ -155,9 +158,12 @@ static void grow(BwController *c)
 
 static void shrink(BwController *c)
 {
-        double excess = least(0.5, c->queue_usec / c->goal_usec - 1);
+        double excess = least(0.5, c->queue_usec / c->goal_usec - 1), before = c->window;
 
         c->window -= round_part(c) * c->window * excess;
+        /* Feedback is a round or two old: a queue that is all our own goes without starving. */
+        if (c->own_queue_usec >= OWN_PART * c->queue_usec)
+                c->window = most(c->window, least(before, fitting_window(c)));
         if (c->window <= c->floor_bytes) {
                 c->window = c->floor_bytes;
                 if (c->pushed_usec == 0)

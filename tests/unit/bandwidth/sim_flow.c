@@ -85,13 +85,13 @@ static void transmit(Sim *s, SimFlow *f, uint64_t seq, uint32_t bytes)
 
         if (f->tx_next - f->tx_una >= SIM_RING)
                 abort();
+        if (f->tx_next == f->tx_una)
+                f->heard_usec = f->delivered_usec = s->now_usec;
         *t = (SimTransmission){.seq = seq,
                                .sent_usec = s->now_usec,
                                .bytes = bytes,
                                .delivered = f->delivered,
                                .delivered_usec = f->delivered_usec};
-        if (f->tx_next == f->tx_una)
-                f->heard_usec = s->now_usec;
         f->tx_next++;
         f->in_flight++;
         f->pace_bytes -= p.wire;
