@@ -115,9 +115,11 @@ void controller_enter(BwController *c, BwState state)
 /* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
 static void run_start(BwController *c)
 {
-        double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss;
+        double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
 
-        c->window = least(c->window * power(GROWTH, round_part(c)), most(room, c->floor_bytes));
+        c->window *= power(GROWTH, round_part(c));
+        if (c->now_usec >= c->refill_until_usec)
+                c->window = least(c->window, most(room, c->floor_bytes));
         if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {
                 c->window = least(c->window, fitting_window(c));
                 controller_set_grace(c, change_usec(c));
