@@ -155,7 +155,8 @@ static void grow(BwController *c)
                 c->window +=
                         part * most(c->mss, 0.01 * c->window) * (1 - c->queue_usec / c->goal_usec);
         /* Never far from what is really delivered. */
-        c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
+        if (c->now_usec >= c->refill_until_usec)
+                c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
 }
 
 static void shrink(BwController *c)

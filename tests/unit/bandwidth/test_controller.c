@@ -397,6 +397,7 @@ static void a_group_has_one_sensor(void **state)
         static Rig r[3];
         bool was_sensor[3] = {false};
         BwGroup group;
+        unsigned changes = 0;
 
         bw_group_init(&group);
         for (unsigned i = 0; i < 3; i++) {
@@ -422,13 +423,15 @@ static void a_group_has_one_sensor(void **state)
                 }
                 if (t > 50 && t < 4500) {
                         assert_int_equal(yields, 3);
-                        assert_int_equal(floors, 1);
+                        assert_in_range(floors, 1, 2); /* two in the tick of the change alone */
+                        changes += floors - 1;
                 }
         }
         for (unsigned i = 0; i < 3; i++) {
                 assert_true(was_sensor[i]);
                 assert_int_not_equal(controller_state(&r[i].c), BW_YIELD);
         }
+        assert_in_range(changes, 0, 10);
         bw_group_forget(&group, group.sensor);
         assert_null(group.sensor);
 }
