@@ -23,6 +23,8 @@
 #define SHARE_ROOM 1.1
 #define MORE 1.3
 #define QUIET_USEC (400 * 1000)
+#define QUIET_MOST_USEC (1000 * 1000)
+#define QUIET_BASES 4
 
 static double most(double a, double b)
 {
@@ -95,16 +97,25 @@ static void end_duck(Governor *g, double before_bps)
         enter(g, g->known_bps >= ELASTIC_PART * capacity(g) ? GOVERNOR_HOLD : GOVERNOR_SHARE);
 }
 
-static void decide(Governor *g, uint64_t base_usec, double before_bps)
+/* On a long line a foreground that lost packets is silent for a few round trips. */
+static uint64_t quiet_wait_usec(uint64_t base_usec)
+{
+        uint64_t wait = QUIET_BASES * (base_usec < QUIET_MOST_USEC ? base_usec : QUIET_MOST_USEC);
+
+        return wait < QUIET_USEC ? QUIET_USEC : wait < QUIET_MOST_USEC ? wait : QUIET_MOST_USEC;
+}
+
+static void decide(Governor *g, uint64_t base_usec, double before_bps, double newest_bps)
 {
         bool somebody = g->foreign_bps > threshold(g);
 
-        if (somebody)
+        /* The smoothed figure would show him for half a second after he has gone. */
+        if (newest_bps > threshold(g))
                 g->quiet_usec = 0;
         else if (g->quiet_usec == 0)
                 g->quiet_usec = g->now_usec;
         if (g->state != GOVERNOR_IDLE && g->quiet_usec > 0 &&
-            g->now_usec - g->quiet_usec >= QUIET_USEC) {
+            g->now_usec - g->quiet_usec >= quiet_wait_usec(base_usec)) {
                 enter(g, GOVERNOR_IDLE);
                 return;
         }
@@ -183,7 +194,7 @@ uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
         window_filter_add(&g->capacity, now_usec, g->total_bps);
         g->peaks[g->next] = g->foreign_bps;
         g->next = (g->next + 1) % GOVERNOR_PEAKS;
-        decide(g, base_usec, before);
+        decide(g, base_usec, before, most(0, total - own));
         g->cap_bps = cap_of_state(g);
         return g->cap_bps;
 }
