@@ -118,9 +118,10 @@ void controller_enter(BwController *c, BwState state)
 /* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
 static void run_start(BwController *c)
 {
+        bool is_slow = c->direction == BW_UP && c->state == BW_START;
         double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
 
-        c->window *= power(c->direction == BW_UP ? GROWTH_SMOOTHED : GROWTH, round_part(c));
+        c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
         if (c->now_usec >= c->refill_until_usec)
                 c->window = least(c->window, most(room, c->floor_bytes));
         if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {

@@ -10,6 +10,7 @@
 #define TOTAL_WEIGHT 0.3
 #define NOISE_PART 0.03 /* of the capacity: less than that is nobody */
 #define NOISE_LEAST_BPS 16e3
+#define FIRST_PART 1.5
 #define DUCK_LEAST_USEC (500 * 1000)
 #define DUCK_MOST_USEC (2 * 1000 * 1000)
 #define DUCK_BASES 10
@@ -107,7 +108,9 @@ static uint64_t quiet_wait_usec(uint64_t base_usec)
 
 static void decide(Governor *g, uint64_t base_usec, double before_bps, double newest_bps)
 {
-        bool somebody = g->foreign_bps > threshold(g);
+        /* A newcomer's first packets must not wait for the smoothing: on a long line with a short
+         * queue his slow start would meet ours. */
+        bool somebody = g->foreign_bps > threshold(g) || newest_bps > FIRST_PART * threshold(g);
 
         /* The smoothed figure would show him for half a second after he has gone. */
         if (newest_bps > threshold(g))
