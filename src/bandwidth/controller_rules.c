@@ -7,7 +7,7 @@
 #define NEAR_CAPACITY 0.85
 #define GROWTH_GOALS 1.5 /* beyond the pipe and so many targets only step by step */
 #define OWN_PART 0.8     /* of the queue is explained by our window: it is ours */
-#define SETTLE_USEC 20e3 /* what a change of the window needs beyond its rounds */
+#define EXTRA_USEC 20e3  /* what a change of the window needs beyond its rounds */
 #define SHORT_USEC 10e3
 #define FEW_PART 0.25
 #define RIVAL_TARGETS 2.5
@@ -66,7 +66,7 @@ static bool in_grace(const BwController *c)
 
 static double change_usec(const BwController *c)
 {
-        return 1.5 * c->rtt_usec + SETTLE_USEC;
+        return 1.5 * c->rtt_usec + EXTRA_USEC;
 }
 
 /* The window that matches the rate seen. */
@@ -273,7 +273,7 @@ static void run_cruise(BwController *c)
  * for the base for ever. At the end of a DRAIN the rate tells: what is in flight is the window. */
 static void learn_short_base(BwController *c)
 {
-        double span = SETTLE_USEC, rate = history_rate_bps(&c->history, span);
+        double span = EXTRA_USEC, rate = history_rate_bps(&c->history, span);
         double seen = rate > 0 ? 1.5 * history_max_window(&c->history, span) / rate * 1e6 : 0;
 
         if (c->direction == BW_DOWN && c->base_usec < SHORT_USEC && seen > 0 &&
@@ -284,9 +284,9 @@ static void learn_short_base(BwController *c)
 /* The smoothed round trip of a sender needs a round more to come down. */
 static double drain_usec(const BwController *c)
 {
-        double usec = 1.2 * c->rtt_usec + SETTLE_USEC;
+        double usec = 1.2 * c->rtt_usec + EXTRA_USEC;
 
-        return c->direction == BW_UP ? usec + c->rtt_usec + SETTLE_USEC : usec;
+        return c->direction == BW_UP ? usec + c->rtt_usec + EXTRA_USEC : usec;
 }
 
 static void run_drain(BwController *c)
