@@ -1,0 +1,257 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Faults in the real programs: for n = 1, 2, 3 … the n-th call of a kind fails, until a run is
+untouched. Usage: drive.py --build DIR [--sample N] [--seed S] [--only PROGRAM[:KIND]] [-v]
+With --sample a seed chooses N of the calls of each kind; without it every one fails once."""
+import argparse
+import collections
+import concurrent.futures
+import errno
+import pathlib
+import random
+import sys
+import tempfile
+import traceback
+
+from control import CODES, ERRORS, SQLITE_FULL, SQLITE_IOERR, DISK_FULL, IO_DEVICE
+import service
+from service import Broken, Given, descriptors, until
+
+MAX_CALLS = 20_000
+KEPT_CONNECTIONS = 6
+DESCRIPTORS = "the end of what was opened"
+
+
+class Figures:
+    """Of one shard, or of all."""
+
+    def __init__(self):
+        self.runs, self.fired, self.answers, self.findings = {}, {}, {}, []
+
+    def note(self, name, page, answer):
+        self.runs[name] = self.runs.get(name, 0) + 1
+        self.fired[name] = self.fired.get(name, 0) + bool(page.fired)
+        self.answers.setdefault(name, collections.Counter())[answer] += 1
+
+    def find(self, name, n, story, error):
+        self.findings.append((name, n))
+        print(f"FOUND {name} n={n}: {error}\n      {story}", flush=True)
+
+    def add(self, other):
+        for mine, theirs in ((self.runs, other.runs), (self.fired, other.fired)):
+            for name, n in theirs.items():
+                mine[name] = mine.get(name, 0) + n
+        for name, counter in other.answers.items():
+            self.answers.setdefault(name, collections.Counter()).update(counter)
+        self.findings += other.findings
+
+    def show(self):
+        for name in self.runs:
+            said = ", ".join(f"{a} {n}" for a, n in self.answers[name].most_common(9))
+            print(f"{name}: {self.runs[name]} runs, {self.fired[name]} faults: {said}")
+        print(f"{sum(self.runs.values())} runs, {sum(self.fired.values())} faults, "
+              f"{len(self.findings)} findings", flush=True)
+
+
+def numbers(case, calls):
+    """Which calls fail: every one until a run is untouched, or a sample of those that a run makes; of
+    them those of this shard."""
+    args = case.args
+    if args.sample is None:
+        chosen = range(1, MAX_CALLS)
+    else:
+        dice = random.Random(f"{args.seed} {case.label}")
+        chosen = sorted(dice.sample(range(1, calls + 1), min(args.sample, calls)))
+    yield from chosen[case.shard::args.shards]
+    if args.sample is not None:
+        yield calls + MAX_CALLS
+
+
+def expected(kind, error):
+    """Codes that an answer to this fault may have."""
+    if kind == "commit":
+        return {DISK_FULL if error == SQLITE_FULL else IO_DEVICE}
+    return {CODES[error]} if error in CODES else set()
+
+
+class Case:
+    """What fails, and in which program. One of args.shards that share the work."""
+
+    def __init__(self, args, program, kind, error, lasting, shard):
+        self.args, self.program, self.kind, self.error = args, program, kind, error
+        self.lasting, self.shard = lasting, shard
+        self.label = f"{program} {kind} {name_of(kind, error)}{' lasting' if lasting else ''}"
+
+
+class ServiceLoop:
+    """bitsd and its worker stay; each fault finds them as the last one left them."""
+
+    def __init__(self, case):
+        self.case, self.figures = case, Figures()
+
+    def run(self):
+        case = self.case
+        with tempfile.TemporaryDirectory(prefix="faults-") as name:
+            self.rig = service.Rig(pathlib.Path(name), case.args.build, case.args.shim)
+            try:
+                self.rig.start()
+                self.loop(getattr(self.rig, case.program))
+                self.rig.check_store()
+                self.rig.stop()
+            except Broken as e:
+                self.figures.find(case.label, 0, "at the end", e)
+            finally:
+                self.rig.close()
+        return self.figures
+
+    def warm(self, page):
+        for _ in range(2):
+            self.rig.life()
+        page.arm(self.case.kind, 0, self.case.error)
+        self.rig.life()
+        page.disarm()
+        self.rig.finish()
+        return settled(self.rig)
+
+    def loop(self, page):
+        rig, case = self.rig, self.case
+        before = self.warm(page)
+        for n in numbers(case, page.calls):
+            page.arm(case.kind, n, case.error, case.lasting)
+            answer, broken = self.attempt(page)
+            if not broken:
+                broken = self.aftermath(before)
+            self.figures.note(case.label, page, answer)
+            if broken:
+                self.figures.find(case.label, n, page.story(rig.programs), broken)
+            if case.args.verbose:
+                print(case.label, n, answer, page.story(rig.programs), flush=True)
+            if not page.fired:
+                break
+            if broken:
+                self.restart()
+                before = self.warm(page)
+
+    def attempt(self, page):
+        answer, broken = "nothing", None
+        try:
+            self.rig.life()
+        except Given as g:
+            answer, broken = str(g), self.judge(g)
+        except Broken as e:
+            broken = e
+        finally:
+            page.disarm()
+        return answer, broken
+
+    def aftermath(self, before):
+        try:
+            self.rig.finish()
+            until(lambda: not grown(before, settled(self.rig)), DESCRIPTORS, 3)
+            self.rig.check_log()
+        except Broken as e:
+            return f"open: {grown(before, settled(self.rig))}" if DESCRIPTORS in str(e) else e
+        except (OSError, service.Closed, service.CallError) as e:
+            return f"without a fault: {type(e).__name__} {e}"
+        return None
+
+    def judge(self, given):
+        """Who has lost its partner cannot know why; every other answer tells what happened."""
+        allowed = expected(self.case.kind, self.case.error)
+        if given.code is None or not allowed or given.code in allowed:
+            return None
+        return f"wrong code: {given}"
+
+    def restart(self):
+        """With nothing of the past."""
+        rig = self.rig
+        rig.acknowledged.clear()
+        try:
+            if rig.process:
+                rig.process.kill()
+                rig.process.wait()
+            for p in rig.out.iterdir():
+                p.unlink()
+            for p in rig.state.glob("queue.db*"):
+                p.unlink()
+        finally:
+            rig.log.write_text("")
+            rig.start()
+            for _ in range(2):
+                rig.life()
+
+
+def settled(rig):
+    """What bitsd and its worker have open."""
+    kids = rig.workers()
+    return [descriptors(rig.process.pid)] + [descriptors(k) for k in kids]
+
+
+def grown(before, now):
+    """What is open that was not; connections that the worker keeps for later are few, and free."""
+    out = []
+    for was, names in zip(before + [before[-1]] * len(now), now):
+        more = collections.Counter(names) - collections.Counter(was)
+        if names is not now[0] and more["socket"] <= KEPT_CONNECTIONS:
+            del more["socket"]
+        if more:
+            out.append(dict(more))
+    if len(now) > max(len(before), 2):
+        out.append(f"{len(now) - 1} workers")
+    return out
+
+
+def name_of(kind, error):
+    if kind == "commit":
+        return {SQLITE_FULL: "SQLITE_FULL", SQLITE_IOERR: "SQLITE_IOERR"}[error]
+    return errno.errorcode[error]
+
+
+LASTING = {("bitsd", "write"), ("worker", "write"), ("worker", "fallocate"), ("worker", "sync")}
+LOOPS = {"bitsd": ServiceLoop, "worker": ServiceLoop}
+
+
+def cases(args):
+    for program in LOOPS:
+        for kind, errors in ERRORS.items():
+            if not f"{program}:{kind}".startswith(args.only):
+                continue
+            for error in errors:
+                for lasting in (False, True)[:1 + ((program, kind) in LASTING)]:
+                    for shard in range(args.shards):
+                        yield Case(args, program, kind, error, lasting, shard)
+
+
+def run_case(case):
+    try:
+        return LOOPS[case.program](case).run()
+    except BaseException as e:
+        figures = Figures()
+        figures.find(case.label, 0, traceback.format_exc(), e)
+        return figures
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--only", default="", metavar="PROGRAM[:KIND]")
+    parser.add_argument("--shards", type=int, default=None)
+    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("-v", dest="verbose", action="store_true")
+    args = parser.parse_args()
+    args.build = args.build.resolve()
+    args.shim = args.build / "tests/fault/fault_shim.so"
+    args.shards = args.shards or (1 if args.sample else 4)
+    print(f"seed {args.seed}", flush=True)
+    figures = Figures()
+    with concurrent.futures.ProcessPoolExecutor(args.at_once) as pool:
+        for some in pool.map(run_case, cases(args)):
+            figures.add(some)
+    figures.show()
+    return 1 if figures.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
