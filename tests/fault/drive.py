@@ -13,12 +13,15 @@ import sys
 import tempfile
 import traceback
 
-from control import CODES, ERRORS, SQLITE_FULL, SQLITE_IOERR, DISK_FULL, IO_DEVICE
+from control import CODES, ERRORS, KINDS, SQLITE_FULL, SQLITE_IOERR, DISK_FULL, IO_DEVICE
 import service
+import upload_server
 from service import Broken, Given, descriptors, until
 
 MAX_CALLS = 20_000
 KEPT_CONNECTIONS = 6
+WRITE_FAULT = 0x8007001D
+STALL = 1.5  # seconds that a job may wait for a disk that is full
 DESCRIPTORS = "the end of what was opened"
 
 
@@ -83,8 +86,9 @@ class Case:
         self.label = f"{program} {kind} {name_of(kind, error)}{' lasting' if lasting else ''}"
 
 
-class ServiceLoop:
-    """bitsd and its worker stay; each fault finds them as the last one left them."""
+class Loop:
+    """The programs stay; each fault finds them as the last one left them."""
+    kind_of_rig = service.Rig
 
     def __init__(self, case):
         self.case, self.figures = case, Figures()
@@ -92,10 +96,10 @@ class ServiceLoop:
     def run(self):
         case = self.case
         with tempfile.TemporaryDirectory(prefix="faults-") as name:
-            self.rig = service.Rig(pathlib.Path(name), case.args.build, case.args.shim)
+            self.rig = self.kind_of_rig(pathlib.Path(name), case.args.build, case.args.shim)
             try:
                 self.rig.start()
-                self.loop(getattr(self.rig, case.program))
+                self.loop(self.rig.page(case.program))
                 self.rig.check_store()
                 self.rig.stop()
             except Broken as e:
@@ -107,18 +111,21 @@ class ServiceLoop:
     def warm(self, page):
         for _ in range(2):
             self.rig.life()
+            self.rig.finish()
         page.arm(self.case.kind, 0, self.case.error)
-        self.rig.life()
+        self.attempt_now(page)
         page.disarm()
         self.rig.finish()
-        return settled(self.rig)
+        return self.rig.open_files()
+
+    def attempt_now(self, page):
+        self.rig.life()
 
     def loop(self, page):
         rig, case = self.rig, self.case
         before = self.warm(page)
         for n in numbers(case, page.calls):
-            page.arm(case.kind, n, case.error, case.lasting)
-            answer, broken = self.attempt(page)
+            answer, broken = self.attempt(page, n)
             if not broken:
                 broken = self.aftermath(before)
             self.figures.note(case.label, page, answer)
@@ -129,13 +136,15 @@ class ServiceLoop:
             if not page.fired:
                 break
             if broken:
-                self.restart()
+                rig.restart()
                 before = self.warm(page)
 
-    def attempt(self, page):
-        answer, broken = "nothing", None
+    def attempt(self, page, n):
+        answer, broken, case = "nothing", None, self.case
+        self.rig.patience = STALL if case.lasting else self.rig.patience
+        page.arm(case.kind, n, case.error, case.lasting)
         try:
-            self.rig.life()
+            self.attempt_now(page)
         except Given as g:
             answer, broken = str(g), self.judge(g)
         except Broken as e:
@@ -147,44 +156,48 @@ class ServiceLoop:
     def aftermath(self, before):
         try:
             self.rig.finish()
-            until(lambda: not grown(before, settled(self.rig)), DESCRIPTORS, 3)
+            until(lambda: not grown(before, self.rig.open_files()), DESCRIPTORS, 3)
             self.rig.check_log()
         except Broken as e:
-            return f"open: {grown(before, settled(self.rig))}" if DESCRIPTORS in str(e) else e
+            return f"open: {grown(before, self.rig.open_files())}" if DESCRIPTORS in str(e) else e
         except (OSError, service.Closed, service.CallError) as e:
             return f"without a fault: {type(e).__name__} {e}"
         return None
 
     def judge(self, given):
         """Who has lost its partner cannot know why; every other answer tells what happened."""
-        allowed = expected(self.case.kind, self.case.error)
+        allowed = self.allowed()
         if given.code is None or not allowed or given.code in allowed:
             return None
         return f"wrong code: {given}"
 
-    def restart(self):
-        """With nothing of the past."""
-        rig = self.rig
-        rig.acknowledged.clear()
-        try:
-            if rig.process:
-                rig.process.kill()
-                rig.process.wait()
-            for p in rig.out.iterdir():
-                p.unlink()
-            for p in rig.state.glob("queue.db*"):
-                p.unlink()
-        finally:
-            rig.log.write_text("")
-            rig.start()
-            for _ in range(2):
-                rig.life()
+    def allowed(self):
+        return expected(self.case.kind, self.case.error)
 
 
-def settled(rig):
-    """What bitsd and its worker have open."""
-    kids = rig.workers()
-    return [descriptors(rig.process.pid)] + [descriptors(k) for k in kids]
+class RestartLoop(Loop):
+    """bitsd starts with the fault and loads its queue: it may refuse, but the next one has it all."""
+
+    def attempt_now(self, page):
+        armed = [page._get("<" + f, at) for f, at in (("I", 4), ("Q", 8), ("i", 16), ("I", 20))]
+        page.disarm()
+        self.rig.again()
+        page.arm(KINDS[armed[0]], *armed[1:])
+        started = self.rig.start(must=False)
+        page.disarm()
+        if not started:
+            self.rig.start()
+            raise Given("start", None)
+
+
+class ServerLoop(Loop):
+    kind_of_rig = upload_server.Rig
+
+    def allowed(self):
+        """A write error is one, whatever the errno; without a descriptor the server is overloaded."""
+        more = {errno.EIO: {WRITE_FAULT}, errno.EMFILE: {"status 503"},
+                errno.ENOMEM: {"status 503"}, errno.ENOSPC: {"status 500"}}
+        return super().allowed() | more.get(self.case.error, set())
 
 
 def grown(before, now):
@@ -208,7 +221,7 @@ def name_of(kind, error):
 
 
 LASTING = {("bitsd", "write"), ("worker", "write"), ("worker", "fallocate"), ("worker", "sync")}
-LOOPS = {"bitsd": ServiceLoop, "worker": ServiceLoop}
+LOOPS = {"bitsd": Loop, "worker": Loop, "restart": RestartLoop, "bitssrv": ServerLoop}
 
 
 def cases(args):

@@ -23,6 +23,7 @@ from control import Control  # noqa: E402
 QUEUED, CONNECTING, TRANSFERRING, SUSPENDED, ERROR, TRANSIENT, TRANSFERRED, ACKNOWLEDGED, CANCELLED = \
     range(9)
 BG_E_NOT_FOUND, BG_E_INVALID_STATE = 0x80200001, 0x80200002
+BG_S_UNABLE_TO_DELETE_FILES = 0x0020001A
 FOREGROUND, PATIENCE = 0, 20
 SIZES = [70_000, 1]
 
@@ -35,7 +36,8 @@ class Given(Exception):
     """The fault was answered with an error: the attempt is over. `code` may be None (hung up)."""
 
     def __init__(self, step, code):
-        super().__init__(f"{step}: {'hung up' if code is None else f'{code:#x}'}")
+        said = "hung up" if code is None else f"{code:#x}" if isinstance(code, int) else code
+        super().__init__(f"{step}: {said}")
         self.step, self.code = step, code
 
 
@@ -76,7 +78,8 @@ class Rig:
                         LD_PRELOAD=str(shim), FAULT_DIR=str(self.pages), BITSD_WORKER_SANDBOX="off",
                         **(extra_env or {}))
         self.web = BadServer().__enter__()
-        self.process, self.serial, self.acknowledged, self.told = None, 0, set(), set()
+        self.process, self.serial, self.acknowledged = None, 0, set()
+        self.patience = PATIENCE
 
     # ---- the process ----
 
@@ -133,6 +136,35 @@ class Rig:
             return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         return []
 
+    def open_files(self):
+        """What bitsd and its worker have open."""
+        return [descriptors(self.process.pid)] + [descriptors(k) for k in self.workers()]
+
+    def page(self, program):
+        return {"bitsd": self.bitsd, "restart": self.bitsd, "worker": self.worker}[program]
+
+    def restart(self):
+        """With nothing of the past."""
+        self.acknowledged.clear()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+        for p in [*self.out.iterdir(), *self.state.glob("queue.db*")]:
+            p.unlink()
+        self.log.write_text("")
+        self.start()
+
+    def again(self):
+        """Stops, and starts with the fault: it may refuse, but then another start finds everything."""
+        self.serial += 1
+        with contextlib.closing(self.connect()) as c:
+            for _ in range(2):
+                job = c.create(f"job {self.serial}")
+                c.add(job, self.file(0, SIZES[0]), self.file(1, SIZES[1]))
+                self.acknowledged.add((job, self.serial))
+                self.serial += 1
+        self.stop()
+
     def check_alive(self):
         if self.process.poll() is not None:
             status, self.process = self.process.returncode, None
@@ -142,7 +174,7 @@ class Rig:
 
     def connect(self):
         try:
-            return dbus_wire.Connection(self.socket, timeout=PATIENCE)
+            return dbus_wire.Connection(self.socket, timeout=self.patience)
         except AssertionError as e:  # the handshake was refused
             raise Closed from e
 
@@ -158,12 +190,18 @@ class Rig:
             raise Given(name, e.code if e.code is not None else e.name) from e
         except (Closed, OSError) as e:
             if isinstance(e, TimeoutError):
-                raise Broken(f"{name}: no answer") from e
+                self.give_up(f"{name}: no answer")
             raise Given(name, None) from e
+
+    def give_up(self, what):
+        """As long as nothing can be stored, a change may wait; else nothing may take so long."""
+        if self.patience == PATIENCE:
+            raise Broken(what)
+        raise Given(what, None)
 
     def wait_state(self, c, job, wanted):
         """Ends at once when something goes wrong instead."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while True:
             info = self.step("ReadJob", lambda: c.read(job))
             if info["state"] in wanted:
@@ -171,7 +209,7 @@ class Rig:
             if info["state"] in (ERROR, TRANSIENT):
                 raise Given("the transfer", info["error_code"])
             if time.monotonic() > end:
-                raise Broken(f"the job stays {info['state']}, why {info['why']}")
+                self.give_up(f"the job stays {info['state']}, why {info['why']}")
             self.step("Watch", lambda: c.next_event(0.25))
 
     def life(self):
@@ -199,8 +237,11 @@ class Rig:
 
     def end(self, c, how, job):
         hr = c.call(how, "ay", job)
-        if hr != 0:
+        if hr not in (0, BG_S_UNABLE_TO_DELETE_FILES if how == "Cancel" else 0):
             raise Given(how, hr)
+        if hr:  # said so, and may leave what it could not remove
+            for p in self.out.glob(".*"):
+                p.unlink()
         self.acknowledged = {a for a in self.acknowledged if a[0] != job}
 
     def check_files(self, serial):
@@ -215,6 +256,7 @@ class Rig:
     def finish(self):
         """Every acknowledged job is there and can be brought to its end; nothing is left over."""
         self.check_alive()
+        self.patience = PATIENCE
         with contextlib.closing(self.connect()) as c:
             jobs = {j["id"]: j for j in c.list()}
             for job, serial in sorted(self.acknowledged, key=str):
