@@ -14,7 +14,8 @@ PRETEND = 0
 
 E_OUTOFMEMORY, DISK_FULL, IO_DEVICE, TOO_MANY_FILES = 0x8007000E, 0x80070070, 0x8007045D, 0x80070004
 CODES = {errno.ENOMEM: E_OUTOFMEMORY, errno.ENOSPC: DISK_FULL, errno.EIO: IO_DEVICE,
-         errno.EMFILE: TOO_MANY_FILES}
+         errno.EMFILE: TOO_MANY_FILES, errno.ENOBUFS: 0x800705AA, errno.EPIPE: 0x80072EFE,
+         errno.ECONNRESET: 0x80072EFE}
 # What a call of that kind may fail with, in a real machine.
 ERRORS = {
     "alloc": [errno.ENOMEM], "read": [errno.EIO], "write": [errno.ENOSPC, errno.EIO],

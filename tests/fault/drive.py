@@ -9,11 +9,13 @@ import concurrent.futures
 import errno
 import pathlib
 import random
+import subprocess
 import sys
 import tempfile
 import traceback
 
 from control import CODES, ERRORS, KINDS, SQLITE_FULL, SQLITE_IOERR, DISK_FULL, IO_DEVICE
+from control import Control, resolve
 import service
 import upload_server
 from service import Broken, Given, descriptors, until
@@ -50,7 +52,8 @@ class Figures:
 
     def show(self):
         for name in self.runs:
-            said = ", ".join(f"{a} {n}" for a, n in self.answers[name].most_common(9))
+            said = ", ".join(f"{a} {n}" for a, n in
+                             self.answers.get(name, collections.Counter()).most_common(9))
             print(f"{name}: {self.runs[name]} runs, {self.fired[name]} faults: {said}")
         print(f"{sum(self.runs.values())} runs, {sum(self.fired.values())} faults, "
               f"{len(self.findings)} findings", flush=True)
@@ -200,6 +203,50 @@ class ServerLoop(Loop):
         return super().allowed() | more.get(self.case.error, set())
 
 
+class ClientLoop:
+    """A program that uses libbits loops by itself (fault_client.c); the service has no faults."""
+    OPERATIONS = ("native", "status", "events", "com")
+
+    def __init__(self, case):
+        self.case, self.figures = case, Figures()
+
+    def run(self):
+        case = self.case
+        code = CODES.get(case.error, 0)
+        names = self.OPERATIONS[case.shard::case.args.shards]
+        with tempfile.TemporaryDirectory(prefix="faults-") as name:
+            rig = service.Rig(pathlib.Path(name), case.args.build, case.args.shim)
+            try:
+                Control(rig.pages, "fault_client")
+                rig.start()
+                env = {**rig.env, "BITSD_SOCKET": str(rig.socket), "BITSD_AUTOSTART": "0",
+                       "FAULT_REMOTE": rig.web.url("/never")}
+                for operation in names:
+                    self.take(operation, subprocess.run(
+                        [case.args.build / "tests/fault/fault_client", str(KINDS.index(case.kind)),
+                         str(case.error), hex(code), operation],
+                        env=env, capture_output=True, text=True, timeout=600))
+                rig.stop()
+            finally:
+                rig.close()
+        return self.figures
+
+    def take(self, operation, ran):
+        label = f"{self.case.label} {operation}"
+        client = {"fault_client": self.case.args.build / "tests/fault/fault_client",
+                  "libbits.so.1": self.case.args.build / "src/lib/libbits.so.1"}
+        for line in ran.stdout.splitlines():
+            if line.startswith("FOUND"):
+                what, where = line.rsplit(": ", 1)
+                self.figures.find(label, 0, " < ".join(
+                    w if "+" not in w else resolve(w, client) for w in where.split()), what)
+            elif line.startswith(operation):
+                words = line.split()
+                self.figures.runs[label], self.figures.fired[label] = int(words[1]), int(words[3])
+        if ran.returncode not in (0, 1) or label not in self.figures.runs:
+            self.figures.find(label, 0, ran.stderr[-3000:], f"status {ran.returncode}")
+
+
 def grown(before, now):
     """What is open that was not; connections that the worker keeps for later are few, and free."""
     out = []
@@ -221,7 +268,8 @@ def name_of(kind, error):
 
 
 LASTING = {("bitsd", "write"), ("worker", "write"), ("worker", "fallocate"), ("worker", "sync")}
-LOOPS = {"bitsd": Loop, "worker": Loop, "restart": RestartLoop, "bitssrv": ServerLoop}
+LOOPS = {"bitsd": Loop, "worker": Loop, "restart": RestartLoop, "bitssrv": ServerLoop,
+         "client": ClientLoop}
 
 
 def cases(args):

@@ -197,6 +197,22 @@ static int lossy_truncate(sqlite3_file *file, sqlite3_int64 bytes)
         return rc;
 }
 
+/* The first sync of a new file is one of its directory, too. */
+static void sync_directory(const char *path)
+{
+        static const char *const SUFFIXES[] = {"", "-wal", "-journal"};
+        char stem[NAME_BYTES], gone[NAME_BYTES];
+        char *end;
+
+        (void) beside(stem, path, "");
+        end = strrchr(stem, '.'); /* of "queue.db-wal" */
+        if (end && (end = strchr(end, '-')))
+                *end = '\0';
+        for (size_t i = 0; i < sizeof(SUFFIXES) / sizeof(*SUFFIXES); i++)
+                if (snprintf(gone, sizeof(gone), "%s%s" GONE, stem, SUFFIXES[i]) < NAME_BYTES)
+                        (void) unlink(gone);
+}
+
 static int lossy_sync(sqlite3_file *file, int flags)
 {
         LossyFile *f = (LossyFile *) file;
@@ -207,8 +223,11 @@ static int lossy_sync(sqlite3_file *file, int flags)
         may_die();
         if (disk.fault == LOSSY_LIE)
                 return SQLITE_OK;
-        if (!fails)
-                apply_log(beside(log, f->path, LOG), beside(base, f->path, BASE), 0, 100);
+        if (!fails) {
+                if (access(beside(base, f->path, BASE), F_OK) < 0)
+                        sync_directory(f->path);
+                apply_log(beside(log, f->path, LOG), base, 0, 100);
+        }
         must(ftruncate(f->log_fd, 0) == 0, f->path);
         return fails ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
@@ -392,6 +411,11 @@ void lossy_cut(const char *from, const char *to, uint64_t seed)
 
 __attribute__((constructor)) static void begin(void)
 {
-        if (getenv("LOSSY_VFS"))
-                lossy_install();
+        const char *word = getenv("LOSSY_VFS");
+
+        if (!word)
+                return;
+        lossy_install();
+        if (strcmp(word, "lie") == 0)
+                lossy_set(LOSSY_LIE, 1);
 }

@@ -2,7 +2,8 @@
 /* A disk below SQLite whose power can be cut: beside each file NAME it keeps NAME.base, the bytes
  * of the last sync, and NAME.log, what was written since. Both survive the process, so that a test
  * can make of them what a machine may find after a power cut. One disk a process; the constructor
- * of lossy_vfs.so installs it in a program that knows nothing of it (LOSSY_VFS=1). */
+ * of lossy_vfs.so installs it in a program that knows nothing of it (LOSSY_VFS=1; "lie": with
+ * LOSSY_LIE). */
 #pragma once
 
 #include <stdbool.h>

@@ -133,7 +133,8 @@ static const char *judge(const char *dir, const Told *told, bool gaps)
         if (store_open(dir, NULL, &status, &store) < 0)
                 return "the file does not open";
         queue = rig_load(store_port(store));
-        if (status.outcome == STORE_REPLACED)
+        /* Of a file that was being made, and in which nothing was promised, pieces may be found. */
+        if (status.outcome == STORE_REPLACED && told->durable > 0)
                 wrong = "the file was set aside";
         else if (queue.result < 0)
                 wrong = "the file is not read";
@@ -146,6 +147,10 @@ static const char *judge(const char *dir, const Told *told, bool gaps)
         }
         if (!wrong && last < told->durable)
                 wrong = "a durable commit is lost";
+        if (wrong)
+                print_message("# last %llu, durable %llu, acknowledged %llu\n",
+                              (unsigned long long) last, (unsigned long long) told->durable,
+                              (unsigned long long) told->acked);
         if (!wrong && !gaps && last > told->acked + 1)
                 wrong = "more than was ever written";
         if (!wrong && last > 1 && queue.jobs[0]->files[0]->done_bytes != last)
@@ -209,7 +214,7 @@ static void power_cut_at_every_call_keeps_what_was_durable(void **state)
 /* Long enough for the log to be folded into the database on the way. */
 static void power_cut_in_a_long_life_keeps_what_was_durable(void **state)
 {
-        for (uint64_t i = 0; i < 12 * cuts; i++) {
+        for (uint64_t i = 0; i < 8 * cuts; i++) {
                 uint64_t n = 1 + (seed * 31 + i * 977) % 4000;
                 bool struck;
                 const char *wrong = try_point(LOSSY_DIE_AT, n, STEPS_LONG, &struck);
@@ -352,7 +357,7 @@ int main(void)
         if (fd_random(&any, sizeof(any)) < 0)
                 return 1;
         seed = number("BITSD_TEST_SEED", any);
-        cuts = number("FAULT_CUTS", 5);
+        cuts = number("FAULT_CUTS", 3);
         printf("# seed %llu (BITSD_TEST_SEED repeats it)\n", (unsigned long long) seed);
         return cmocka_run_group_tests_name("power loss", tests, NULL, NULL);
 }
