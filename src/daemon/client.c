@@ -190,9 +190,10 @@ static int limit_buffer(int fd)
         return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ? -errno : 0;
 }
 
-/* When memory runs out in sd_bus_add_object_vtable(), sd-bus may keep a path on which nothing is, and
- * its end is then an assertion that fails. Something else that is put there and taken away again
- * takes the path along. Should there be no memory for that either, one bus stays behind, closed. */
+/* When memory runs out in sd_bus_add_object_vtable(), sd-bus may keep a path on which nothing is,
+ * and its end is then an assertion that fails. Something else that is put there and taken away
+ * again takes the path along. Should there be no memory for that either, one bus stays behind,
+ * closed. */
 static int withdraw_path(Client *c, int why)
 {
         sd_bus_slot *slot = NULL;

@@ -64,6 +64,6 @@ static void *wiping_realloc(void *p, size_t bytes)
 
 CURLcode curl_memory_global_init(void)
 {
-        return curl_global_init_mem(CURL_GLOBAL_DEFAULT, counting_alloc, wiping_free, wiping_realloc,
-                                    counting_strdup, counting_array);
+        return curl_global_init_mem(CURL_GLOBAL_DEFAULT, counting_alloc, wiping_free,
+                                    wiping_realloc, counting_strdup, counting_array);
 }

@@ -8,7 +8,7 @@
 
 /* In place of curl_global_init(). */
 CURLcode curl_memory_global_init(void);
-/* How often curl was refused memory since the process began. curl does not always notice: a URL then
- * loses its query, a transfer its socket. What was under way while this number grew is not to be
- * trusted. */
+/* How often curl was refused memory since the process began. curl does not always notice: a URL
+ * then loses its query, a transfer its socket. What was under way while this number grew is not to
+ * be trusted. */
 uint64_t curl_memory_refusals(void);

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import traceback
 
-from control import CODES, ERRORS, KINDS, SQLITE_FULL, SQLITE_IOERR, DISK_FULL, IO_DEVICE
+from control import CODES, ERRORS, KINDS, PRETEND, SQLITE_DONE, SQLITE_FULL, SQLITE_IOERR, DISK_FULL, IO_DEVICE
 from control import Control, resolve
 import service
 import upload_server
@@ -262,11 +262,18 @@ def grown(before, now):
 
 
 def name_of(kind, error):
+    if error == PRETEND or (kind, error) == ("commit", SQLITE_DONE):
+        return "pretended"
     if kind == "commit":
         return {SQLITE_FULL: "SQLITE_FULL", SQLITE_IOERR: "SQLITE_IOERR"}[error]
     return errno.errorcode[error]
 
 
+# A program that looks at no result of such a call, or forgets to give back, must be found out.
+MUTANTS = [("bitsd", "commit", SQLITE_DONE), ("worker", "write", PRETEND),
+           ("worker", "rename", PRETEND), ("worker", "unlink", PRETEND), ("bitssrv", "write", PRETEND),
+           ("bitssrv", "rename", PRETEND), ("bitssrv", "close", PRETEND), ("client", "free", PRETEND),
+           ("client", "close", PRETEND)]
 LASTING = {("bitsd", "write"), ("worker", "write"), ("worker", "fallocate"), ("worker", "sync")}
 LOOPS = {"bitsd": Loop, "worker": Loop, "restart": RestartLoop, "bitssrv": ServerLoop,
          "client": ClientLoop}
@@ -281,6 +288,18 @@ def cases(args):
                 for lasting in (False, True)[:1 + ((program, kind) in LASTING)]:
                     for shard in range(args.shards):
                         yield Case(args, program, kind, error, lasting, shard)
+
+
+def mutants(args):
+    for program, kind, error in MUTANTS:
+        yield Case(args, program, kind, error, False, 0)
+
+
+def show_mutants(args, some):
+    """Each of them has to be found."""
+    alive = [case.label for case, figures in zip(mutants(args), some) if not figures.findings]
+    print(f"{len(MUTANTS)} mutants, {len(MUTANTS) - len(alive)} found" + (f", but not {alive}" if alive else ""))
+    return 1 if alive else 0
 
 
 def run_case(case):
@@ -300,6 +319,7 @@ def main():
     parser.add_argument("--only", default="", metavar="PROGRAM[:KIND]")
     parser.add_argument("--shards", type=int, default=None)
     parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--self-test", action="store_true", help="find mutants instead")
     parser.add_argument("-v", dest="verbose", action="store_true")
     args = parser.parse_args()
     args.build = args.build.resolve()
@@ -307,6 +327,10 @@ def main():
     args.shards = args.shards or (1 if args.sample else 4)
     print(f"seed {args.seed}", flush=True)
     figures = Figures()
+    if args.self_test:
+        args.sample, args.shards = args.sample or 40, 1
+        with concurrent.futures.ProcessPoolExecutor(args.at_once) as pool:
+            return show_mutants(args, list(pool.map(run_case, mutants(args))))
     with concurrent.futures.ProcessPoolExecutor(args.at_once) as pool:
         for some in pool.map(run_case, cases(args)):
             figures.add(some)

@@ -233,6 +233,10 @@ class Rig:
             self.acknowledged.add((doomed, None))
             self.step("AddFiles", lambda: c.add(doomed, self.file(9, 5)))
             self.step("ListFiles", lambda: c.files(doomed))
+            self.step("SetPriority", lambda: c.call("SetPriority", "ayu", doomed, FOREGROUND))
+            self.step("Watch", lambda: c.call("Watch", "bay", True, doomed))
+            self.step("Resume", lambda: c.call("Resume", "ay", doomed))
+            self.wait_state(c, doomed, [TRANSFERRED])
             self.step("Cancel", lambda: self.end(c, "Cancel", doomed))
 
     def end(self, c, how, job):
