@@ -42,7 +42,8 @@ class Rig:
         self.control = Control(self.pages, "bitssrv")
         self.programs = {"bitssrv": build / "src/server/bitssrv"}
         os.environ["BITSSRV"] = str(self.programs["bitssrv"])
-        self.env = {"LD_PRELOAD": str(shim), "FAULT_DIR": str(self.pages)}
+        self.env = {"LD_PRELOAD": str(shim), "FAULT_DIR": str(self.pages),
+                    "LSAN_OPTIONS": f"suppressions={HERE}/leaks.txt:print_suppressions=0"}
         self.keys = {}
         self.app = parts.Application(self.answer)
         self.server = parts.Server(place)
