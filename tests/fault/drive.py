@@ -22,7 +22,7 @@ from service import Broken, Given, descriptors, until
 
 MAX_CALLS = 20_000
 KEPT_CONNECTIONS = 6
-WRITE_FAULT = 0x8007001D
+WRITE_FAULT, APPLICATION_LOST = 0x8007001D, 0x801901F6
 STALL = 1.5  # seconds that a job may wait for a disk that is full
 DESCRIPTORS = "the end of what was opened"
 
@@ -201,7 +201,8 @@ class ServerLoop(Loop):
     def allowed(self):
         """A write error is one, whatever the errno; without a descriptor the server is overloaded."""
         more = {errno.EIO: {WRITE_FAULT}, errno.EMFILE: {"status 503"},
-                errno.ENOMEM: {"status 503"}, errno.ENOSPC: {"status 500"}}
+                errno.ENOMEM: {"status 503"}, errno.ENOSPC: {"status 500"},
+                errno.ECONNRESET: {APPLICATION_LOST}}
         return super().allowed() | more.get(self.case.error, set())
 
 
