@@ -337,6 +337,7 @@ def main():
     with concurrent.futures.ProcessPoolExecutor(args.at_once) as pool:
         for some in pool.map(run_case, cases(args)):
             figures.add(some)
+            print(f"{sum(figures.runs.values())} runs", end="\r", file=sys.stderr, flush=True)
     figures.show()
     return 1 if figures.findings else 0
 
