@@ -4,7 +4,7 @@
 #   make demo     install what is missing, build, and show the whole story
 #   make check    install what is missing, build (also with sanitizers), and run every test
 #
-# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], soak [SEEDS=1000] [FIRST=1], coverage, install [PREFIX=/usr/local] [DESTDIR=], format, clean.
+# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], fault, soak [SEEDS=1000] [FIRST=1], coverage, install [PREFIX=/usr/local] [DESTDIR=], format, clean.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -12,7 +12,7 @@ DESTDIR ?=
 # What users get: optimised, and not refused for a warning of a newer compiler.
 RELEASE = --buildtype=release -Doptimization=2 -Dwerror=false
 
-.PHONY: all deps build demo check bench fuzz soak coverage install format clean
+.PHONY: all deps build demo check bench fuzz fault soak coverage install format clean
 all: build
 
 deps:
@@ -61,6 +61,12 @@ soak:
 coverage:
 	@tools/install-deps build test
 	@tools/coverage build-cov
+
+# Every call of the real programs that may fail does, once; power cuts.
+fault:
+	@tools/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@tools/fault $(BUILD)
 
 install:
 	@tools/install-deps build

@@ -124,6 +124,14 @@ static inline const uint8_t *cut(PackReader *r, size_t bytes)
         return p;
 }
 
+void *pack_reader_no_memory(PackReader *r)
+{
+        if (!r->bad)
+                r->no_memory = true;
+        (void) turn_bad(r);
+        return NULL;
+}
+
 static inline uint32_t cut_u32(PackReader *r)
 {
         const uint8_t *p = cut(r, sizeof(uint32_t));
@@ -190,10 +198,8 @@ char *unpack_str(PackReader *r, size_t max_bytes)
                 return NULL;
         }
         s = mem_alloc((size_t) bytes + 1);
-        if (!s) {
-                (void) turn_bad(r);
-                return NULL;
-        }
+        if (!s)
+                return pack_reader_no_memory(r);
         memcpy(s, p, bytes);
         s[bytes] = '\0';
         return s;
@@ -216,6 +222,7 @@ PackReader unpack_record(PackReader *r)
 
         pack_reader_init(&record, p, bytes);
         record.bad = r->bad;
+        record.no_memory = r->no_memory;
         return record;
 }
 
@@ -226,5 +233,7 @@ bool unpack_at_end(const PackReader *r)
 
 int pack_reader_end(const PackReader *r)
 {
+        if (r->no_memory)
+                return -ENOMEM;
         return r->bad ? -EBADMSG : 0;
 }

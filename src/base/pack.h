@@ -29,6 +29,7 @@ typedef struct PackReader {
         size_t len;
         size_t pos;
         bool bad;
+        bool no_memory; /* and only therefore bad */
 } PackReader;
 
 void pack_reader_init(PackReader *r, const void *data, size_t bytes);
@@ -45,5 +46,8 @@ const uint8_t *unpack_blob(PackReader *r, size_t *ret_bytes);
 /* Cuts the next record out as a reader of its own and steps over it. */
 PackReader unpack_record(PackReader *r);
 bool unpack_at_end(const PackReader *r);
-/* 0 when everything read was well-formed, else -EBADMSG. Trailing bytes are allowed. */
+/* Turns the reader bad for want of memory, unless it is bad already; returns NULL. */
+void *pack_reader_no_memory(PackReader *r);
+/* 0 when everything read was well-formed, -ENOMEM when there was no memory for it (so it may well
+ * be), else -EBADMSG. Trailing bytes are allowed. */
 _must_use_ int pack_reader_end(const PackReader *r);

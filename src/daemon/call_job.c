@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls that make, move and end jobs. */
+#include <errno.h>
 #include <inttypes.h>
 
 #include "base/hresult.h"
@@ -105,6 +106,8 @@ static HRESULT read_file_set(Call *call, FileSet *set)
                 set->files[i].local = unpack_str(&in, FILE_NAME_MAX_BYTES);
                 if (set->files[i].remote && set->files[i].local)
                         continue;
+                if (pack_reader_end(&in) == -ENOMEM)
+                        return E_OUTOFMEMORY;
                 call_explain(call,
                              "the names of file %" PRIu32 " are missing, too long or no UTF-8",
                              i + 1);

@@ -190,6 +190,24 @@ static int limit_buffer(int fd)
         return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ? -errno : 0;
 }
 
+/* When memory runs out in sd_bus_add_object_vtable(), sd-bus may keep a path on which nothing is,
+ * and its end is then an assertion that fails. Something else that is put there and taken away
+ * again takes the path along. Should there be no memory for that either, one bus stays behind,
+ * closed. */
+static int withdraw_path(Client *c, int why)
+{
+        sd_bus_slot *slot = NULL;
+
+        if (sd_bus_add_object(c->bus, &slot, IPC_PATH, on_message, c) >= 0) {
+                (void) sd_bus_slot_unref(slot);
+                return why;
+        }
+        (void) sd_bus_detach_event(c->bus);
+        sd_bus_close(c->bus);
+        c->bus = NULL;
+        return why;
+}
+
 static int start_bus(Client *c, int take_fd)
 {
         _cleanup_close_ int fd = take_fd;
@@ -228,7 +246,8 @@ static int start_bus(Client *c, int take_fd)
         r = sd_bus_add_filter(bus, NULL, on_message, c);
         if (r < 0)
                 return r;
-        return sd_bus_add_object_vtable(bus, NULL, IPC_PATH, IPC_INTERFACE, cs->options.vtable, c);
+        r = sd_bus_add_object_vtable(bus, NULL, IPC_PATH, IPC_INTERFACE, cs->options.vtable, c);
+        return r < 0 ? withdraw_path(c, r) : r;
 }
 
 int clients_add(Clients *cs, int take_fd, const Peer *peer)

@@ -382,6 +382,7 @@ _public_ HRESULT bits_events_open(const bits_options *options, const GUID *id, b
 {
         bits_events *ev;
         HRESULT hr;
+        int r;
 
         last_message_clear();
         if (!ret)
@@ -398,8 +399,13 @@ _public_ HRESULT bits_events_open(const bits_options *options, const GUID *id, b
         if (id)
                 ev->job = *id;
         hr = endpoint_init(&ev->endpoint, options);
-        if (SUCCEEDED(hr) && (event_queue_init(&ev->queue) < 0 || make_descriptors(ev) < 0))
-                hr = E_OUTOFMEMORY;
+        if (SUCCEEDED(hr)) {
+                r = event_queue_init(&ev->queue);
+                if (r >= 0)
+                        r = make_descriptors(ev);
+                if (r < 0)
+                        hr = hresult_from_errno(r);
+        }
         if (SUCCEEDED(hr))
                 hr = open_connection(ev);
         if (FAILED(hr)) {

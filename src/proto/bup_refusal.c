@@ -59,6 +59,7 @@ static const Row ROWS[BUP_REFUSAL_MAX] = {
         [BUP_URL_TOO_LONG] = BAD("the reply URL is over 2200 characters"),
         [BUP_DISK_FULL] = FILE_ERROR(500, HRESULT_FROM_WIN32(ERROR_DISK_FULL), "disk full"),
         [BUP_IO_ERROR] = FILE_ERROR(500, HRESULT_FROM_WIN32(ERROR_WRITE_FAULT), "write error"),
+        [BUP_NO_MEMORY] = FILE_ERROR(500, E_OUTOFMEMORY, "out of memory"),
         [BUP_OVERLOADED] = STATUS(503, "overloaded"),
         [BUP_APPLICATION_TIMED_OUT] = {408, HRESULT_FROM_WIN32(ERROR_TIMEOUT),
                                        BG_ERROR_CONTEXT_REMOTE_APPLICATION,

@@ -47,6 +47,7 @@ typedef enum BupRefusal {
         /* What the server is able to do. */
         BUP_DISK_FULL,
         BUP_IO_ERROR,
+        BUP_NO_MEMORY,
         BUP_OVERLOADED, /* 503; the caller adds Retry-After */
         /* The notified application; an error status of its own is bup_refuse_application(). */
         BUP_APPLICATION_TIMED_OUT,

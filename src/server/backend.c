@@ -198,6 +198,8 @@ static void on_done(void *ctx, CURLcode code)
                 (void) curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
         else if (code == CURLE_OPERATION_TIMEDOUT)
                 call->response.why = BUP_APPLICATION_TIMED_OUT;
+        else if (code == CURLE_OUT_OF_MEMORY)
+                call->response.why = BUP_NO_MEMORY;
         else
                 log_warning("an application cannot be told: %s", curl_easy_strerror(code));
         call->response.status = (uint16_t) (status > 0 && status < 1000 ? status : 0);
@@ -345,8 +347,8 @@ static void start_waiting(Backend *b)
         while (!list_is_empty(&b->waiting) && b->n_running < BACKEND_CALLS_MAX) {
                 BackendCall *call = list_item(b->waiting.next, BackendCall, link);
 
-                if (start_one(call) < 0) {
-                        call->response.why = BUP_IO_ERROR;
+                if (start_one(call) < 0) { /* curl has no other reason */
+                        call->response.why = BUP_NO_MEMORY;
                         finish(call);
                         return;
                 }
@@ -390,7 +392,7 @@ static int start_curl(Backend *b)
 {
         if (b->curl)
                 return 0;
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        if (event_curl_global_init() != CURLE_OK)
                 return -ENOMEM;
         return event_curl_new(b->loop, CONNECTIONS_PER_HOST, &b->curl);
 }

@@ -61,6 +61,25 @@ static int open_reply(const Request *r, const char *name)
         return session_store_open_file(s->store, &s->id, SESSION_REPLY, O_RDONLY);
 }
 
+/* 404 is for good: a client that hears it gives the file up. */
+static unsigned status_of(int rc)
+{
+        switch (-rc) {
+        case EACCES:
+                return 403;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+                return 503;
+        case EIO:
+        case ENOSPC:
+        case EUCLEAN:
+                return 500;
+        default:
+                return 404;
+        }
+}
+
 static int open_entity(const Request *r, Entity *e)
 {
         const char *reply = reply_name_in(r->below);
@@ -178,7 +197,7 @@ void download_begin(Request *r)
         r->server->metrics.downloads++;
         rc = open_entity(r, &e);
         if (rc < 0) {
-                request_answer_status(r, rc == -EACCES ? 403 : rc == -EMFILE ? 503 : 404);
+                request_answer_status(r, status_of(rc));
                 return;
         }
         http_answer_init(&a, 200);

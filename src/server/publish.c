@@ -31,6 +31,11 @@ static BupRefusal refusal_from_errno(int r)
         case EROFS:
         case ENAMETOOLONG:
                 return BUP_DENIED;
+        case EMFILE:
+        case ENFILE:
+                return BUP_OVERLOADED;
+        case ENOMEM:
+                return BUP_NO_MEMORY;
         default:
                 return BUP_IO_ERROR;
         }
@@ -160,7 +165,7 @@ BupRefusal publish_file(const PublishPlace *place, const SessionStore *store, co
                 return refusal_from_errno(r);
         data_fd = session_store_open_file(store, id, SESSION_DATA, O_RDONLY);
         if (data_fd < 0)
-                return data_fd == -ENOENT ? BUP_TARGET_VANISHED : BUP_IO_ERROR;
+                return data_fd == -ENOENT ? BUP_TARGET_VANISHED : refusal_from_errno(data_fd);
         if (!is_own_work(dir_fd, leaf, data_fd)) {
                 why = check_leaf(dir_fd, leaf, place->overwrite);
                 if (why != BUP_FINE)

@@ -14,6 +14,10 @@ BupRefusal session_io_refusal(int error)
         /* EFBIG: a limit on file sizes, of the process or of the file system. */
         if (error == -ENOSPC || error == -EDQUOT || error == -EFBIG)
                 return BUP_DISK_FULL;
+        if (error == -EMFILE || error == -ENFILE)
+                return BUP_OVERLOADED;
+        if (error == -ENOMEM)
+                return BUP_NO_MEMORY;
         return error == -ENOENT ? BUP_TARGET_VANISHED : BUP_IO_ERROR;
 }
 
@@ -185,10 +189,10 @@ bool session_io_publish(Session *s, BupResult *ret)
 {
         _cleanup_(target_done) Target target = {0};
         PublishPlace place = {.root_fd = s->site->root_fd, .overwrite = s->site->allow_overwrites};
-        int dir_fd = -1;
+        int dir_fd = -1, r = target_parse(s->label.url, &target);
 
-        if (target_parse(s->label.url, &target) < 0) {
-                ret->why = BUP_DENIED;
+        if (r < 0) {
+                ret->why = r == -ENOMEM ? BUP_NO_MEMORY : BUP_DENIED;
                 return true;
         }
         place.path = site_path_below(s->site, target.path);

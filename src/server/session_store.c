@@ -285,6 +285,8 @@ static int decode_label(PackReader *r, SessionLabel *label)
         label->owner = unpack_str(r, TEXT_MAX_BYTES);
         label->address = unpack_str(r, TEXT_MAX_BYTES);
         reply_name = unpack_str(r, REPLY_NAME_BYTES - 1);
+        if (pack_reader_end(r) < 0)
+                return pack_reader_end(r); /* what there was no memory for is not damaged */
         if (!label->target_key || !label->url || !label->owner || !label->address || !reply_name)
                 return -EBADMSG;
         (void) str_copy(label->reply_name, sizeof(label->reply_name), reply_name);
@@ -311,8 +313,6 @@ static int decode(const SessionStore *s, const void *data, size_t bytes, BupSess
         rc = decode_label(&r, label);
         if (rc < 0)
                 return rc;
-        if (pack_reader_end(&r) < 0)
-                return -EBADMSG;
         rc = bup_session_decode(r.data + r.pos, r.len - r.pos, ret_session);
         if (rc < 0)
                 return rc;

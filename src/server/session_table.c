@@ -278,7 +278,7 @@ rollback:
                 session_label_done(&s->label);
                 mem_free(s);
         }
-        bup_refuse(BUP_IO_ERROR, ret_ack);
+        bup_refuse(r == -ENOMEM ? BUP_NO_MEMORY : BUP_IO_ERROR, ret_ack);
         return NULL;
 }
 

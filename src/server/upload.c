@@ -99,7 +99,7 @@ static void create(Request *r, Upload *u)
         BupAck ack;
 
         if (!url) {
-                refuse(r, BUP_IO_ERROR);
+                refuse(r, BUP_NO_MEMORY);
                 return;
         }
         u->client.facts = (BupServerFacts){

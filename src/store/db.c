@@ -320,6 +320,42 @@ static int rewrite_log(sqlite3_file *log)
  * After a failed sync the kernel takes the pages it could not write for clean, and the next sync
  * reports success though they never reach the disk. The log is then written again, unchanged and
  * in place, before it is synced once more; a crash in between is no worse than before. */
+static int read_all(Db *db, sqlite3_file *file)
+{
+        _cleanup_free_ char *block = mem_alloc(LOG_BLOCK_BYTES);
+        sqlite3_int64 bytes, at = 0;
+        int rc;
+
+        if (!block)
+                return -ENOMEM;
+        rc = file->pMethods->xFileSize(file, &bytes);
+        while (rc == SQLITE_OK && at < bytes) {
+                int part = (int) MIN(bytes - at, LOG_BLOCK_BYTES);
+
+                rc = file->pMethods->xRead(file, block, part, at);
+                at += part;
+        }
+        if (rc == SQLITE_OK)
+                return 0;
+        db->rc = rc;
+        str_copy(db->detail, sizeof(db->detail), sqlite3_errstr(rc));
+        return (rc & 0xff) == SQLITE_IOERR ? errno_from_system(file_last_errno(file)) : -EIO;
+}
+
+int db_check_readable(Db *db)
+{
+        sqlite3_file *file = NULL, *log = log_file(db->handle);
+        int r = 0;
+
+        if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) ==
+                    SQLITE_OK &&
+            file && file->pMethods)
+                r = read_all(db, file);
+        if (r == 0 && log)
+                r = read_all(db, log);
+        return r;
+}
+
 int db_harden(Db *db)
 {
         sqlite3_file *log = log_file(db->handle);

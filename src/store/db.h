@@ -49,6 +49,9 @@ _must_use_ int db_run_wiping(Db *db, sqlite3_stmt *stmt);
 /* First column of the first row. */
 _must_use_ int db_get_int(Db *db, const char *sql, int64_t *ret);
 
+/* Reads every byte of the database and its log once: 0, or what keeps the disk from giving them. */
+_must_use_ int db_check_readable(Db *db);
+
 /* Makes everything committed so far survive a power loss. */
 _must_use_ int db_harden(Db *db);
 /* Outside transactions: folds a log that has grown long, or must be wiped, into the database. When

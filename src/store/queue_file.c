@@ -182,9 +182,8 @@ int queue_file_read(Db *db, Image *ret)
         return 0;
 }
 
-/* Damage outside the rows (free pages, inner nodes) would otherwise show at some later write,
- * when the queue can no longer be set aside. */
-static int check_structure(Db *db)
+/* 0: what SQLite found is in `ret`, "ok" when it is nothing. */
+static int run_check(Db *db, char ret[DB_DETAIL_BYTES])
 {
         _cleanup_(db_finalizep) sqlite3_stmt *stmt = NULL;
         const char *text;
@@ -199,9 +198,29 @@ static int check_structure(Db *db)
         text = (const char *) sqlite3_column_text(stmt, 0);
         if (!text)
                 return -ENOMEM;
-        if (!str_equal(text, "ok"))
-                return db_damage(db, "%s", text);
+        str_copy(ret, DB_DETAIL_BYTES, text);
         return 0;
+}
+
+/* Damage outside the rows (free pages, inner nodes) would otherwise show at some later write,
+ * when the queue can no longer be set aside. To SQLite's check a page that could not be read just
+ * now, or for which there was no memory, is a damaged one: it has to say so twice, of a file that
+ * can be read. */
+static int check_structure(Db *db)
+{
+        char text[DB_DETAIL_BYTES];
+        int r;
+
+        r = run_check(db, text);
+        if (r < 0 || str_equal(text, "ok"))
+                return r;
+        (void) sqlite3_db_release_memory(db->handle); /* its pages are read again */
+        r = db_check_readable(db);
+        if (r == 0)
+                r = run_check(db, text);
+        if (r < 0 || str_equal(text, "ok"))
+                return r;
+        return db_damage(db, "%s", text);
 }
 
 /* SQLite would make the file readable by everybody; its log inherits the mode. The file is not

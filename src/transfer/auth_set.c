@@ -124,11 +124,11 @@ static Secret *unpack_secret(PackReader *r, size_t max_bytes)
         Secret *s = NULL;
 
         if (r->bad || bytes > max_bytes || (bytes > 0 && memchr(data, 0, bytes)) ||
-            !utf8_is_valid((const char *) data, bytes) || secret_copy(data, bytes, &s) < 0) {
+            !utf8_is_valid((const char *) data, bytes)) {
                 r->bad = true;
                 return NULL;
         }
-        return s;
+        return secret_copy(data, bytes, &s) < 0 ? pack_reader_no_memory(r) : s;
 }
 
 static void unpack_slot(PackReader *r, AuthSet *s)
@@ -138,7 +138,11 @@ static void unpack_slot(PackReader *r, AuthSet *s)
         Secret *user = implicit || r->bad ? NULL : unpack_secret(r, AUTH_USER_BYTES_MAX);
         Secret *password = implicit || r->bad ? NULL : unpack_secret(r, AUTH_PASSWORD_BYTES_MAX);
 
-        if (auth_set_add(s, target, scheme, user, password) < 0)
+        int rc = auth_set_add(s, target, scheme, user, password);
+
+        if (rc == -ENOMEM)
+                (void) pack_reader_no_memory(r);
+        else if (rc < 0)
                 r->bad = true;
 }
 
@@ -152,10 +156,8 @@ AuthSet *auth_set_unpack(PackReader *r)
                 r->bad = true;
         if (r->bad || (n == 0 && !unreadable))
                 return NULL;
-        if (auth_set_new(&s) < 0) {
-                r->bad = true;
-                return NULL;
-        }
+        if (auth_set_new(&s) < 0)
+                return pack_reader_no_memory(r);
         (void) str_copy(s->unreadable, sizeof(s->unreadable), unreadable ?: "");
         for (uint32_t i = 0; i < n && !r->bad; i++)
                 unpack_slot(r, s);

@@ -2,9 +2,40 @@
 #include "transfer/curl_memory.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
+
+/* curl gives its allocator no context. */
+static _Atomic uint64_t refusals;
+
+static void *counted(void *p)
+{
+        if (!p)
+                (void) atomic_fetch_add(&refusals, 1);
+        return p;
+}
+
+static void *counting_alloc(size_t bytes)
+{
+        return counted(mem_alloc(bytes));
+}
+
+static void *counting_array(size_t n, size_t bytes)
+{
+        return counted(mem_array(n, bytes));
+}
+
+static char *counting_strdup(const char *s)
+{
+        return counted(mem_strdup(s));
+}
+
+uint64_t curl_memory_refusals(void)
+{
+        return atomic_load(&refusals);
+}
 
 static void wiping_free(void *p)
 {
@@ -21,7 +52,7 @@ static void *wiping_realloc(void *p, size_t bytes)
 
         if (p && bytes <= old && bytes > old / 2)
                 return p;
-        grown = mem_alloc(bytes > 0 ? bytes : 1);
+        grown = counting_alloc(bytes);
         if (!grown)
                 return NULL;
         if (p) {
@@ -33,6 +64,6 @@ static void *wiping_realloc(void *p, size_t bytes)
 
 CURLcode curl_memory_global_init(void)
 {
-        return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc,
-                                    strdup, calloc);
+        return curl_global_init_mem(CURL_GLOBAL_DEFAULT, counting_alloc, wiping_free,
+                                    wiping_realloc, counting_strdup, counting_array);
 }

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "transfer/curl_memory.h"
 
 /* sd-event takes an accuracy of 0 for its default of 250 ms, which every small transfer would
  * pay for. */
@@ -17,6 +18,8 @@ struct EventCurl {
         CURLM *multi;
         sd_event_source *timer;
         sd_event_source *kick; /* stands for a timer of 0 ms, without the system calls of one */
+        List running;          /* EventCurlTransfer.link */
+        bool starved;          /* we could not do what curl asked for */
         unsigned depth;        /* inside act(): what is freed meanwhile goes at its end */
         bool freed;
         void (*around)(void *ctx, bool before);
@@ -28,6 +31,37 @@ typedef struct EventSocket {
         EventCurl *parent;
         sd_event_source *io;
 } EventSocket;
+
+static void take_out(EventCurl *c, EventCurlTransfer *t)
+{
+        CURL *easy = t->easy;
+
+        t->running = false;
+        t->easy = NULL;
+        list_remove(&t->link);
+        (void) curl_multi_remove_handle(c->multi, easy);      /* it is in, so it goes out */
+        (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL); /* `t` may go before it */
+}
+
+/* Those that run now; `done` may start others. */
+static void fail_all(EventCurl *c)
+{
+        List doomed;
+
+        list_init(&doomed);
+        while (!list_is_empty(&c->running)) {
+                List *link = c->running.next;
+
+                list_remove(link);
+                list_append(&doomed, link);
+        }
+        while (!list_is_empty(&doomed)) {
+                EventCurlTransfer *t = list_item(doomed.next, EventCurlTransfer, link);
+
+                take_out(c, t);
+                t->done(t->ctx, CURLE_OUT_OF_MEMORY);
+        }
+}
 
 /* Takes all completions: one wake-up may stand for many. */
 static void reap_completions(EventCurl *c)
@@ -44,17 +78,17 @@ static void reap_completions(EventCurl *c)
                         continue;
                 /* `msg` dies with the removal. */
                 (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
-                (void) curl_multi_remove_handle(c->multi, easy);      /* it is in, so it goes out */
-                (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL); /* `t` may go before it */
-                t->running = false;
+                take_out(c, t);
                 t->done(t->ctx, code);
         }
 }
 
 static void act(EventCurl *c, curl_socket_t fd, int mask)
 {
+        uint64_t refusals = curl_memory_refusals();
         int running;
 
+        c->starved = false;
         c->depth++;
         if (c->around)
                 c->around(c->ctx, true);
@@ -62,6 +96,8 @@ static void act(EventCurl *c, curl_socket_t fd, int mask)
         (void) curl_multi_socket_action(c->multi, fd, mask, &running);
         if (c->around)
                 c->around(c->ctx, false);
+        if (c->starved || curl_memory_refusals() != refusals)
+                fail_all(c);
         reap_completions(c);
         if (--c->depth == 0 && c->freed)
                 (void) event_curl_free(c);
@@ -110,8 +146,10 @@ static int set_timer(CURLM *multi, long timeout_ms, void *userp)
         }
         if (sd_event_source_set_time_relative(c->timer, (uint64_t) timeout_ms * USEC_PER_MSEC) <
                     0 ||
-            sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) < 0)
+            sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) < 0) {
+                c->starved = true;
                 return -1;
+        }
         return 0;
 }
 
@@ -152,13 +190,12 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *userp, void 
                 return sd_event_source_set_io_events(s->io, epoll_mask(what)) < 0 ? -1 : 0;
 
         s = mem_new(EventSocket);
-        if (!s)
-                return -1;
-        s->parent = c;
-        if (sd_event_add_io(c->loop, &s->io, fd, epoll_mask(what), on_io, s) < 0) {
+        if (!s || sd_event_add_io(c->loop, &s->io, fd, epoll_mask(what), on_io, s) < 0) {
                 mem_free(s);
+                c->starved = true;
                 return -1;
         }
+        s->parent = c;
         (void) curl_multi_assign(c->multi, fd, s); /* the socket is one of this handle */
         return 0;
 }
@@ -179,6 +216,11 @@ static int set_up_timers(EventCurl *c)
         return sd_event_source_set_enabled(c->kick, SD_EVENT_OFF);
 }
 
+CURLcode event_curl_global_init(void)
+{
+        return curl_memory_global_init();
+}
+
 int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret)
 {
         _cleanup_(event_curl_freep) EventCurl *c = mem_new(EventCurl);
@@ -187,6 +229,7 @@ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret)
         if (!c)
                 return -ENOMEM;
         c->loop = loop;
+        list_init(&c->running);
         r = set_up_timers(c);
         if (r < 0)
                 return r;
@@ -234,6 +277,8 @@ int event_curl_add(EventCurl *c, CURL *easy, EventCurlTransfer *t)
             curl_multi_add_handle(c->multi, easy) != CURLM_OK)
                 return -ENOMEM;
         t->running = true;
+        t->easy = easy;
+        list_append(&c->running, &t->link);
         return 0;
 }
 
@@ -241,7 +286,5 @@ void event_curl_remove(EventCurl *c, CURL *easy, EventCurlTransfer *t)
 {
         if (!t->running)
                 return;
-        t->running = false;
-        (void) curl_multi_remove_handle(c->multi, easy); /* it is in, so it goes out */
-        (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+        take_out(c, t);
 }

@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/cleanup.h"
+#include "base/list.h"
 
 typedef struct EventCurl EventCurl;
 
@@ -20,10 +21,15 @@ typedef struct EventCurlTransfer {
         void (*done)(void *ctx, CURLcode code);
         void *ctx;
         bool running;
-        int fd; /* the socket it waits for, while running; -1 = none yet */
+        int fd;     /* the socket it waits for, while running; -1 = none yet */
+        CURL *easy; /* while running; borrowed */
+        List link;  /* of those running */
 } EventCurlTransfer;
 
-/* 0 or negative errno. `loop` must outlive it. */
+/* In place of curl_global_init(), once and before anything else. */
+CURLcode event_curl_global_init(void);
+/* 0 or negative errno. `loop` must outlive it. When memory runs out, all transfers under way end
+ * with CURLE_OUT_OF_MEMORY, since curl may have done wrong to any of them. */
 _must_use_ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret);
 /* `around` is called before (true) and after curl does anything for these transfers. */
 void event_curl_set_around(EventCurl *c, void (*around)(void *ctx, bool before), void *ctx);

@@ -7,15 +7,16 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "transfer/curl_memory.h"
 #include "transfer/http_client.h"
 
 static int copy_url_part(CURLU *u, CURLUPart part, char *dst, size_t dst_bytes)
 {
         char *text = NULL;
-        int r = 0;
+        int r = 0, rc = curl_url_get(u, part, &text, 0);
 
-        if (curl_url_get(u, part, &text, 0) != CURLUE_OK)
-                return -EINVAL;
+        if (rc != CURLUE_OK)
+                return rc == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
         if (strlen(text) < dst_bytes)
                 (void) str_copy(dst, dst_bytes, text);
         else
@@ -29,6 +30,7 @@ int http_url_resolve(HttpUrl *url, const char *target)
         const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE | CURLU_ALLOW_SPACE;
         char scheme[HTTP_SCHEME_BYTES], host[HTTP_HOST_BYTES], *text = NULL, *copy;
         CURLU *u = curl_url();
+        uint64_t refusals = curl_memory_refusals();
         int r = 0;
 
         if (!u)
@@ -44,8 +46,12 @@ int http_url_resolve(HttpUrl *url, const char *target)
         else if (curl_url_get(u, CURLUPART_URL, &text, 0) != CURLUE_OK)
                 r = -ENOMEM;
         curl_url_cleanup(u);
-        if (r < 0)
+        if (curl_memory_refusals() != refusals)
+                r = -ENOMEM; /* then it found fault with what was right */
+        if (r < 0) {
+                curl_free(text);
                 return r;
+        }
 
         copy = mem_strdup(text);
         curl_free(text);

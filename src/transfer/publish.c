@@ -223,13 +223,15 @@ void bulk_sync(Bulk *b)
 static int rename_to_final(const OpenDir *d, const BulkFile *f)
 {
         struct stat st;
+        int r;
 
         if (renameat(d->fd, f->temp_leaf, d->fd, f->file.leaf) == 0)
                 return 0;
-        if (errno == EISDIR ||
+        r = -errno;
+        if (r == -EISDIR ||
             (fstatat(d->fd, f->file.leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)))
                 return -EACCES; /* what Windows says of a directory in the way */
-        return -errno;
+        return r;
 }
 
 /* An answer that says nothing is a file with nothing in it, put there like any other. */

@@ -313,7 +313,7 @@ static void decode_bulk_files(PackReader *r, WorkerMsg *m)
         files->op = unpack_u64(r);
         files->files = mem_array(WORKER_BULK_FILES_MAX, sizeof(*files->files));
         if (!files->files)
-                r->bad = true;
+                (void) pack_reader_no_memory(r);
         while (unpack_bool(r) && !r->bad) {
                 WorkerBulkFile *f;
 
@@ -376,6 +376,7 @@ int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret)
         WorkerMsg m = {.kind = WORKER_MSG_NONE};
         PackReader r;
         uint8_t kind;
+        int rc;
 
         pack_reader_init(&r, data, bytes);
         kind = unpack_u8(&r);
@@ -383,9 +384,12 @@ int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret)
                 return -EBADMSG;
         m.kind = kind;
         DECODERS[kind](&r, &m);
-        if (pack_reader_end(&r) < 0 || !unpack_at_end(&r)) {
+        rc = pack_reader_end(&r);
+        if (rc == 0 && !unpack_at_end(&r))
+                rc = -EBADMSG;
+        if (rc < 0) {
                 worker_msg_done(&m);
-                return -EBADMSG;
+                return rc;
         }
         *ret = m;
         return 0;

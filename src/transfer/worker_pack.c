@@ -46,11 +46,13 @@ uint8_t *unpack_bytes(PackReader *r, size_t max_bytes, uint32_t *ret_bytes)
         *ret_bytes = 0;
         if (r->bad || bytes == 0)
                 return NULL;
-        copy = bytes <= max_bytes ? mem_alloc(bytes) : NULL;
-        if (!copy) {
+        if (bytes > max_bytes) {
                 r->bad = true;
                 return NULL;
         }
+        copy = mem_alloc(bytes);
+        if (!copy)
+                return pack_reader_no_memory(r);
         memcpy(copy, data, bytes);
         *ret_bytes = (uint32_t) bytes;
         return copy;

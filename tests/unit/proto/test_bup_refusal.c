@@ -54,6 +54,7 @@ static void every_reason_has_its_status_code_and_context(void **state)
                 {BUP_URL_TOO_LONG, 400, E_INVALIDARG, FILE_SIDE},
                 {BUP_DISK_FULL, 500, (HRESULT) 0x80070070u, FILE_SIDE},
                 {BUP_IO_ERROR, 500, (HRESULT) 0x8007001du, FILE_SIDE},
+                {BUP_NO_MEMORY, 500, E_OUTOFMEMORY, FILE_SIDE},
                 {BUP_OVERLOADED, 503, S_OK, NOTHING},
                 {BUP_APPLICATION_TIMED_OUT, 408, (HRESULT) 0x800705b4u, APPLICATION},
         };
