@@ -4,7 +4,8 @@
 #   make demo     install what is missing, build, and show the whole story
 #   make check    install what is missing, build (also with sanitizers), and run every test
 #
-# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], install [PREFIX=/usr/local] [DESTDIR=], format, clean.
+# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], crash [KILLS=1000] [SEED=N],
+# install [PREFIX=/usr/local] [DESTDIR=], format, clean.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -12,7 +13,7 @@ DESTDIR ?=
 # What users get: optimised, and not refused for a warning of a newer compiler.
 RELEASE = --buildtype=release -Doptimization=2 -Dwerror=false
 
-.PHONY: all deps build demo check bench fuzz install format clean
+.PHONY: all deps build demo check bench fuzz crash install format clean
 all: build
 
 deps:
@@ -47,6 +48,13 @@ fuzz:
 		-Db_sanitize=address,undefined -Db_lundef=false -Dwerror=false >/dev/null
 	@ninja -C build-fuzz --quiet fuzz-targets
 	@tools/fuzz --seconds $(SECONDS) build-fuzz $(TARGET)
+
+# Programs killed at random moments.
+KILLS ?= 1000
+crash:
+	@tools/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@tools/crash --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(BUILD)
 
 install:
 	@tools/install-deps build
