@@ -101,8 +101,11 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
 
         if (!p->asking)
                 return auth_heads_are_few(&p->refusals, data, n) ? n : 0;
-        if (p->head_done)
-                return n; /* a trailer */
+        if (p->head_done) { /* a trailer; curl keeps them all */
+                p->skipped_bytes += n;
+                p->ended_early = p->skipped_bytes > HTTP_SKIP_MAX_BYTES;
+                return p->ended_early ? 0 : n;
+        }
         p->head_began = true;
         r = ack_head_feed(&p->head, data, n);
         if (r < 0) {

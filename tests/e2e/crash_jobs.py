@@ -22,7 +22,7 @@ class Job:
         self.program = not self.auto and dice.random() < 0.3
         self.id = self.client = None
         self.stage, self.calls = "create", 0
-        self.excused = self.may_appear = self.completed = False
+        self.excused = self.asked = self.may_appear = self.completed = False
         self.files = self.make_files(dice)
         options = ["--type", TYPES[self.kind], "--priority", "foreground", "--retry-delay", "5"]
         options += ["--reply", f"{world.out}/{self.name}.reply"] if self.kind == "ask" else []
@@ -88,7 +88,9 @@ class Job:
         client, self.client = self.client, None
         out, err = client.communicate()
         told = client.returncode == 0
-        if not told and not self.excused:
+        # Who asks again while a Complete or Cancel goes on that died with its client is told that it may not.
+        waits = self.asked and "BG_E_INVALID_STATE" in err
+        if not told and not self.excused and not waits:
             self.wrong(f"{self.stage} failed for no reason: {client.returncode} {err}")
         if not told:
             self.world.uncertain += 1
@@ -138,10 +140,9 @@ class Job:
         if not shown:
             self.stage = "gone"
             self.check_ended()
-        elif self.stage == "cancel":
-            self.finish("cancel")
         else:
-            self.finish("complete")
+            self.asked = True
+            self.finish(self.stage)
 
     # ---- its way ----
 
