@@ -109,8 +109,10 @@ class Job:
         shown = self.shown()
         if told and (not shown or shown["id"] != out.strip()):
             self.wrong(f"made as {out}, but the queue has {shown}")
-        self.id = shown["id"] if shown else None
-        self.calls += 1 if shown else 0
+        if told:
+            self.id, self.calls = shown["id"], self.calls + 1
+        elif shown:  # of several calls, some were made: nobody knows the job, and whoever looks may throw it away
+            self.world.ctl.ok("cancel", "-q", "--yes", shown["id"])
 
     def after_add(self, told, _):
         number = len(self.world.ctl.json("files", self.id)["files"])

@@ -117,3 +117,22 @@ def test_redirects_are_ten_and_no_more(ctl, bad):
         job = victim(ctl, server)
         until(lambda: ctl.field(job, "state_word") == FATAL, "the end of patience")
         assert server.requests == 11
+
+
+@pytest.mark.parametrize("kind", ["huge-field", "endless-fields", "endless-line", "interim-flood", "chunk-endless-trailer",
+                                  "chunk-endless-trailer-line", "chunk-endless-extension", "gzip-bomb", "length-2^63-1",
+                                  "redirect-anew"])
+def test_an_upload_is_not_moved_by_floods_either(ctl, bad, kind):
+    with HostileServer(kind) as server:
+        configure(ctl, server)
+        honest(ctl, bad, "before")
+        worker = worker_pid(ctl)
+        before_kib, began = peak_kib(worker), time.monotonic()
+        (ctl.cwd / "source").write_bytes(b"x" * 1000)
+        job = ctl.ok("put", "--detach", "-q", "--retry-delay", "1h", "--priority", "foreground", "source",
+                     server.url).strip()
+        until(lambda: ctl.field(job, "state_word") in (RETRY, FATAL), "the end of patience")
+        assert ctl.field(job, "error.code") not in ("", "0x8007000E")
+        check_bounds(ctl, bad, worker, before_kib, f"upload, {kind}", server, began)
+    ctl.ok("cancel", "-q", "--yes", job)
+    assert sorted(os.listdir(ctl.cwd)) == ["after", "before", "source"]
