@@ -244,10 +244,10 @@ class World:
         job = self.arrange(phase, victim)
         longest = DELAY_MAX.get("client" if victim == "client" else phase, DELAY_MAX_ELSE)
         time.sleep(self.dice.random() * longest)
-        for other in self.jobs:
-            other.excused = True  # whatever fails now, fails for a reason
         if self.hit(victim, job):
             self.tally[phase, victim] += 1
+            for other in self.jobs:
+                other.excused = True  # what is under way and fails, fails for a reason
 
     @property
     def kills(self):
