@@ -4,7 +4,8 @@
 #   make demo     install what is missing, build, and show the whole story
 #   make check    install what is missing, build (also with sanitizers), and run every test
 #
-# Also: make (build), deps, bench, fuzz [SECONDS=60] [TARGET=NAME], fault, soak [SEEDS=1000] [FIRST=1], coverage, install [PREFIX=/usr/local] [DESTDIR=], format, clean.
+# Also: make (build), deps, bench, install [PREFIX=/usr/local] [DESTDIR=], format, clean. The long proofs: fuzz [SECONDS=60]
+# [TARGET=NAME], fault, crash [KILLS=1000] [SEED=N], soak [SEEDS=1000] [FIRST=1], coverage.
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -12,7 +13,7 @@ DESTDIR ?=
 # What users get: optimised, and not refused for a warning of a newer compiler.
 RELEASE = --buildtype=release -Doptimization=2 -Dwerror=false
 
-.PHONY: all deps build demo check bench fuzz fault soak coverage install format clean
+.PHONY: all deps build demo check bench fuzz fault crash soak coverage install format clean
 all: build
 
 deps:
@@ -67,6 +68,13 @@ fault:
 	@tools/install-deps build test
 	@$(MAKE) --no-print-directory build
 	@tools/fault $(BUILD)
+
+# Programs killed at random moments.
+KILLS ?= 1000
+crash:
+	@tools/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@tools/crash --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(BUILD)
 
 install:
 	@tools/install-deps build

@@ -433,8 +433,10 @@ static int watch_library(HttpFront *f)
         r = sd_event_add_defer(f->loop, &f->again, on_again, f);
         if (r < 0)
                 return r;
-        r = sd_event_source_set_enabled(f->again, SD_EVENT_OFF);
-        return r;
+        /* To the loop it is older than anything else, so as an equal it would keep out new clients.
+         */
+        r = sd_event_source_set_priority(f->again, SD_EVENT_PRIORITY_NORMAL + 1);
+        return r < 0 ? r : sd_event_source_set_enabled(f->again, SD_EVENT_OFF);
 }
 
 int http_front_new(sd_event *loop, const HttpFrontLimits *limits, const HttpFrontTls *tls,

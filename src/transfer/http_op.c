@@ -105,6 +105,18 @@ static bool judge_head(HttpOp *op)
                op->head.length_bytes <= HTTP_SKIP_MAX_BYTES;
 }
 
+/* curl keeps every trailer until the end of the transfer, so they count like the head. A verdict
+ * that is made stands. */
+static bool trailer_fits(HttpOp *op, size_t n)
+{
+        op->head.seen_bytes += n;
+        if (op->head.seen_bytes <= HTTP_HEAD_MAX_BYTES)
+                return true;
+        if (op->take == HTTP_TAKE_BODY)
+                op->error = invalid_answer("the trailer of the server's answer is too long");
+        return false;
+}
+
 static size_t on_header(char *data, size_t size, size_t n, void *userdata)
 {
         HttpOp *op = userdata;
@@ -115,7 +127,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
                 return auth_heads_are_few(&op->refusals, data, n) ? n : 0;
         if (op->head_done) {
                 if (n < 5 || memcmp(data, "HTTP/", 5) != 0)
-                        return n; /* a trailer */
+                        return trailer_fits(op, n) ? n : 0;
                 op->head_done = false;
         }
         r = http_head_feed(&op->head, data, n, wall_sec());
@@ -294,6 +306,14 @@ static void on_challenge(HttpOp *op, int status)
                 finish(op, HTTP_FAILED, hop_error(r));
 }
 
+/* curl has no line of a head over 100 KiB, and calls that a lack of memory. */
+static JobError error_of(HttpOp *op, CURLcode code)
+{
+        if (code == CURLE_OUT_OF_MEMORY && op->request_usec != 0 && !op->head_done)
+                return invalid_answer("a line in the head of the server's answer is too long");
+        return transfer_error_curl(op->easy, code, op->curl_text);
+}
+
 static void on_done(void *ctx, CURLcode code)
 {
         HttpOp *op = ctx;
@@ -314,7 +334,7 @@ static void on_done(void *ctx, CURLcode code)
         else if (code == CURLE_OK)
                 finish(op, HTTP_FAILED, invalid_answer("the server's answer has no head"));
         else if (!try_next_proxy(op, code))
-                finish(op, HTTP_FAILED, transfer_error_curl(op->easy, code, op->curl_text));
+                finish(op, HTTP_FAILED, error_of(op, code));
 }
 
 static int add_field(struct curl_slist **list, const char *text)

@@ -101,8 +101,11 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
 
         if (!p->asking)
                 return auth_heads_are_few(&p->refusals, data, n) ? n : 0;
-        if (p->head_done)
-                return n; /* a trailer */
+        if (p->head_done) { /* a trailer; curl keeps them all */
+                p->skipped_bytes += n;
+                p->ended_early = p->skipped_bytes > HTTP_SKIP_MAX_BYTES;
+                return p->ended_early ? 0 : n;
+        }
         p->head_began = true;
         r = ack_head_feed(&p->head, data, n);
         if (r < 0) {
@@ -281,6 +284,9 @@ static void on_done(void *ctx, CURLcode code)
                 answered_challenge_of_proxy(p);
         } else if (code == CURLE_OK) {
                 failed(p, invalid_answer("the server's answer has no head"));
+        } else if (code == CURLE_OUT_OF_MEMORY && p->request_mono != 0) {
+                /* So curl calls a line of a head over 100 KiB. */
+                failed(p, invalid_answer("a line in the head of the server's answer is too long"));
         } else if (!try_next_proxy(p, code)) {
                 a->failure.reused_connection = lost_idle_connection(p, code);
                 failed(p, transfer_error_curl(p->easy, code, p->curl_text));

@@ -251,7 +251,62 @@ def test_a_hard_link_at_the_destination_keeps_its_other_name(client, web, places
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_names_planted_by_another_user_in_a_shared_directory(web):
+def test_another_user_who_knows_a_job_gets_nowhere(web):
+    """Its very id, from another uid, at a socket that somebody has opened to all: a thousand times cut off
+    before a byte is read, at less than 5 ms of the service each, and no descriptor stays."""
+    with tempfile.TemporaryDirectory(prefix="test-bitsd-", dir="/tmp") as name:
+        top = pathlib.Path(name)
+        top.chmod(0o711)
+        (top / "run").mkdir(mode=0o711)
+        service = Service(top).start()
+        client = service.connect()
+        job = client.create("secret")
+        service.socket.chmod(0o666)
+        before, fds = service.cpu_seconds(), open_descriptors(service)
+        calls = [dbus_wire.encode(CALL, 1, {1: dbus_wire.PATH, 2: dbus_wire.INTERFACE, 3: method}, "ay", [job])
+                 for method in ("Cancel", "ReadJob")]
+        guess = subprocess.run(["/usr/bin/python3", "-B", "-c", GUESS, str(service.socket), *(c.hex() for c in calls)],
+                               user=OTHER_UID, group=OTHER_UID, extra_groups=[], capture_output=True,
+                               text=True, timeout=120)
+        assert guess.stdout == "1000 cut off\n", guess
+        assert service.cpu_seconds() - before < (50 if SANITIZED else 5)
+        wait_until(lambda: open_descriptors(service) == fds, "the descriptors to be closed")
+        assert client.read(job)["name"] == "secret"
+        service.close()
+
+
+GUESS = """
+import socket, sys
+calls, cut_off = [bytes.fromhex(text) for text in sys.argv[2:]], 0
+for i in range(1000):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(20)
+        sock.connect(sys.argv[1])
+        try:
+            sock.sendall(b"\\0AUTH EXTERNAL 30\\r\\nBEGIN\\r\\n" + calls[i % 2])
+            cut_off += sock.recv(1) == b""
+        except ConnectionError:
+            cut_off += 1
+print(cut_off, "cut off")
+"""
+
+
+def plant(kind, where, precious):
+    if kind == "file":
+        where.write_bytes(b"theirs")
+    elif kind == "fifo":
+        os.mkfifo(where)
+    elif kind == "link":
+        where.symlink_to(precious)
+    else:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(str(where))
+    os.chown(where, OTHER_UID, OTHER_UID, follow_symlinks=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("kind", ["file", "fifo", "link", "socket"])
+def test_names_planted_by_another_user_in_a_shared_directory(web, kind):
     """As in /tmp: somebody else has made what has the name of our temporary file. His file is not
     written to, and ours is an error or arrives whole."""
     with tempfile.TemporaryDirectory(prefix="test-bitsd-", dir="/tmp") as name:
@@ -265,13 +320,18 @@ def test_names_planted_by_another_user_in_a_shared_directory(web):
         job = fetched(client, web, shared / "f")
         (temporary,) = [p for p in shared.iterdir() if p.name.startswith(".BIT")]
         temporary.unlink()
-        temporary.write_bytes(b"theirs")
-        os.chown(temporary, OTHER_UID, OTHER_UID)
+        (top / "precious").write_bytes(b"theirs")
+        plant(kind, temporary, top / "precious")
+        planted = os.lstat(temporary)
+        began = time.monotonic()
         with pytest.raises(CallError):
             client.call("Complete", "ay", job)
-        assert temporary.read_bytes() == b"theirs" and not (shared / "f").exists()
+        assert not (shared / "f").exists()
         client.call("Cancel", "ay", job)
-        assert temporary.read_bytes() == b"theirs"
+        assert time.monotonic() - began < 10
+        now = os.lstat(temporary)
+        assert (now.st_ino, now.st_size, now.st_mtime_ns) == (planted.st_ino, planted.st_size, planted.st_mtime_ns)
+        assert (top / "precious").read_bytes() == b"theirs"
         service.close()
 
 

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 BUILD = pathlib.Path(os.environ.get("BITSD_BUILD", "build")).resolve()
 PATIENCE = 30
@@ -33,6 +34,7 @@ class Application:
         self.calls, self.work = collections.Counter(), collections.Counter()
         self.keys = collections.defaultdict(set)
         self.replies, self.troubles = {}, 0.0
+        self.arrived, self.pause_sec = collections.Counter(), 0  # of whole questions; before each is looked at
         app = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -54,6 +56,8 @@ class Application:
                 if len(body) < length or before:
                     self.close_connection = True
                     return
+                app.arrived[name] += 1
+                time.sleep(app.pause_sec)
                 reply = app.answer(name, self.headers["Idempotency-Key"], body)
                 if after:
                     self.close_connection = True

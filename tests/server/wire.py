@@ -53,7 +53,7 @@ class Closed(Exception):
 class Wire:
     """One connection."""
 
-    def __init__(self, address, timeout=20, tls=None, receive_buffer=None):
+    def __init__(self, address, timeout=20, tls=None, receive_buffer=None, source=None):
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.connect(address)
@@ -61,6 +61,8 @@ class Wire:
             self.sock = socket.socket()
             if receive_buffer:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if source:
+                self.sock.bind((source, 0))
             self.sock.settimeout(timeout)
             self.sock.connect(address)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
