@@ -33,7 +33,8 @@ struct HttpOp {
         size_t proxy_nth;
         const char *proxy; /* borrowed from the plan */
         Auth auth;
-        bool easy_is_used_up; /* credentials were given to the handle */
+        bool easy_is_used_up; /* credentials were given to the handle … */
+        bool easy_is_odd;     /* … or it has a buffer of its own size */
         HttpLane *lane;       /* where requests with credentials go; NULL: not yet */
         uint32_t refusals;    /* heads of 401 and 407 to this request */
         bool asking;          /* the request is out; else heads are what a proxy says to CONNECT */
@@ -195,7 +196,7 @@ static int set_hop_options(HttpOp *op)
         return auth_apply(&op->auth, e);
 }
 
-static CURL *new_handle(const HttpClient *c);
+static CURL *new_handle(const HttpClient *c, long buffer_bytes);
 
 /* Credentials go only where the job's own URL points. */
 static int prepare_auth(HttpOp *op)
@@ -209,7 +210,7 @@ static int prepare_auth(HttpOp *op)
         if (op->easy_is_used_up) {
                 curl_easy_cleanup(op->easy);
                 op->easy_is_used_up = false;
-                op->easy = new_handle(op->client);
+                op->easy = new_handle(op->client, pace_task_buffer_bytes(op->request.task));
                 if (!op->easy)
                         return -ENOMEM;
         }
@@ -355,12 +356,13 @@ static int make_fields(HttpOp *op)
         return add_field(&op->fields, text);
 }
 
-static CURL *new_handle(const HttpClient *c)
+static CURL *new_handle(const HttpClient *c, long buffer_bytes)
 {
         CURL *e = curl_easy_init();
 
         if (e && (http_client_set_up(c, e) < 0 || curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) ||
                   curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS) ||
+                  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, buffer_bytes) ||
                   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ||
                   curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) ||
                   curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) ||
@@ -377,6 +379,7 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
                   HttpOp **ret)
 {
         _cleanup_(http_op_freep) HttpOp *op = mem_new(HttpOp);
+        long buffer_bytes = pace_task_buffer_bytes(request->task);
         int r;
 
         if (!op)
@@ -389,7 +392,9 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
         auth_init(&op->auth, request->credentials);
         pace_flow_init(&op->flow, c->pace, request->task, false);
         op->transfer = (EventCurlTransfer){.done = on_done, .ctx = op};
-        op->easy = c->spare_len > 0 ? c->spare[--c->spare_len] : new_handle(c);
+        op->easy_is_odd = buffer_bytes != PACE_BUFFER_BYTES;
+        op->easy = c->spare_len > 0 && !op->easy_is_odd ? c->spare[--c->spare_len]
+                                                        : new_handle(c, buffer_bytes);
         if (!op->easy)
                 return -ENOMEM;
         r = http_url_resolve(&op->url, request->url);
@@ -422,7 +427,8 @@ HttpOp *http_op_free(HttpOp *op)
                 /* The handle must not point into the freed operation. */
                 (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
                 (void) curl_easy_setopt(op->easy, CURLOPT_ERRORBUFFER, NULL);
-                if (!op->easy_is_used_up && op->client->spare_len < HTTP_SPARE_HANDLES)
+                if (!op->easy_is_used_up && !op->easy_is_odd &&
+                    op->client->spare_len < HTTP_SPARE_HANDLES)
                         op->client->spare[op->client->spare_len++] = op->easy;
                 else
                         curl_easy_cleanup(op->easy);

@@ -24,6 +24,8 @@
 #include "transfer/line_report.h"
 #include "transfer/transfer_config.h"
 
+enum { PACE_BUFFER_BYTES = 256 * 1024 }; /* of who has no limit */
+
 typedef struct Pace Pace;
 typedef struct PaceJob PaceJob;
 struct PaceConn;
@@ -60,8 +62,11 @@ uint8_t pace_task_priority(const PaceTask *t); /* NULL: as FOREGROUND */
 /* The job when it has a limit of its own, which is best kept on connections of its own; else NULL.
  * Borrowed. */
 PaceJob *pace_task_limited_job(const PaceTask *t);
-PaceJob *pace_job_ref(PaceJob *j);   /* NULL allowed; returns it */
-PaceJob *pace_job_unref(PaceJob *j); /* NULL allowed; returns NULL */
+/* How large the receive buffer of a handle should be: one read should not take more than a limit
+ * lets pass in a fourth of a second. */
+long pace_task_buffer_bytes(const PaceTask *t); /* NULL: as FOREGROUND */
+PaceJob *pace_job_ref(PaceJob *j);              /* NULL allowed; returns it */
+PaceJob *pace_job_unref(PaceJob *j);            /* NULL allowed; returns NULL */
 
 typedef struct PaceFlow {
         List link; /* of its connection */
@@ -77,8 +82,7 @@ typedef struct PaceFlow {
 } PaceFlow;
 
 void pace_flow_init(PaceFlow *f, Pace *p, PaceTask *task, bool up);
-/* Options of the handle, the size of its receive buffer among them, before it is added to `curl`. 0
- * or -ENOMEM. */
+/* Options of the handle, before it is added to `curl`. 0 or -ENOMEM. */
 _must_use_ int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl);
 typedef struct PaceEnds { /* of a connection */
         const char *peer; /* address, as text */

@@ -11,7 +11,6 @@
 #include "transfer/iface.h"
 #include "transfer/pace_state.h"
 
-#define BUFFER_BYTES (256 * 1024)
 #define BUFFER_MIN_BYTES 1024 /* curl takes no less */
 
 static PaceConn *find_conn(const Pace *p, int fd)
@@ -67,18 +66,20 @@ void pace_flow_init(PaceFlow *f, Pace *p, PaceTask *task, bool up)
         list_init(&f->link);
 }
 
-/* One read should not take more than a limit lets pass in a fourth of a second. Where peers in the
- * subnet are exempt it is not yet known whether this is one. */
-static long buffer_bytes(const PaceFlow *f)
+long pace_task_buffer_bytes(const PaceTask *t)
 {
-        const TransferLimits *limits = &f->pace->limits;
-        uint8_t priority = pace_task_priority(f->task);
-        uint64_t limit = UINT64_MAX;
+        uint8_t priority = pace_task_priority(t);
+        const TransferLimits *limits;
+        uint64_t limit;
 
-        if (priority != BG_JOB_PRIORITY_FOREGROUND)
-                limit = MIN(f->task->job->limit_bps,
-                            limits->lan_exempt ? UINT64_MAX : limits->level_bps[priority]);
-        return (long) MIN(MAX(limit / 4, (uint64_t) BUFFER_MIN_BYTES), (uint64_t) BUFFER_BYTES);
+        if (priority == BG_JOB_PRIORITY_FOREGROUND)
+                return PACE_BUFFER_BYTES;
+        /* Where peers in the subnet are exempt it is not yet known whether this is one. */
+        limits = &t->pace->limits;
+        limit = MIN(t->job->limit_bps,
+                    limits->lan_exempt ? UINT64_MAX : limits->level_bps[priority]);
+        return (long) MIN(MAX(limit / 4, (uint64_t) BUFFER_MIN_BYTES),
+                          (uint64_t) PACE_BUFFER_BYTES);
 }
 
 int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl)
@@ -86,8 +87,7 @@ int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl)
         f->easy = easy;
         f->curl = curl;
         f->paused = f->held = false;
-        if ((!f->up && curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes(f))) ||
-            curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) ||
+        if (curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) ||
             curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, f) ||
             curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) ||
             curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, f->pace))
