@@ -9,6 +9,8 @@
 #define RTT_MOST_USEC 10e6   /* beyond it a sample says nothing */
 #define ESTIMATE_MOST_USEC 1e6
 #define SETTLE_USEC (600 * 1000)
+#define STALE_USEC 250e3
+#define BLIND_USEC (300 * 1000)
 #define TICK_LEAST_USEC 1000
 #define TICK_MOST_USEC (2 * 1000 * 1000) /* a longer gap ends what the history says */
 #define GOAL_MOST_USEC 100e3
@@ -17,7 +19,7 @@
 #define MSS_MOST 65536
 #define START_SEGMENTS 10
 #define WINDOW_MOST (1024.0 * 1024 * 1024)
-#define SPEED_MOST 1.25e10 /* 100 Gbit/s: a rate beyond it is a mistake */
+#define SPEED_MOST 1.25e10 /* 100 Gbit/s: a rate beyond it is a mistake, and so is such a step */
 
 static double least(double a, double b)
 {
@@ -66,7 +68,8 @@ static void begin_anew(BwController *c, const BwSample *s)
         c->now_usec = s->now_usec;
         c->tick_usec = BW_TICK_USEC;
         c->loss_usec = c->grace_until_usec = c->settle_until_usec = 0;
-        c->rival_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+        c->strong_usec = c->weak_usec = c->refill_until_usec = c->fresh_usec = 0;
+        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
         c->state_usec = s->now_usec;
         if (c->path->ramp_usec > s->now_usec)
                 c->path->ramp_usec = 0;
@@ -77,13 +80,15 @@ static void begin_anew(BwController *c, const BwSample *s)
         set_mss(c, s->mss);
         if (is_first)
                 c->window = START_SEGMENTS * c->mss;
+        else
+                c->refill_until_usec = s->now_usec + BLIND_USEC; /* no rate is known */
 }
 
 static bool is_continuous(const BwController *c, const BwSample *s)
 {
         return c->has_sample && s->now_usec >= c->last.now_usec &&
                s->now_usec - c->last.now_usec <= TICK_MOST_USEC && s->bytes >= c->last.bytes &&
-               s->loss >= c->last.loss;
+               (double) (s->bytes - c->last.bytes) <= SPEED_MOST && s->loss >= c->last.loss;
 }
 
 /* Little's law, for receivers without timestamps: what is in flight over what arrives. */
@@ -102,6 +107,21 @@ static double estimated_rtt(const BwController *c, const BwSample *s)
         return most(rtt, least(ESTIMATE_MOST_USEC, window / c->rate_bps * 1e6));
 }
 
+/* TCP_INFO repeats its last sample, and below 1 ms the clock of timestamps gives no new one: then a
+ * long round trip would stay for ever. What is in flight is never more than the window, so the
+ * round trip is not longer than the window takes at the rate seen. */
+static double doubted_rtt(BwController *c, const BwSample *s)
+{
+        double rtt = (double) s->rtt_usec, span = most(150e3, 1.5 * c->rtt_usec);
+
+        if (s->rtt_usec != c->last.rtt_usec || c->fresh_usec == 0)
+                c->fresh_usec = s->now_usec;
+        if ((double) (s->now_usec - c->fresh_usec) < STALE_USEC + span || c->rate_bps <= 0)
+                return rtt;
+        /* Twice: windows are rounded up when they are advertised. */
+        return least(rtt, 2 * history_max_window(&c->history, span) / c->rate_bps * 1e6);
+}
+
 /* The sample's round trip, 0 when there is none that can be believed. */
 static double sampled_rtt(BwController *c, const BwSample *s)
 {
@@ -111,6 +131,8 @@ static double sampled_rtt(BwController *c, const BwSample *s)
                 return 0;
         if (c->direction == BW_DOWN && !s->has_timestamps)
                 rtt = estimated_rtt(c, s);
+        else if (c->direction == BW_DOWN)
+                rtt = doubted_rtt(c, s);
         if (rtt > RTT_MOST_USEC)
                 return 0;
         rtt = most(rtt, RTT_LEAST_USEC);
@@ -156,7 +178,8 @@ static void measure(BwController *c, const BwSample *s, bool is_stalled)
         c->base_usec = most(RTT_LEAST_USEC, path_memory_base_usec(c->path));
         if (c->rtt_usec < RTT_LEAST_USEC)
                 c->rtt_usec = c->base_usec;
-        c->rate_bps = history_rate_bps(&c->history, most(150e3, 1.5 * c->rtt_usec));
+        c->rate_bps =
+                least(SPEED_MOST, history_rate_bps(&c->history, most(150e3, 1.5 * c->rtt_usec)));
         learn_capacity(c);
         set_mss(c, s->mss);
 
@@ -164,8 +187,10 @@ static void measure(BwController *c, const BwSample *s, bool is_stalled)
         c->queue_usec = most(0, standing - c->base_usec);
         c->queue_now_usec = rtt > 0 ? most(0, rtt - c->base_usec) : 0;
         wide = history_max_window(&c->history, 1.5 * c->rtt_usec + 20e3);
-        c->own_queue_usec =
-                c->capacity_bps > 0 ? most(0, wide / c->capacity_bps * 1e6 - c->base_usec) : 0;
+        c->own_queue_usec = 0;
+        if (c->capacity_bps > 0)
+                c->own_queue_usec =
+                        least(RTT_MOST_USEC, most(0, wide / c->capacity_bps * 1e6 - c->base_usec));
         c->last = *s;
 }
 
@@ -174,7 +199,7 @@ static void stand_still(BwController *c)
 {
         if (c->state != BW_YIELD && c->state != BW_CRUISE)
                 controller_enter(c, BW_CRUISE);
-        c->rival_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
         c->state_usec = c->now_usec;
         c->settle_until_usec = c->now_usec + SETTLE_USEC;
 }
@@ -189,7 +214,6 @@ static void move(BwController *c, uint64_t cap)
                 controller_run_state(c);
         if (cap != UINT64_MAX)
                 c->window = least(c->window, (double) cap * c->base_usec / 1e6);
-        c->window = least(WINDOW_MOST, most(c->window, c->floor_bytes));
 }
 
 BwDecision controller_tick(BwController *c, const BwSample *s, uint64_t cap_bytes_per_sec,
@@ -207,6 +231,7 @@ BwDecision controller_tick(BwController *c, const BwSample *s, uint64_t cap_byte
                 stand_still(c);
         else
                 move(c, cap_bytes_per_sec);
+        c->window = least(WINDOW_MOST, most(c->window, c->floor_bytes));
         c->decision = (BwDecision){
                 .window_bytes = (uint32_t) c->window,
                 .stall = must_stall || (c->state == BW_YIELD && !sensor),

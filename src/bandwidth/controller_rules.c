@@ -4,12 +4,19 @@
 #define GROWTH 1.5      /* per round, while far from the capacity */
 #define GROWTH_NEAR 1.2 /* and near to it */
 #define NEAR_CAPACITY 0.85
+#define GROWTH_GOALS 1.5 /* beyond the pipe and so many targets only step by step */
+#define OWN_PART 0.8     /* of the queue is explained by our window: it is ours */
 #define SETTLE_USEC 20e3 /* what a change of the window needs beyond its rounds */
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
 #define RIVAL_MOST_USEC 100e3
+#define STRONG_PART 0.7 /* of the capacity: the line was ours */
+#define WEAK_PART 0.4
+#define FALL_USEC 1e6 /* from strong to weak in less: somebody took it from us */
+#define FALL_ROUNDS 8
 #define DRAIN_LEAST_USEC 4.5e6
 #define DRAIN_BASES 90
+#define DRAIN_GOALS 2.5 /* how much of our part of the queue goes: all, and half of another's */
 #define SCAVENGER_USEC (16 * 1000 * 1000)
 #define HOLD_AGAIN_USEC (5 * 1000 * 1000)
 #define SAME_YIELD_USEC (1000 * 1000)
@@ -84,18 +91,17 @@ static void enter_yield(BwController *c)
 
 static void enter_drain(BwController *c)
 {
-        double pipe = controller_pipe_bytes(c, c->base_usec);
-        double part = least(0.8, 1 - 3 * c->goal_usec / c->base_usec);
+        double full = least(c->window, controller_pipe_bytes(c, c->base_usec + c->goal_usec));
 
         c->window_before_drain = c->window;
-        c->window = most(c->floor_bytes, part * pipe);
+        c->window = most(c->floor_bytes, full - DRAIN_GOALS * c->rate_bps * c->goal_usec / 1e6);
 }
 
 void controller_enter(BwController *c, BwState state)
 {
         c->state = state;
         c->state_usec = c->now_usec;
-        c->rival_usec = c->pushed_usec = c->quiet_usec = 0;
+        c->rival_usec = c->pushed_usec = c->quiet_usec = c->weak_usec = 0;
         if (state == BW_YIELD)
                 enter_yield(c);
         if (state == BW_DRAIN)
@@ -109,9 +115,11 @@ void controller_enter(BwController *c, BwState state)
 /* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
 static void run_start(BwController *c)
 {
-        double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss;
+        double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
 
-        c->window = least(c->window * power(GROWTH, round_part(c)), most(room, c->floor_bytes));
+        c->window *= power(GROWTH, round_part(c));
+        if (c->now_usec >= c->refill_until_usec)
+                c->window = least(c->window, most(room, c->floor_bytes));
         if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {
                 c->window = least(c->window, fitting_window(c));
                 controller_set_grace(c, change_usec(c));
@@ -140,25 +148,51 @@ static void grow(BwController *c)
                 c->window *= power(c->window < pipe / 2 ? GROWTH : GROWTH_NEAR, part);
         else if (c->queue_now_usec > c->goal_usec && c->base_usec > 30e3)
                 return; /* a burst of our own is on its way */
-        else if (rounds > 2)
+        else if (rounds > 2 &&
+                 c->window < controller_pipe_bytes(c, c->base_usec + GROWTH_GOALS * c->goal_usec))
                 c->window *= power(1 + least(0.10, 0.03 * (rounds - 2)), part);
         else
                 c->window +=
                         part * most(c->mss, 0.01 * c->window) * (1 - c->queue_usec / c->goal_usec);
         /* Never far from what is really delivered. */
-        c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
+        if (c->now_usec >= c->refill_until_usec)
+                c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
 }
 
 static void shrink(BwController *c)
 {
-        double excess = least(0.5, c->queue_usec / c->goal_usec - 1);
+        double excess = least(0.5, c->queue_usec / c->goal_usec - 1), before = c->window;
 
         c->window -= round_part(c) * c->window * excess;
+        /* Feedback is a round or two old: a queue that is all our own goes without starving. */
+        if (c->own_queue_usec >= OWN_PART * c->queue_usec)
+                c->window = most(c->window, least(before, fitting_window(c)));
         if (c->window <= c->floor_bytes) {
                 c->window = c->floor_bytes;
                 if (c->pushed_usec == 0)
                         c->pushed_usec = c->now_usec;
         }
+}
+
+/* The line was ours and, within a second, is not, although a queue stands: a newcomer pushes us
+ * aside while it keeps the queue near the target. (Two of us part a line much more slowly, so each
+ * takes the other for what it is.) */
+static bool was_pushed_aside(BwController *c)
+{
+        double recent = most(FALL_USEC, FALL_ROUNDS * c->rtt_usec);
+
+        if (c->rate_bps >= STRONG_PART * c->capacity_bps)
+                c->strong_usec = c->now_usec;
+        if (c->strong_usec == 0 || (double) (c->now_usec - c->strong_usec) > recent ||
+            c->rate_bps > WEAK_PART * c->capacity_bps || c->queue_usec < c->goal_usec / 2 ||
+            c->window > WEAK_PART * controller_pipe_bytes(c, c->rtt_usec)) {
+                c->weak_usec = 0;
+                return false;
+        }
+        if (c->weak_usec == 0)
+                c->weak_usec = c->now_usec;
+        return (double) (c->now_usec - c->weak_usec) >=
+               least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
 }
 
 /* A queue that our window cannot explain, or one that stays when we have nearly gone. */
@@ -167,9 +201,11 @@ static bool has_rival(BwController *c)
         double patience = least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
 
         if (in_grace(c)) {
-                c->rival_usec = 0;
+                c->rival_usec = c->weak_usec = 0;
                 return false;
         }
+        if (was_pushed_aside(c))
+                return true;
         if (c->queue_usec <= c->goal_usec)
                 c->pushed_usec = 0;
         if (c->pushed_usec > 0 && (double) (c->now_usec - c->pushed_usec) >= c->rtt_usec)
@@ -229,6 +265,7 @@ static void run_drain(BwController *c)
                          least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
         c->window = most(c->window, restored);
         controller_set_grace(c, change_usec(c));
+        c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
         controller_enter(c, BW_CRUISE);
 }
 

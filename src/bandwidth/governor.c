@@ -5,6 +5,7 @@
 
 #define STEP_LEAST_USEC (GOVERNOR_STEP_USEC / 2)
 #define STEP_MOST_USEC (5 * 1000 * 1000)
+#define SPEED_MOST 1.25e11 /* a Tbit/s: a rate beyond it is a mistake */
 #define FOREIGN_WEIGHT 0.5
 #define TOTAL_WEIGHT 0.3
 #define NOISE_PART 0.03 /* of the capacity: less than that is nobody */
@@ -36,7 +37,7 @@ void governor_init(Governor *g)
 
 void governor_set_capacity(Governor *g, uint64_t capacity_bps)
 {
-        g->told_bps = (double) capacity_bps;
+        g->told_bps = capacity_bps < SPEED_MOST ? (double) capacity_bps : SPEED_MOST;
 }
 
 static double capacity(const Governor *g)
@@ -170,6 +171,10 @@ uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
         sec = (double) (now_usec - g->now_usec) / 1e6;
         total = (double) (iface_bytes - g->iface_bytes) / sec;
         own = (double) (own_wire_bytes - g->own_bytes) / sec;
+        if (total > SPEED_MOST || own > SPEED_MOST) {
+                begin_anew(g, now_usec, iface_bytes, own_wire_bytes);
+                return g->cap_bps;
+        }
         g->now_usec = now_usec;
         g->iface_bytes = iface_bytes;
         g->own_bytes = own_wire_bytes;
