@@ -20,6 +20,9 @@
 #define WRITE_MAX_BYTES ((uint64_t) 16 * 1024) /* at once, on lines where that is much */
 #define WRITE_WINDOW_PART 8                    /* … else a part of the window */
 #define FLOOR_EVERY_USEC (60 * USEC_PER_MSEC)
+/* As much as a download gets through the smallest window: a server that hears nothing at all for a
+ * minute or two gives up. */
+#define STALL_EVERY_USEC (500 * USEC_PER_MSEC)
 #define FLOOR_SEGMENTS 2
 #define ROOM_SOONEST_USEC USEC_PER_MSEC
 #define ROOM_LATEST_USEC (10 * USEC_PER_MSEC)
@@ -73,13 +76,15 @@ static uint64_t burst_bytes(const PaceConn *c)
         return MAX(c->limit_bps / LIMIT_BURST_PER_SEC, (uint64_t) LIMIT_BURST_MIN_BYTES);
 }
 
-/* What may be under way, or wait in the kernel, by the limit. */
+/* What may be under way, or wait in the kernel, by the limit. Into less than a segment or two its
+ * sender trickles by a timer. */
 static uint64_t limit_window(const PaceConn *c)
 {
         uint64_t round = MIN(c->limit_bps, (uint64_t) UINT32_MAX) *
                          (2 * (uint64_t) c->tcp.rcv_rtt_usec) / USEC_PER_SEC;
 
-        return MAX(MAX(burst_bytes(c), round), (uint64_t) LIMIT_WINDOW_MIN_BYTES);
+        return MAX(MAX(burst_bytes(c), round),
+                   MAX(2 * (uint64_t) mss_of(c), (uint64_t) LIMIT_WINDOW_MIN_BYTES));
 }
 
 /* The window that the limits leave to the decision. */
@@ -259,10 +264,10 @@ static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, 
         uint64_t chunk = MAX(WRITE_MAX_BYTES, window / WRITE_WINDOW_PART);
 
         *ret_rule = queued == 0;
-        if (c->decision.stall)
-                return 0;
-        if (c->decision.at_floor) {
-                if (queued > 0 || now_usec - c->floor_usec < FLOOR_EVERY_USEC)
+        if (c->decision.stall || c->decision.at_floor) {
+                uint64_t every = c->decision.stall ? STALL_EVERY_USEC : FLOOR_EVERY_USEC;
+
+                if (queued > 0 || now_usec - c->floor_usec < every)
                         return 0;
                 return FLOOR_SEGMENTS * (uint64_t) mss_of(c);
         }

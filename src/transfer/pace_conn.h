@@ -52,6 +52,7 @@ typedef struct PaceConn {
 
         /* Ticks since the last report. */
         uint32_t ticks, yield_ticks, limit_ticks;
+        uint64_t told_bytes; /* `bytes` then */
 } PaceConn;
 
 /* Of a socket that curl has just opened, before it connects. NULL when out of memory. */

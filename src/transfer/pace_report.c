@@ -3,25 +3,37 @@
 
 #include "transfer/pace_state.h"
 
-/* Of the ticks of a second: a limit binds when it was met again and again; others have the line
- * when they had it all the time. */
+/* Of a second: a limit binds when it was met again and again, or nearly used up; others have the
+ * line when they had it all the time. */
 #define LIMIT_PART_OF 4
+#define LIMIT_PERCENT 85
 #define YIELD_PERCENT 90
 
-static TransferPaceKind kind_of(const PaceConn *c)
+static bool limit_binds(const PaceConn *c, uint64_t usec)
+{
+        uint64_t bytes = c->bytes - c->told_bytes;
+
+        if (c->limit_bps == UINT64_MAX)
+                return false;
+        if (c->limit_ticks * LIMIT_PART_OF >= c->ticks)
+                return true;
+        return bytes * USEC_PER_SEC / MAX(usec, (uint64_t) 1) >= c->limit_bps / 100 * LIMIT_PERCENT;
+}
+
+static TransferPaceKind kind_of(const PaceConn *c, uint64_t usec)
 {
         if (c->ticks == 0)
                 return PACE_FREE;
-        if (c->limit_ticks * LIMIT_PART_OF >= c->ticks)
+        if (limit_binds(c, usec))
                 return PACE_LIMIT;
         if (c->yield_ticks * 100 >= c->ticks * YIELD_PERCENT)
                 return PACE_LINK_BUSY;
         return PACE_FREE;
 }
 
-static void tell_flows(Pace *p, PaceConn *c)
+static void tell_flows(Pace *p, PaceConn *c, uint64_t usec)
 {
-        TransferPaceKind kind = kind_of(c);
+        TransferPaceKind kind = kind_of(c, usec);
 
         LIST_FOREACH (it, &c->flows) {
                 PaceTask *t = list_item(it, PaceFlow, link)->task;
@@ -32,6 +44,7 @@ static void tell_flows(Pace *p, PaceConn *c)
                 p->host.told(p->host.ctx, t->op, t->file_index, kind);
         }
         c->ticks = c->yield_ticks = c->limit_ticks = 0;
+        c->told_bytes = c->bytes;
 }
 
 static void add_conn(LineState *s, const PaceConn *c)
@@ -77,6 +90,6 @@ void pace_report(Pace *p, uint64_t usec, bool running)
                 PaceConn *c = list_item(it, PaceConn, link);
 
                 if (c->background)
-                        tell_flows(p, c);
+                        tell_flows(p, c, usec);
         }
 }
