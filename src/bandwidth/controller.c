@@ -6,6 +6,7 @@
 #include "bandwidth/controller_rules.h"
 
 #define RTT_LEAST_USEC 300.0 /* what the clock of TCP timestamps cannot show */
+#define STAMP_USEC 1000.0    /* that clock: two of us must not differ by its noise */
 #define RTT_MOST_USEC 10e6   /* beyond it a sample says nothing */
 #define ESTIMATE_MOST_USEC 1e6
 #define SETTLE_USEC (600 * 1000)
@@ -175,7 +176,8 @@ static void measure(BwController *c, const BwSample *s, bool is_stalled)
                                                  .bytes = s->bytes,
                                                  .rtt_usec = rtt,
                                                  .window = c->window});
-        c->base_usec = most(RTT_LEAST_USEC, path_memory_base_usec(c->path));
+        c->base_usec = most(c->direction == BW_UP ? RTT_LEAST_USEC : STAMP_USEC,
+                            path_memory_base_usec(c->path));
         if (c->rtt_usec < RTT_LEAST_USEC)
                 c->rtt_usec = c->base_usec;
         c->rate_bps =

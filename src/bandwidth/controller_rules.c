@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bandwidth/controller_rules.h"
 
-#define GROWTH 1.5      /* per round, while far from the capacity */
-#define GROWTH_NEAR 1.2 /* and near to it */
+#define GROWTH 1.5          /* per round, while far from the capacity */
+#define GROWTH_SMOOTHED 1.3 /* the same where the round trip is smoothed, so it shows late */
+#define GROWTH_NEAR 1.2     /* and near to it */
 #define NEAR_CAPACITY 0.85
 #define GROWTH_GOALS 1.5 /* beyond the pipe and so many targets only step by step */
 #define OWN_PART 0.8     /* of the queue is explained by our window: it is ours */
 #define SETTLE_USEC 20e3 /* what a change of the window needs beyond its rounds */
+#define SHORT_USEC 10e3
+#define FEW_PART 0.25
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
 #define RIVAL_MOST_USEC 100e3
@@ -115,9 +118,10 @@ void controller_enter(BwController *c, BwState state)
 /* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
 static void run_start(BwController *c)
 {
+        bool is_slow = c->direction == BW_UP && c->state == BW_START;
         double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
 
-        c->window *= power(GROWTH, round_part(c));
+        c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
         if (c->now_usec >= c->refill_until_usec)
                 c->window = least(c->window, most(room, c->floor_bytes));
         if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {
@@ -152,8 +156,8 @@ static void grow(BwController *c)
                  c->window < controller_pipe_bytes(c, c->base_usec + GROWTH_GOALS * c->goal_usec))
                 c->window *= power(1 + least(0.10, 0.03 * (rounds - 2)), part);
         else
-                c->window +=
-                        part * most(c->mss, 0.01 * c->window) * (1 - c->queue_usec / c->goal_usec);
+                c->window += part * most(c->mss, 0.01 * c->window) *
+                             most(0.1, 1 - c->queue_usec / c->goal_usec);
         /* Never far from what is really delivered. */
         if (c->now_usec >= c->refill_until_usec)
                 c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
@@ -183,7 +187,8 @@ static bool was_pushed_aside(BwController *c)
 
         if (c->rate_bps >= STRONG_PART * c->capacity_bps)
                 c->strong_usec = c->now_usec;
-        if (c->strong_usec == 0 || (double) (c->now_usec - c->strong_usec) > recent ||
+        if (c->now_usec < c->refill_until_usec || c->strong_usec == 0 ||
+            (double) (c->now_usec - c->strong_usec) > recent ||
             c->rate_bps > WEAK_PART * c->capacity_bps || c->queue_usec < c->goal_usec / 2 ||
             c->window > WEAK_PART * controller_pipe_bytes(c, c->rtt_usec)) {
                 c->weak_usec = 0;
@@ -235,6 +240,15 @@ static bool is_drain_due(BwController *c)
                (double) (c->now_usec - p->drain_usec) < c->rtt_usec / 2 + c->tick_usec;
 }
 
+/* A small window brings few samples, whose least lies up to a tick of the timestamps above what a
+ * large one sees in the same queue; without this the small one would never grow. */
+static double few_samples_usec(const BwController *c)
+{
+        double full = controller_pipe_bytes(c, c->base_usec + c->goal_usec);
+
+        return c->direction == BW_DOWN && c->window < FEW_PART * full ? 1000 : 0;
+}
+
 static void run_cruise(BwController *c)
 {
         if (c->queue_usec > c->goal_usec / 8 || c->queue_now_usec >= c->goal_usec / 2)
@@ -244,7 +258,7 @@ static void run_cruise(BwController *c)
         if (c->lost && !in_grace(c)) {
                 c->window *= 0.7;
                 controller_set_grace(c, c->rtt_usec);
-        } else if (c->queue_usec < c->goal_usec) {
+        } else if (c->queue_usec < c->goal_usec + few_samples_usec(c)) {
                 grow(c);
         } else if (!in_grace(c)) {
                 shrink(c);
@@ -255,15 +269,49 @@ static void run_cruise(BwController *c)
                 controller_enter(c, BW_DRAIN);
 }
 
+/* Below 1 ms the clock of timestamps shows nothing, so a latecomer would take the queue that it met
+ * for the base for ever. At the end of a DRAIN the rate tells: what is in flight is the window. */
+static void learn_short_base(BwController *c)
+{
+        double span = SETTLE_USEC, rate = history_rate_bps(&c->history, span);
+        double seen = rate > 0 ? 1.5 * history_max_window(&c->history, span) / rate * 1e6 : 0;
+
+        if (c->direction == BW_DOWN && c->base_usec < SHORT_USEC && seen > 0 &&
+            seen < 0.7 * c->base_usec)
+                window_filter_add(&c->path->base, c->now_usec, seen);
+}
+
+/* The smoothed round trip of a sender needs a round more to come down. */
+static double drain_usec(const BwController *c)
+{
+        double usec = 1.2 * c->rtt_usec + SETTLE_USEC;
+
+        return c->direction == BW_UP ? usec + c->rtt_usec + SETTLE_USEC : usec;
+}
+
 static void run_drain(BwController *c)
 {
         double pipe = controller_pipe_bytes(c, c->base_usec), restored;
 
-        if ((double) (c->now_usec - c->state_usec) < 1.2 * c->rtt_usec + SETTLE_USEC)
+        if ((double) (c->now_usec - c->state_usec) < drain_usec(c))
                 return;
+        learn_short_base(c);
         restored = least(c->window_before_drain,
                          least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
         c->window = most(c->window, restored);
+        controller_set_grace(c, change_usec(c));
+        c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
+        controller_enter(c, BW_CRUISE);
+}
+
+/* The other one is a scavenger like us, and keeps its queue at the target. RAMP would end at once
+ * there. We take a part that raises the queue by less than what makes it yield; then both shrink in
+ * proportion and grow alike. */
+static void join_scavenger(BwController *c)
+{
+        controller_enter(c, BW_RAMP);
+        c->window =
+                most(2 * c->floor_bytes, least(c->window, controller_pipe_bytes(c, c->goal_usec)));
         controller_set_grace(c, change_usec(c));
         c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
         controller_enter(c, BW_CRUISE);
@@ -280,7 +328,7 @@ static void run_yield(BwController *c)
                 controller_enter(c, BW_RAMP);
         else if (c->now_usec - c->state_usec >= SCAVENGER_USEC &&
                  c->queue_usec < 1.5 * c->goal_usec)
-                controller_enter(c, BW_RAMP); /* the other one is a scavenger like us */
+                join_scavenger(c);
 }
 
 void controller_run_state(BwController *c)

@@ -10,6 +10,7 @@
 #define TOTAL_WEIGHT 0.3
 #define NOISE_PART 0.03 /* of the capacity: less than that is nobody */
 #define NOISE_LEAST_BPS 16e3
+#define FIRST_PART 1.5
 #define DUCK_LEAST_USEC (500 * 1000)
 #define DUCK_MOST_USEC (2 * 1000 * 1000)
 #define DUCK_BASES 10
@@ -23,6 +24,8 @@
 #define SHARE_ROOM 1.1
 #define MORE 1.3
 #define QUIET_USEC (400 * 1000)
+#define QUIET_MOST_USEC (1000 * 1000)
+#define QUIET_BASES 4
 
 static double most(double a, double b)
 {
@@ -95,16 +98,27 @@ static void end_duck(Governor *g, double before_bps)
         enter(g, g->known_bps >= ELASTIC_PART * capacity(g) ? GOVERNOR_HOLD : GOVERNOR_SHARE);
 }
 
-static void decide(Governor *g, uint64_t base_usec, double before_bps)
+/* On a long line a foreground that lost packets is silent for a few round trips. */
+static uint64_t quiet_wait_usec(uint64_t base_usec)
 {
-        bool somebody = g->foreign_bps > threshold(g);
+        uint64_t wait = QUIET_BASES * (base_usec < QUIET_MOST_USEC ? base_usec : QUIET_MOST_USEC);
 
-        if (somebody)
+        return wait < QUIET_USEC ? QUIET_USEC : wait < QUIET_MOST_USEC ? wait : QUIET_MOST_USEC;
+}
+
+static void decide(Governor *g, uint64_t base_usec, double before_bps, double newest_bps)
+{
+        /* A newcomer's first packets must not wait for the smoothing: on a long line with a short
+         * queue his slow start would meet ours. */
+        bool somebody = g->foreign_bps > threshold(g) || newest_bps > FIRST_PART * threshold(g);
+
+        /* The smoothed figure would show him for half a second after he has gone. */
+        if (newest_bps > threshold(g))
                 g->quiet_usec = 0;
         else if (g->quiet_usec == 0)
                 g->quiet_usec = g->now_usec;
         if (g->state != GOVERNOR_IDLE && g->quiet_usec > 0 &&
-            g->now_usec - g->quiet_usec >= QUIET_USEC) {
+            g->now_usec - g->quiet_usec >= quiet_wait_usec(base_usec)) {
                 enter(g, GOVERNOR_IDLE);
                 return;
         }
@@ -183,7 +197,7 @@ uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
         window_filter_add(&g->capacity, now_usec, g->total_bps);
         g->peaks[g->next] = g->foreign_bps;
         g->next = (g->next + 1) % GOVERNOR_PEAKS;
-        decide(g, base_usec, before);
+        decide(g, base_usec, before, most(0, total - own));
         g->cap_bps = cap_of_state(g);
         return g->cap_bps;
 }

@@ -142,12 +142,29 @@ void sim_flow_send(Sim *s, SimFlow *f)
         }
 }
 
+/* Without timestamps: how long a window of data takes to come. It is only ever lowered. */
+static void sample_by_window(Sim *s, SimFlow *f)
+{
+        uint64_t usec = s->now_usec - f->window_usec;
+
+        if (f->received_bytes < f->window_bytes)
+                return;
+        if (f->window_usec > 0 && usec > 0 && (f->rcv_rtt_usec == 0 || usec < f->rcv_rtt_usec))
+                f->rcv_rtt_usec = usec;
+        f->window_usec = s->now_usec;
+        f->window_bytes = f->received_bytes + (uint64_t) f->window;
+}
+
 /* Round trip as a receiver sees it: from an ACK's timestamp to the data that echoes it. */
 static void sample_rcv_rtt(Sim *s, SimFlow *f, const SimPacket *p)
 {
         uint64_t usec, now_ms = s->now_usec / 1000;
 
-        if (p->stamp == 0 || p->stamp == f->last_stamp || f->config->no_timestamps)
+        if (f->config->no_timestamps) {
+                sample_by_window(s, f);
+                return;
+        }
+        if (p->stamp == 0 || p->stamp == f->last_stamp)
                 return;
         f->last_stamp = p->stamp;
         usec = (now_ms - p->stamp) * 1000;

@@ -76,7 +76,7 @@ typedef struct SimFlow {
         double window, clamp;
         unsigned unacked;
         uint64_t delack_usec, last_tx, last_stamp;
-        uint64_t rcv_rtt_usec;
+        uint64_t rcv_rtt_usec, window_usec, window_bytes;
 
         /* Of SIM_BACKGROUND. */
         BwController controller;
