@@ -188,7 +188,8 @@ static void it_comes_back_to_a_scavenger_after_sixteen_seconds(void **state)
         r.foreign_queue_usec = 40000;
         (void) until(&r, BW_YIELD, 1);
         r.foreign_queue_usec = 7000;
-        assert_in_range((uint64_t) until(&r, BW_RAMP, 20), 15, 16);
+        assert_in_range((uint64_t) until(&r, BW_CRUISE, 20), 15, 16);
+        assert_true(r.d.window_bytes > 4 * MSS);
 }
 
 static void a_cap_of_nothing_stalls_and_freezes(void **state)
