@@ -114,7 +114,8 @@ void pace_conn_begin(PaceConn *c, BwDirection direction, uint32_t target_usec, u
 
         c->direction = direction;
         c->used_usec = now_usec;
-        pace_conn_sample(c);
+        if (!c->sampled) /* else nothing has moved since */
+                pace_conn_sample(c);
         if (!c->background)
                 return;
         if (fresh) {

@@ -22,6 +22,7 @@ typedef struct PaceConn {
 
         /* Since the first request. */
         bool located;
+        int own_port;   /* 0: not known yet */
         PaceLine *line; /* NULL: it cannot be told */
         PacePath *path;
         bool loopback;
