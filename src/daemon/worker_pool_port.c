@@ -25,6 +25,16 @@ static void port_session_stored(void *ctx, uint64_t number)
         worker_pool_tell(ctx, number, worker_msg_encode_session_stored);
 }
 
+static void port_set_limits(void *ctx, const TransferLimits *limits)
+{
+        worker_pool_set_limits(ctx, limits);
+}
+
+static void port_retune(void *ctx, uint64_t number, const Job *job)
+{
+        worker_pool_retune(ctx, number, job);
+}
+
 static int port_farewell(void *ctx, uint64_t number, const Job *job)
 {
         static const WorkerOpRules RULES = {.kind = WORKER_OP_FAREWELL};
@@ -78,6 +88,8 @@ TransferPort worker_pool_port(WorkerPool *p)
                 .session_stored = port_session_stored,
                 .read_reply = port_read_reply,
                 .check_destination = port_check_destination,
+                .set_limits = port_set_limits,
+                .retune = port_retune,
                 .ctx = p,
         };
 }

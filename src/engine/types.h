@@ -102,6 +102,7 @@ typedef struct JobProps {
         char *notify_program;     /* SetNotifyCmdLine; NULL = none */
         char *notify_parameters;  /* the whole command line; NULL = the program's path alone */
         uint32_t notify_uid;      /* who set it; 0 and meaningless without a program */
+        uint64_t limit_bps;       /* bytes per second in all; 0 = none. Not for FOREGROUND */
 } JobProps;
 
 /* How a notification program ended: its exit code, minus the number of the signal that ended it, or

@@ -44,7 +44,8 @@ typedef struct Rig {
         JobFile reply;
         char reply_local[PATH_MAX + 8];
         uint8_t session[JOB_SESSION_BYTES_MAX];
-        bool hold; /* SESSION is not confirmed */
+        bool hold;        /* SESSION is not confirmed */
+        unsigned reports; /* of lines */
 } Rig;
 
 /* Only wakes the loop up: run_until() reads. */
@@ -72,6 +73,7 @@ static int set_up(void **state)
         assert_true(sd_event_add_io(r->loop, NULL, pair[0], EPOLLIN, on_news, NULL) >= 0);
         assert_int_equal(worker_new(r->loop, pair[1], &r->worker), 0);
         transfer_config_init(&config);
+        config.control_loopback = true; /* where a test has background jobs */
         worker_msg_encode_config(&r->link.out, &config);
         transfer_config_done(&config);
 
@@ -178,6 +180,10 @@ static HRESULT run_until(Rig *r, TransferEventKind kind)
                 while (worker_link_next(&r->link, &m) == 1) {
                         bool wanted = m.event.event.kind == kind;
 
+                        if (m.kind == WORKER_MSG_LINES) {
+                                r->reports++;
+                                continue;
+                        }
                         assert_int_equal(m.kind, WORKER_MSG_EVENT);
                         result = m.event.event.result;
                         note_upload(r, &m.event.event);
@@ -241,6 +247,28 @@ static void a_download_may_be_cut_by_the_end(void **state)
         assert_int_equal(r->file.done_bytes, 10);
         worker_msg_encode_start(&r->link.out, ++r->op, &r->job, &r->file, NULL);
         (void) run_until(r, TRANSFER_CONNECTED); /* and the worker is freed under it */
+}
+
+/* Ten bytes at five a second; then without that limit, but with one of the level, and cut by the
+ * end. */
+static void a_background_download_keeps_to_limits(void **state)
+{
+        Rig *r = *state;
+        TransferLimits limits = {.level_bps = {0, 0, 1, 0}};
+
+        serve(r, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: \"e\"\r\n\r\n" FILE_TEXT);
+        r->job.props.priority = BG_JOB_PRIORITY_NORMAL;
+        r->job.props.limit_bps = 1;
+        assert_int_equal(fetch(r, TRANSFER_PACE), S_OK);
+        assert_true(r->reports > 0);
+        r->job.props.limit_bps = 0;
+        worker_msg_encode_retune(&r->link.out, r->op, &r->job);
+        assert_int_equal(run_until(r, TRANSFER_DONE), S_OK);
+
+        worker_msg_encode_limits(&r->link.out, &limits);
+        r->file.state = FILE_PENDING;
+        r->file.done_bytes = 0;
+        assert_int_equal(fetch(r, TRANSFER_PACE), S_OK);
 }
 
 static void a_redirect_to_itself_ends(void **state)
@@ -389,6 +417,7 @@ int main(void)
                 TEST(a_download_goes_all_the_way),
                 TEST(a_failed_download_leaves_nothing),
                 TEST(a_download_may_be_cut_by_the_end),
+                TEST(a_background_download_keeps_to_limits),
                 TEST(a_redirect_to_itself_ends),
                 TEST(a_local_copy_goes_all_the_way),
                 TEST(a_stop_is_answered),
