@@ -160,6 +160,7 @@ static void crash(Sim *sim)
         sim->store_bad = store_bad;
         if (!sim->network_up)
                 manager_network_changed(sim->rig.m, false);
+        sim_tell_brakes(sim);
         sim_check_restart(sim);
 }
 
@@ -258,6 +259,7 @@ static void calm_down(Sim *sim)
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);
         }
+        sim_release_brakes(sim);
         if (sim_chance(sim, 500))
                 cancel_uploads(sim);
         sim->rig.transfer.faults.farewell = 500;

@@ -45,7 +45,7 @@ typedef struct Sim {
         uint32_t jobs_len;
         bool store_bad; /* the disk under the store fails now and then */
         uint64_t store_bad_until;
-        bool network_up;
+        bool network_up, metered, on_battery;
         bool files_vanish; /* some temporary files are taken away by others */
         bool calm;         /* no more faults: everything must come to an end */
         uint32_t crash_in; /* port calls until the process dies; 0 = not armed */
@@ -75,6 +75,13 @@ void sim_answer_deliveries(Sim *sim, uint32_t per_mille_fail);
 SimJob *sim_job_of(Sim *sim, const GUID *id);
 /* Makes the model's entry for a job it does not know. */
 SimJob *sim_adopt(Sim *sim, const Job *job);
+
+/* sim_brakes.c */
+void sim_change_brakes(Sim *sim);
+void sim_tell_brakes(Sim *sim); /* a new process does not know */
+void sim_release_brakes(Sim *sim);
+bool sim_is_braked(const Sim *sim, const Job *job, bool needs_network);
+void sim_check_brake(Sim *sim, const Job *job, bool needs_network);
 
 /* sim_credentials.c */
 void sim_use_credentials(Sim *sim, SimJob *j, const Caller *caller);

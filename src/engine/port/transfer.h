@@ -57,8 +57,25 @@ typedef enum TransferEventKind {
         TRANSFER_REPLY,          /* the reply is whole in its temporary file and on disk; size,
                                     etag, modified; size 0: it is empty (there may be no temporary
                                     file then) */
+        TRANSFER_PACE,           /* why no more than this is taken just now: pace (below) */
         TRANSFER_EVENT_MAX,
 } TransferEventKind;
+
+/* Sent when it changes only, at most once a second and operation; each holds for a second or more.
+ */
+typedef enum TransferPaceKind {
+        PACE_FREE,
+        PACE_LINK_BUSY, /* others use the line, and we yield */
+        PACE_LIMIT,     /* an administrator's or the job's limit binds */
+        PACE_KIND_MAX,
+} TransferPaceKind;
+
+/* What background transfers may use in bytes per second, by BG_JOB_PRIORITY; UINT64_MAX: as much
+ * as is idle. FOREGROUND is never limited. */
+typedef struct TransferLimits {
+        uint64_t level_bps[4];
+        bool lan_exempt; /* peers in the same subnet are not limited */
+} TransferLimits;
 
 typedef struct TransferEvent {
         TransferEventKind kind;
@@ -75,6 +92,7 @@ typedef struct TransferEvent {
         const uint8_t *session; /* SESSION; borrowed */
         uint32_t session_bytes;
         bool durable; /* SESSION: wait for session_stored() before acting on it */
+        TransferPaceKind pace; /* PACE */
 } TransferEvent;
 
 typedef struct TransferPort {
@@ -98,5 +116,10 @@ typedef struct TransferPort {
         /* May this owner create files in the directory of `local`? Answered at once: S_OK,
          * E_ACCESSDENIED, or HRESULT_FROM_WIN32(path not found, not a directory …). */
         HRESULT (*check_destination)(void *ctx, uint32_t owner_uid, const char *local);
+        /* The next two may be called at any time and never fail. */
+        void (*set_limits)(void *ctx, const TransferLimits *limits);
+        /* The job's limit, or its priority among HIGH, NORMAL and LOW, has changed. Between
+         * FOREGROUND and the others the engine stops the transfer and starts it anew. */
+        void (*retune)(void *ctx, uint64_t op, const Job *job);
         void *ctx;
 } TransferPort;
