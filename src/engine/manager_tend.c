@@ -119,6 +119,14 @@ static void settle_failure(Manager *m, Job *job)
 
 static void tend_active(Manager *m, Job *job)
 {
+        HRESULT obstacle = manager_obstacle(m, job);
+
+        /* All were told when it began, but this one may have needed no network then: files were
+         * added, or the reply of an upload is on another server. */
+        if (!job->run->failed && FAILED(obstacle)) {
+                brake_or_block(m, job, obstacle);
+                return;
+        }
         if (download_time_end(m, job) <= manager_now(m)) {
                 JobError error =
                         job_error_make(BG_E_MAXDOWNLOAD_TIMEOUT,

@@ -77,7 +77,6 @@ void sim_release_brakes(Sim *sim)
         sim->metered = sim->on_battery = false;
         sim_tell_brakes(sim);
         manager_set_policy(sim->rig.m, &sim->rig.policy);
-        fake_rig_run(&sim->rig);
 }
 
 bool sim_is_braked(const Sim *sim, const Job *job, bool needs_network)
