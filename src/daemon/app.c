@@ -328,6 +328,7 @@ static int start_pool(App *app)
                                     .answer_usec = WORKER_ANSWER_USEC,
                             },
                             on_transfer_event, app, &app->pool);
+        app->service.pool = app->pool;
         return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;
 }
 

@@ -21,6 +21,7 @@
 #include "base/str.h"
 
 #define FILE_MAX_BYTES (1024 * 1024)
+#define RATE_MAX 4294967200u
 #define DROPINS_MAX 1000 /* more are a mistake */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
@@ -30,6 +31,7 @@ enum {
         WARNING_BYTES = 512,
         SHOWN_BYTES = 80, /* of a strange value */
         LIST_MAX_BYTES = 16000,
+        KBIT_BYTES = 125,
 };
 
 /* ---- the settings ---- */
@@ -46,6 +48,9 @@ typedef enum KeyKind {
         KEY_LIST,     /* char *; joined by commas over several lines; empty = begin anew */
         KEY_LEVEL,    /* int; a level of syslog */
         KEY_SWITCH,   /* bool; yes or no */
+        KEY_METERED,  /* MeteredConfig; auto, yes or no */
+        KEY_ADAPT,    /* bool; adaptive or off */
+        KEY_KBITS,    /* uint64_t of bytes per second; Kbit/s */
 } KeyKind;
 
 typedef struct Key {
@@ -68,6 +73,40 @@ typedef struct Key {
         {                                                                                          \
                 "Service", name, kind, offsetof(Config, service.field), min, max                   \
         }
+
+#define BANDWIDTH(name, kind, field, min, max)                                                     \
+        {                                                                                          \
+                "Bandwidth", name, kind, offsetof(Config, field), min, max                         \
+        }
+#define KBITS(name, field) BANDWIDTH(name, KEY_NUMBER, policy.limits.field, 0, RATE_MAX)
+#define LEVEL(section, level, rate)                                                                \
+        {section, #level "BandwidthLimit", KEY_NUMBER,                                             \
+         offsetof(Config, policy.limits.rate.amount), 0, RATE_MAX},                                \
+        {                                                                                          \
+                section, #level "BandwidthType", KEY_NUMBER,                                       \
+                        offsetof(Config, policy.limits.rate.unit), LIMIT_KBPS, LIMIT_NONE          \
+        }
+#define LEVELS(section, rates)                                                                     \
+        LEVEL(section, High, rates[BG_JOB_PRIORITY_HIGH]),                                         \
+                LEVEL(section, Normal, rates[BG_JOB_PRIORITY_NORMAL]),                             \
+                LEVEL(section, Low, rates[BG_JOB_PRIORITY_LOW])
+#define WINDOW(section, window)                                                                    \
+        {section, "StartDay", KEY_NUMBER, offsetof(Config, policy.limits.window.start_day), 0, 6}, \
+                {section, "EndDay", KEY_NUMBER, offsetof(Config, policy.limits.window.end_day), 0, \
+                 6},                                                                               \
+                {section,                                                                          \
+                 "StartHour",                                                                      \
+                 KEY_NUMBER,                                                                       \
+                 offsetof(Config, policy.limits.window.start_hour),                                \
+                 0,                                                                                \
+                 23},                                                                              \
+        {                                                                                          \
+                section, "EndHour", KEY_NUMBER, offsetof(Config, policy.limits.window.end_hour),   \
+                        0, 23                                                                      \
+        }
+#define RUN_ON(level, number)                                                                      \
+        BANDWIDTH("RunOnMetered" level, KEY_SWITCH, policy.run_on_metered[number], 0, 0),          \
+                BANDWIDTH("RunOnBattery" level, KEY_SWITCH, policy.run_on_battery[number], 0, 0)
 
 /* Ranges of the policies that Windows has are those of its administrative templates. */
 static const Key keys[] = {
@@ -95,6 +134,29 @@ static const Key keys[] = {
         TRANSFER("HttpProxy", KEY_TEXT, http_proxy, 0, 0),
         TRANSFER("HttpsProxy", KEY_TEXT, https_proxy, 0, 0),
         TRANSFER("NoProxy", KEY_LIST, no_proxy, 0, 0),
+        BANDWIDTH("EnableBITSMaxBandwidth", KEY_SWITCH, policy.limits.daily, 0, 0),
+        KBITS("MaxTransferRateOnSchedule", daily_kbps),
+        BANDWIDTH("MaxBandwidthValidFrom", KEY_NUMBER, policy.limits.daily_from, 0, 23),
+        BANDWIDTH("MaxBandwidthValidTo", KEY_NUMBER, policy.limits.daily_to, 0, 23),
+        BANDWIDTH("UseSystemMaximum", KEY_SWITCH, policy.limits.daily_off_unlimited, 0, 0),
+        KBITS("MaxTransferRateOffSchedule", daily_off_kbps),
+        BANDWIDTH("EnableBandwidthLimits", KEY_SWITCH, policy.limits.week, 0, 0),
+        BANDWIDTH("EnableMaintenanceLimits", KEY_SWITCH, policy.limits.maintenance, 0, 0),
+        BANDWIDTH("IgnoreBandwidthLimitsOnLan", KEY_SWITCH, policy.limits.lan_exempt, 0, 0),
+        BANDWIDTH("Metered", KEY_METERED, metered, 0, 0),
+        RUN_ON("Foreground", BG_JOB_PRIORITY_FOREGROUND),
+        RUN_ON("High", BG_JOB_PRIORITY_HIGH),
+        RUN_ON("Normal", BG_JOB_PRIORITY_NORMAL),
+        RUN_ON("Low", BG_JOB_PRIORITY_LOW),
+        BANDWIDTH("Background", KEY_ADAPT, transfer.adapt, 0, 0),
+        BANDWIDTH("ControlLoopback", KEY_SWITCH, transfer.control_loopback, 0, 0),
+        BANDWIDTH("LineDown", KEY_KBITS, transfer.line_bps_down, 0, RATE_MAX),
+        BANDWIDTH("LineUp", KEY_KBITS, transfer.line_bps_up, 0, RATE_MAX),
+        WINDOW("WorkSchedule", work),
+        LEVELS("WorkSchedule", work_rate),
+        LEVELS("NonWorkSchedule", off_rate),
+        WINDOW("MaintenanceSchedule", maintenance_window),
+        LEVELS("MaintenanceSchedule", maintenance_rate),
         SERVICE("IdleExitSec", KEY_LONG, idle_exit_sec, 0, 365 * DAY_SEC),
         SERVICE("ProgramTimeout", KEY_SECONDS, program_timeout_sec, 1, 30 * DAY_SEC),
         SERVICE("LogLevel", KEY_LEVEL, log_level, 0, 0),
@@ -149,6 +211,8 @@ static int set_number(const Key *key, const char *text, void *field)
                 *(uint64_t *) field = value * DAY_SEC;
         else if (key->kind == KEY_USECONDS)
                 *(uint64_t *) field = value * USEC_PER_SEC;
+        else if (key->kind == KEY_KBITS)
+                *(uint64_t *) field = value * KBIT_BYTES;
         else if (key->kind == KEY_LONG)
                 *(uint64_t *) field = value;
         else
@@ -227,6 +291,31 @@ static int set_switch(const char *text, bool *field)
         return -EINVAL;
 }
 
+static int set_metered(const char *text, MeteredConfig *field)
+{
+        bool on;
+        int r;
+
+        if (str_equal_nocase(text, "auto")) {
+                *field = METERED_AUTO;
+                return 0;
+        }
+        r = set_switch(text, &on);
+        if (r == 0)
+                *field = on ? METERED_YES : METERED_NO;
+        return r;
+}
+
+static int set_adapt(const char *text, bool *field)
+{
+        bool adaptive = str_equal_nocase(text, "adaptive");
+
+        if (!adaptive && !str_equal_nocase(text, "off"))
+                return -EINVAL;
+        *field = adaptive;
+        return 0;
+}
+
 static int set_value(const Key *key, const char *text, Config *config)
 {
         void *field = (char *) config + key->offset;
@@ -241,6 +330,10 @@ static int set_value(const Key *key, const char *text, Config *config)
                 return set_level(text, field);
         case KEY_SWITCH:
                 return set_switch(text, field);
+        case KEY_METERED:
+                return set_metered(text, field);
+        case KEY_ADAPT:
+                return set_adapt(text, field);
         default:
                 return set_number(key, text, field);
         }

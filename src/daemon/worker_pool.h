@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "engine/port/transfer.h"
+#include "transfer/line_report.h"
 #include "transfer/transfer_config.h"
 
 struct Credential; /* vault/vault.h */
@@ -41,3 +42,6 @@ _must_use_ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
 WorkerPool *worker_pool_free(WorkerPool *p);
 DEFINE_CLEANUP(WorkerPool *, worker_pool_free)
 TransferPort worker_pool_port(WorkerPool *p);
+/* How the lines were used when a worker last said so; empty once none runs. NULL: none has said
+ * anything yet. Borrowed until the loop turns. */
+const LineReport *worker_pool_lines(const WorkerPool *p);

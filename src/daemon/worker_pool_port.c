@@ -66,6 +66,20 @@ static HRESULT port_check_destination(void *ctx, uint32_t owner_uid, const char 
         return owner_files_check_destination(local);
 }
 
+/* Workers of this version pace nothing: they take no limits, and report no lines. */
+static void port_set_limits(void *ctx, const TransferLimits *limits)
+{
+}
+
+static void port_retune(void *ctx, uint64_t number, const Job *job)
+{
+}
+
+const LineReport *worker_pool_lines(const WorkerPool *p)
+{
+        return NULL;
+}
+
 TransferPort worker_pool_port(WorkerPool *p)
 {
         return (TransferPort){
@@ -78,6 +92,8 @@ TransferPort worker_pool_port(WorkerPool *p)
                 .session_stored = port_session_stored,
                 .read_reply = port_read_reply,
                 .check_destination = port_check_destination,
+                .set_limits = port_set_limits,
+                .retune = port_retune,
                 .ctx = p,
         };
 }

@@ -12,6 +12,8 @@ void transfer_config_init(TransferConfig *c)
                 .stall_timeout_sec = 60,
                 .redirects_max = 10,
                 .connections_per_host = 6,
+                .adapt = true,
+                .window_bytes = 4000000,
         };
 }
 
