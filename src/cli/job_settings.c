@@ -17,12 +17,11 @@ enum {
 
 #define REPLY_BITS (OPT_BIT(OPT_REPLY) | OPT_BIT(OPT_REPLY_OPTIONAL))
 
-static const uint64_t SETTING_BITS = OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DESCRIPTION) |
-                                     OPT_BIT(OPT_PRIORITY) | OPT_BIT(OPT_RETRY_DELAY) |
-                                     OPT_BIT(OPT_GIVE_UP_AFTER) | OPT_BIT(OPT_PROXY) |
-                                     OPT_BIT(OPT_NO_PROXY) | OPT_BIT(OPT_FILES_IN_FLIGHT) |
-                                     OPT_BIT(OPT_AUTO_COMPLETE) | OPT_BIT(OPT_LIMIT_RATE) |
-                                     REPLY_BITS;
+static const uint64_t SETTING_BITS =
+        OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DESCRIPTION) | OPT_BIT(OPT_PRIORITY) |
+        OPT_BIT(OPT_RETRY_DELAY) | OPT_BIT(OPT_GIVE_UP_AFTER) | OPT_BIT(OPT_PROXY) |
+        OPT_BIT(OPT_NO_PROXY) | OPT_BIT(OPT_FILES_IN_FLIGHT) | OPT_BIT(OPT_AUTO_COMPLETE) |
+        OPT_BIT(OPT_LIMIT_RATE) | REPLY_BITS;
 
 int job_settings_check_reply(const Cli *cli)
 {

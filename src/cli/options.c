@@ -93,9 +93,9 @@ static const OptSpec SPECS[OPT_COUNT] = {
 
 /* What the conventions promise for later versions: known, so that the answer can be friendly. */
 static const char *const LATER[] = {
-        "system", "no-pager", "header",     "secret-header",  "method",   "auth",
-        "cert",   "redirect", "cost", "max-time", "checksum",
-        "range",  "dynamic",  "notify-run", "replace-prefix", "progress", NULL,
+        "system",  "no-pager",   "header",         "secret-header", "method",   "auth",
+        "cert",    "redirect",   "cost",           "max-time",      "checksum", "range",
+        "dynamic", "notify-run", "replace-prefix", "progress",      NULL,
 };
 
 const OptSpec *options_spec(OptId id)

@@ -56,8 +56,7 @@ static void stop_here(Top *t)
 /* False: it is over. */
 static bool take_signals(Top *t)
 {
-        for (int signo = signals_next(&t->signals); signo != 0;
-             signo = signals_next(&t->signals)) {
+        for (int signo = signals_next(&t->signals); signo != 0; signo = signals_next(&t->signals)) {
                 switch (signo) {
                 case SIGWINCH:
                         draw(t);
@@ -168,8 +167,7 @@ int verb_top(Cli *cli)
         if (status != STATUS_OK)
                 return status;
         t.samples = options_has(o, OPT_ONCE) ? 1 : o->samples;
-        t.interval_usec =
-                (options_has(o, OPT_INTERVAL) ? o->interval_sec : 1) * USEC_PER_SEC;
+        t.interval_usec = (options_has(o, OPT_INTERVAL) ? o->interval_sec : 1) * USEC_PER_SEC;
         if (out->data_tty && out->terminal_able && !out_is_json(out) && !options_has(o, OPT_ONCE))
                 return live(&t);
         return print(&t);

@@ -109,12 +109,11 @@ static int append_line(sd_bus_message *m, const LineState *l)
         char name[sizeof(l->interface) + 1] = "";
 
         memcpy(name, l->interface, sizeof(l->interface));
-        return sd_bus_message_append(m, "(sttttttttyyuuuu)", name, l->capacity_bps[0],
-                                     l->capacity_bps[1], l->own_bps[0], l->own_bps[1],
-                                     l->foreground_bps[0], l->foreground_bps[1], l->foreign_bps[0],
-                                     l->foreign_bps[1], l->governor[0], l->governor[1],
-                                     (uint32_t) l->connections, (uint32_t) l->yielding,
-                                     l->base_usec, l->queue_usec);
+        return sd_bus_message_append(
+                m, "(sttttttttyyuuuu)", name, l->capacity_bps[0], l->capacity_bps[1], l->own_bps[0],
+                l->own_bps[1], l->foreground_bps[0], l->foreground_bps[1], l->foreign_bps[0],
+                l->foreign_bps[1], l->governor[0], l->governor[1], (uint32_t) l->connections,
+                (uint32_t) l->yielding, l->base_usec, l->queue_usec);
 }
 
 HRESULT call_lines(Call *call)

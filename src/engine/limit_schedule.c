@@ -26,7 +26,9 @@ LimitPolicy limit_policy_default(void)
                 .daily_off_unlimited = true,
                 .daily_off_kbps = 20,
                 .work = {.start_day = 1, .end_day = 5, .start_hour = 8, .end_hour = 17},
-                .maintenance_window = {.start_day = 1, .end_day = 5, .start_hour = 20,
+                .maintenance_window = {.start_day = 1,
+                                       .end_day = 5,
+                                       .start_hour = 20,
                                        .end_hour = 22},
         };
 
@@ -90,8 +92,8 @@ void limit_schedule_at(const LimitPolicy *p, const LocalTime *at, TransferLimits
         for (int level = BG_JOB_PRIORITY_HIGH; level < LIMIT_LEVELS; level++) {
                 uint64_t bps = p->week ? limit_rate_bps(&week[level]) : UINT64_MAX;
 
-                ret->level_bps[level] = maintenance ? limit_rate_bps(&p->maintenance_rate[level])
-                                                    : MIN(bps, daily);
+                ret->level_bps[level] =
+                        maintenance ? limit_rate_bps(&p->maintenance_rate[level]) : MIN(bps, daily);
         }
         ret->lan_exempt = p->lan_exempt;
 }

@@ -162,7 +162,7 @@ typedef enum WhyCode {
         WHY_NEEDS_COMPLETE,
         WHY_NEEDS_CREDENTIALS,
         WHY_ERROR,
-        WHY_EMPTY, /* suspended and without files */
+        WHY_EMPTY,      /* suspended and without files */
         WHY_LINK_BUSY,  /* others use the line */
         WHY_LIMIT_RATE, /* its own limit, or an administrator's, takes effect */
         WHY_SCHEDULE,   /* nothing may be moved at this hour */
@@ -188,7 +188,7 @@ typedef struct ManagerCounts {
         uint32_t jobs_active; /* CONNECTING or TRANSFERRING */
         uint32_t by_state[BG_JOB_STATE_CANCELLED + 1];
         bool network_up, metered, on_battery;
-        TransferLimits limits; /* what the schedules allow just now … */
+        TransferLimits limits;      /* what the schedules allow just now … */
         uint64_t limits_until_wall; /* … and when that changes; USEC_INFINITY: never */
         int store_error; /* negative errno of the last failed commit not yet repeated, else 0 */
 } ManagerCounts;

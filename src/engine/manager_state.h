@@ -57,7 +57,7 @@ struct Manager {
         uint64_t network_after;  /* the same for a change of the network */
         uint64_t buried_after;   /* the same for the removal of old tombstones */
         bool network_up;
-        bool network_pending; /* jobs are still to be told of its last change, or of a brake's */
+        bool network_pending;   /* jobs are still to be told of its last change, or of a brake's */
         bool network_came_back; /* and so those that wait for their retry go on */
         bool metered, on_battery;
         bool limits_known; /* told to the transfer side; the next three are valid */
@@ -65,10 +65,10 @@ struct Manager {
         uint64_t limits_until_wall;
         uint64_t limits_until; /* the same on the mono clock */
         uint64_t limits_skew;  /* wall minus mono then: another one means that a clock was set */
-        bool schedule;        /* something changed that the scheduler should see */
-        bool restated;        /* files that a restart of the machine shortened are not stored yet */
-        bool overreached;     /* a refused commit may stand in the file all the same */
-        uint32_t intents;     /* jobs with a final step under way */
+        bool schedule;         /* something changed that the scheduler should see */
+        bool restated;    /* files that a restart of the machine shortened are not stored yet */
+        bool overreached; /* a refused commit may stand in the file all the same */
+        uint32_t intents; /* jobs with a final step under way */
         uint32_t farewells_running;
         List farewells_waiting; /* JobUpload.in_farewell: enough others run */
         Rekey rekey;

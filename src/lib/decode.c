@@ -213,12 +213,11 @@ static int read_line(sd_bus_message *m, bits_line *line)
 {
         const char *name;
         uint8_t down, up;
-        int r = sd_bus_message_read(m, "(sttttttttyyuuuu)", &name, &line->capacity_bps[0],
-                                    &line->capacity_bps[1], &line->own_bps[0], &line->own_bps[1],
-                                    &line->foreground_bps[0], &line->foreground_bps[1],
-                                    &line->foreign_bps[0], &line->foreign_bps[1], &down, &up,
-                                    &line->connections, &line->yielding, &line->base_usec,
-                                    &line->queue_usec);
+        int r = sd_bus_message_read(
+                m, "(sttttttttyyuuuu)", &name, &line->capacity_bps[0], &line->capacity_bps[1],
+                &line->own_bps[0], &line->own_bps[1], &line->foreground_bps[0],
+                &line->foreground_bps[1], &line->foreign_bps[0], &line->foreign_bps[1], &down, &up,
+                &line->connections, &line->yielding, &line->base_usec, &line->queue_usec);
 
         if (r > 0) {
                 (void) str_copy(line->interface_name, sizeof(line->interface_name), name);

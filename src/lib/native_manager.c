@@ -78,8 +78,7 @@ _public_ HRESULT bits_lines(bits_client *client, bits_line **ret, size_t *ret_co
                             uint64_t *ret_time)
 {
         LinesAnswer answer = {0};
-        Call call = {
-                .member = "Lines", .repeatable = true, .decode = decode_lines, .ctx = &answer};
+        Call call = {.member = "Lines", .repeatable = true, .decode = decode_lines, .ctx = &answer};
         HRESULT hr;
 
         last_message_clear();

@@ -18,13 +18,13 @@ typedef struct TransferConfig {
         uint32_t upload_response_timeout_sec; /* no Ack for so long after the last byte */
         uint32_t upload_fragment_bytes;       /* fragments at most */
         /* Background transfers. */
-        bool adapt;                    /* use what is idle and yield; true */
-        bool control_loopback;         /* also on the loopback interface: for tests; false */
-        uint32_t window_bytes;         /* of a connection at most, fixed when it is made; 4,000,000 */
-        uint64_t line_bps_down;        /* bytes per second the line has; 0: learn */
+        bool adapt;             /* use what is idle and yield; true */
+        bool control_loopback;  /* also on the loopback interface: for tests; false */
+        uint32_t window_bytes;  /* of a connection at most, fixed when it is made; 4,000,000 */
+        uint64_t line_bps_down; /* bytes per second the line has; 0: learn */
         uint64_t line_bps_up;
-        char *user_agent;                     /* NULL: "bitsd/<version>" */
-        char *ca_bundle;                      /* NULL: the system's trust store */
+        char *user_agent; /* NULL: "bitsd/<version>" */
+        char *ca_bundle;  /* NULL: the system's trust store */
         /* Proxy of BG_JOB_PROXY_USAGE_PRECONFIG, from the configuration file; where not set, the
          * environment that bitsd was started with (http_proxy, https_proxy, all_proxy, no_proxy)
          * is used. */

@@ -2,8 +2,8 @@
 /* Files that earlier versions wrote, in data/. queue-1.db is of the store of version 1, closed in
  * good order: sample jobs 1 (two files), 7 (distinct values, an upload) and 9 (extreme values, an
  * upload, without proxy lists). queue-2.db is of version 2: the same jobs, 8 (an upload with a
- * reply) and 9 (extreme values, with a reply). queue-3.db is of version 3: the same, and credentials
- * of 7. */
+ * reply) and 9 (extreme values, with a reply). queue-3.db is of version 3: the same, and
+ * credentials of 7. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

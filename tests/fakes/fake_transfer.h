@@ -94,7 +94,7 @@ typedef struct FakeTransfer {
         uint64_t retuned_op;   /* the last one, … */
         uint64_t retuned_bps;  /* … the job's limit and level then, … */
         BG_JOB_PRIORITY retuned_level;
-        uint32_t retunes; /* … and how often */
+        uint32_t retunes;           /* … and how often */
         void (*on_call)(void *ctx); /* before every call of the port; NULL = nothing */
         void *on_call_ctx;
         /* What a worker is started with; NULL = nothing. */

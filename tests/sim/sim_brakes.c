@@ -5,7 +5,8 @@
 
 static LimitRate any_rate(Sim *sim)
 {
-        return (LimitRate){(uint32_t) sim_below(sim, 3) * 100, LIMIT_KBPS + (uint32_t) sim_below(sim, 3)};
+        return (LimitRate){(uint32_t) sim_below(sim, 3) * 100,
+                           LIMIT_KBPS + (uint32_t) sim_below(sim, 3)};
 }
 
 static LimitWindow any_window(Sim *sim)

@@ -91,7 +91,7 @@ typedef struct TransferEvent {
         const char *reply_url;  /* META of the reply; borrowed */
         const uint8_t *session; /* SESSION; borrowed */
         uint32_t session_bytes;
-        bool durable; /* SESSION: wait for session_stored() before acting on it */
+        bool durable;          /* SESSION: wait for session_stored() before acting on it */
         TransferPaceKind pace; /* PACE */
 } TransferEvent;
 

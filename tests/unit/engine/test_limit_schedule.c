@@ -54,16 +54,16 @@ static void windows_hold_within_hours_and_days_and_run_over_their_ends(void **st
                 uint8_t day, hour;
                 bool holds;
         } cases[] = {
-                {{1, 5, 8, 17}, 1, 8, true},   {{1, 5, 8, 17}, 1, 7, false},
-                {{1, 5, 8, 17}, 5, 16, true},  {{1, 5, 8, 17}, 5, 17, false},
-                {{1, 5, 8, 17}, 6, 9, false},  {{1, 5, 8, 17}, 0, 9, false},
-                {{5, 1, 8, 17}, 0, 9, true},   {{5, 1, 8, 17}, 1, 9, true},
-                {{5, 1, 8, 17}, 2, 9, false},  {{5, 5, 22, 6}, 5, 22, true},
+                {{1, 5, 8, 17}, 1, 8, true},  {{1, 5, 8, 17}, 1, 7, false},
+                {{1, 5, 8, 17}, 5, 16, true}, {{1, 5, 8, 17}, 5, 17, false},
+                {{1, 5, 8, 17}, 6, 9, false}, {{1, 5, 8, 17}, 0, 9, false},
+                {{5, 1, 8, 17}, 0, 9, true},  {{5, 1, 8, 17}, 1, 9, true},
+                {{5, 1, 8, 17}, 2, 9, false}, {{5, 5, 22, 6}, 5, 22, true},
                 {{5, 5, 22, 6}, 6, 5, true}, /* Friday's night ends on Saturday */
-                {{5, 5, 22, 6}, 6, 6, false},  {{5, 5, 22, 6}, 5, 5, false},
-                {{6, 6, 22, 6}, 0, 3, true},   {{0, 6, 9, 9}, 3, 0, true},
-                {{2, 2, 9, 9}, 2, 0, true},    {{2, 2, 9, 9}, 3, 0, false},
-                {{0, 6, 0, 23}, 3, 22, true},  {{0, 6, 0, 23}, 3, 23, false},
+                {{5, 5, 22, 6}, 6, 6, false}, {{5, 5, 22, 6}, 5, 5, false},
+                {{6, 6, 22, 6}, 0, 3, true},  {{0, 6, 9, 9}, 3, 0, true},
+                {{2, 2, 9, 9}, 2, 0, true},   {{2, 2, 9, 9}, 3, 0, false},
+                {{0, 6, 0, 23}, 3, 22, true}, {{0, 6, 0, 23}, 3, 23, false},
         };
 
         (void) state;
@@ -219,9 +219,12 @@ static void every_change_is_found_whatever_the_windows(void **state)
         (void) state;
         for (int round = 0; round < 300; round++) {
                 LimitPolicy p = week_policy();
-                uint32_t *fields[] = {&p.work.start_day,  &p.work.end_day,
-                                      &p.work.start_hour, &p.work.end_hour,
-                                      &p.daily_from,      &p.daily_to,
+                uint32_t *fields[] = {&p.work.start_day,
+                                      &p.work.end_day,
+                                      &p.work.start_hour,
+                                      &p.work.end_hour,
+                                      &p.daily_from,
+                                      &p.daily_to,
                                       &p.maintenance_window.start_day,
                                       &p.maintenance_window.end_day,
                                       &p.maintenance_window.start_hour,
