@@ -72,7 +72,7 @@ void top_screen_draw(TopScreen *s, const char *text)
 
                 (void) buf_append(&page, text, len);
                 /* A line end on the last row would scroll. */
-                (void) buf_append_str(&page, row < rows ? END_OF_LINE "\r\n" : END_OF_LINE);
+                (void) buf_append_str(&page, row < rows ? END_OF_LINE "\n" : END_OF_LINE);
                 text += len + (text[len] == '\n');
         }
         (void) buf_append_str(&page, REST_OF_SCREEN);

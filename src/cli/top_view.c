@@ -72,7 +72,7 @@ static void release_picture(TopView *v)
 {
         bits_job_list_free(v->jobs);
         bits_status_free(v->status);
-        free(v->lines);
+        mem_free(v->lines);
         v->jobs = NULL;
         v->status = NULL;
         v->lines = NULL;

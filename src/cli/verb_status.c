@@ -112,7 +112,7 @@ static void print_network(Cli *cli, const bits_status *st)
                  st->metered ? ", metered" : ", not metered", st->on_battery ? ", on battery" : "",
                  format_rate(st->rate_bps, rate), line ? " (" : "",
                  line ? line_state_words(line) : "", line ? ")" : "");
-        free(lines);
+        mem_free(lines);
         print_limits(&cli->out, st);
 }
 
