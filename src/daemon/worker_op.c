@@ -3,7 +3,7 @@
 
 static bool download_allows(TransferEventKind kind)
 {
-        return kind <= TRANSFER_STOPPED;
+        return kind <= TRANSFER_STOPPED || kind == TRANSFER_PACE;
 }
 
 /* Of the reply there is only what its download says, and that it is whole. */
@@ -18,6 +18,7 @@ static bool upload_allows(const WorkerOpRules *op, const TransferEvent *ev)
                 return op->has_reply && ev->file_index == JOB_REPLY_INDEX &&
                        ev->done_bytes == ev->size_bytes;
         case TRANSFER_CONNECTED:
+        case TRANSFER_PACE:
         case TRANSFER_SESSION:
         case TRANSFER_UPLOADED:
         case TRANSFER_DONE:
@@ -86,7 +87,8 @@ static bool extras_are_sound(const WorkerOpRules *op, const TransferEvent *ev)
         bool is_session = ev->kind == TRANSFER_SESSION;
         bool is_reply = op->kind == WORKER_OP_UPLOAD && ev->file_index == JOB_REPLY_INDEX;
 
-        if ((ev->session_bytes > 0) != is_session || (ev->durable && !is_session))
+        if ((ev->session_bytes > 0) != is_session || (ev->durable && !is_session) ||
+            (ev->pace != PACE_FREE && ev->kind != TRANSFER_PACE))
                 return false;
         return !ev->reply_url || (is_reply && url_is_sound(ev->reply_url));
 }

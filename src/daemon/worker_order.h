@@ -19,3 +19,7 @@ _must_use_ int worker_pool_begin(WorkerPool *p, uint64_t number, const WorkerOpR
                                  const WorkerOrder *order);
 /* A word to a transfer that is running; nothing when it is not. */
 void worker_pool_tell(WorkerPool *p, uint64_t number, void (*encode)(Buf *b, uint64_t op));
+/* Its job's priority or limit has changed. */
+void worker_pool_retune(WorkerPool *p, uint64_t number, const Job *job);
+/* Remembered for the workers to come. */
+void worker_pool_set_limits(WorkerPool *p, const TransferLimits *limits);

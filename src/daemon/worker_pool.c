@@ -61,6 +61,10 @@ struct WorkerPool {
         uint64_t idle_usec;
         uint64_t answer_usec;
         OpenCredential open_credential;
+        TransferLimits limits;
+        bool limited; /* `limits` were set */
+        LineReport lines;
+        bool has_lines;
         void (*on_event)(void *ctx, const TransferEvent *ev);
         void *ctx;
         List workers; /* at most one per owner */
@@ -97,7 +101,7 @@ static void let_go(Worker *w)
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 static int on_process_end(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-/* Puts the configuration before what waits already. */
+/* Puts the configuration and the limits before what waits already. */
 static int prepend_config(Worker *w)
 {
         Buf b;
@@ -106,6 +110,8 @@ static int prepend_config(Worker *w)
         buf_init(&b, WORKER_LINK_OUT_MAX_BYTES);
         b.wipes = true;
         worker_msg_encode_config(&b, &w->pool->config);
+        if (w->pool->limited)
+                worker_msg_encode_limits(&b, &w->pool->limits);
         r = buf_append(&b, w->link.out.data, w->link.out.len);
         if (r < 0) {
                 buf_done(&b);
@@ -205,6 +211,7 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t revents, voi
         close_fdp(&w->pid_fd);
         w->pid_fd = -1;
         worker_watch_rest(&w->watch);
+        w->pool->lines.lines_len = 0; /* one owner has one worker, and it is gone */
         if (w->undead)
                 log_info("worker %d is gone at last", (int) info.si_pid);
         w->undead = false;
@@ -234,6 +241,11 @@ static int take_event(Worker *w, const WorkerMsg *m)
         worker_watch_heard(&w->watch);
         if (m->kind == WORKER_MSG_PONG)
                 return 0;
+        if (m->kind == WORKER_MSG_LINES) {
+                w->pool->lines = m->lines;
+                w->pool->has_lines = true;
+                return 0;
+        }
         if (!op || op->worker != w || op->process != w->process ||
             !worker_op_allows(&op->rules, ev, &ends))
                 return -EBADMSG;
@@ -479,17 +491,65 @@ int worker_pool_begin(WorkerPool *p, uint64_t number, const WorkerOpRules *rules
         return r;
 }
 
-void worker_pool_tell(WorkerPool *p, uint64_t number, void (*encode)(Buf *b, uint64_t op))
+static Worker *worker_of(const WorkerPool *p, uint64_t number)
 {
         Op *op = hash_get(p->ops, &number);
+
+        return op && worker_op_is_transfer(op->rules.kind) ? op->worker : NULL;
+}
+
+/* A message was appended after `out_len` bytes. One that cannot be told is ended. */
+static void hand_over_or_end(Worker *w, size_t out_len)
+{
+        if (hand_over(w, out_len) < 0)
+                let_go(w);
+}
+
+void worker_pool_tell(WorkerPool *p, uint64_t number, void (*encode)(Buf *b, uint64_t op))
+{
+        Worker *w = worker_of(p, number);
         size_t out_len;
 
-        if (!op || !worker_op_is_transfer(op->rules.kind))
+        if (!w)
                 return;
-        out_len = op->worker->link.out.len;
-        encode(&op->worker->link.out, number);
-        if (hand_over(op->worker, out_len) < 0)
-                let_go(op->worker); /* it cannot be told, so it is ended */
+        out_len = w->link.out.len;
+        encode(&w->link.out, number);
+        hand_over_or_end(w, out_len);
+}
+
+void worker_pool_retune(WorkerPool *p, uint64_t number, const Job *job)
+{
+        Worker *w = worker_of(p, number);
+        size_t out_len;
+
+        if (!w)
+                return;
+        out_len = w->link.out.len;
+        worker_msg_encode_retune(&w->link.out, number, job);
+        hand_over_or_end(w, out_len);
+}
+
+/* Not by way of hand_over(): limits are no reason to start a process or to watch an idle one, and a
+ * process that is yet to start gets them with its configuration. */
+void worker_pool_set_limits(WorkerPool *p, const TransferLimits *limits)
+{
+        p->limits = *limits;
+        p->limited = true;
+        LIST_FOREACH (it, &p->workers) {
+                Worker *w = list_item(it, Worker, link_in_pool);
+
+                if (w->link.fd < 0)
+                        continue;
+                worker_msg_encode_limits(&w->link.out, limits);
+                if (buf_error(&w->link.out) < 0 ||
+                    sd_event_source_set_enabled(w->flush, SD_EVENT_ONESHOT) < 0)
+                        let_go(w);
+        }
+}
+
+const LineReport *worker_pool_lines(const WorkerPool *p)
+{
+        return p->has_lines ? &p->lines : NULL;
 }
 
 int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,

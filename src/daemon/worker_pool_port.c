@@ -25,6 +25,16 @@ static void port_session_stored(void *ctx, uint64_t number)
         worker_pool_tell(ctx, number, worker_msg_encode_session_stored);
 }
 
+static void port_set_limits(void *ctx, const TransferLimits *limits)
+{
+        worker_pool_set_limits(ctx, limits);
+}
+
+static void port_retune(void *ctx, uint64_t number, const Job *job)
+{
+        worker_pool_retune(ctx, number, job);
+}
+
 static int port_farewell(void *ctx, uint64_t number, const Job *job)
 {
         static const WorkerOpRules RULES = {.kind = WORKER_OP_FAREWELL};
@@ -64,20 +74,6 @@ static HRESULT port_read_reply(void *ctx, const Job *job, uint8_t **ret_data, ui
 static HRESULT port_check_destination(void *ctx, uint32_t owner_uid, const char *local)
 {
         return owner_files_check_destination(local);
-}
-
-/* Workers of this version pace nothing: they take no limits, and report no lines. */
-static void port_set_limits(void *ctx, const TransferLimits *limits)
-{
-}
-
-static void port_retune(void *ctx, uint64_t number, const Job *job)
-{
-}
-
-const LineReport *worker_pool_lines(const WorkerPool *p)
-{
-        return NULL;
 }
 
 TransferPort worker_pool_port(WorkerPool *p)

@@ -101,6 +101,7 @@ static int ask(Download *d, JobError *ret_error)
                 .url = d->target.start.remote,
                 .proxies = &d->proxies,
                 .credentials = d->target.start.credentials,
+                .task = d->target.start.pace,
                 .foreign = d->target.start.foreign,
                 .keep_out = d->target.start.keep_out,
         };

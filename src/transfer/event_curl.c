@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 
 /* sd-event takes an accuracy of 0 for its default of 250 ms, which every small transfer would
  * pay for. */
@@ -15,6 +16,7 @@
 struct EventCurl {
         sd_event *loop; /* borrowed */
         CURLM *multi;
+        List sockets;
         sd_event_source *timer;
         sd_event_source *kick; /* stands for a timer of 0 ms, without the system calls of one */
         unsigned depth;        /* inside act(): what is freed meanwhile goes at its end */
@@ -25,8 +27,12 @@ struct EventCurl {
 
 /* One per socket of curl; lives from the first to the last report about it. */
 typedef struct EventSocket {
+        List link;
         EventCurl *parent;
         sd_event_source *io;
+        int fd;
+        int what;  /* CURL_POLL_*, as last asked for */
+        bool held; /* not to be read */
 } EventSocket;
 
 /* Takes all completions: one wake-up may stand for many. */
@@ -120,6 +126,24 @@ static uint32_t epoll_mask(int what)
         return (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
 }
 
+static int watch(EventSocket *s)
+{
+        return sd_event_source_set_io_events(
+                s->io, epoll_mask(s->held ? s->what & ~CURL_POLL_IN : s->what));
+}
+
+void event_curl_hold(EventCurl *c, int fd, bool hold)
+{
+        LIST_FOREACH (it, &c->sockets) {
+                EventSocket *s = list_item(it, EventSocket, link);
+
+                if (s->fd != fd || s->held == hold)
+                        continue;
+                s->held = hold;
+                (void) watch(s); /* only ever fails for want of memory, and has it already */
+        }
+}
+
 /* curl tells the socket of a running transfer by no other way. */
 static void note_socket(CURL *easy, curl_socket_t fd, int what)
 {
@@ -143,22 +167,29 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *userp, void 
         if (what == CURL_POLL_REMOVE) {
                 if (s) {
                         (void) curl_multi_assign(c->multi, fd, NULL);
+                        list_remove(&s->link);
                         s->io = sd_event_source_disable_unref(s->io);
                         mem_free(s);
                 }
                 return 0;
         }
-        if (s)
-                return sd_event_source_set_io_events(s->io, epoll_mask(what)) < 0 ? -1 : 0;
+        if (s) {
+                s->what = what;
+                return watch(s) < 0 ? -1 : 0;
+        }
 
         s = mem_new(EventSocket);
         if (!s)
                 return -1;
         s->parent = c;
+        s->fd = fd;
+        s->what = what;
+        list_init(&s->link);
         if (sd_event_add_io(c->loop, &s->io, fd, epoll_mask(what), on_io, s) < 0) {
                 mem_free(s);
                 return -1;
         }
+        list_append(&c->sockets, &s->link);
         (void) curl_multi_assign(c->multi, fd, s); /* the socket is one of this handle */
         return 0;
 }
@@ -187,6 +218,7 @@ int event_curl_new(sd_event *loop, long connections_per_host, EventCurl **ret)
         if (!c)
                 return -ENOMEM;
         c->loop = loop;
+        list_init(&c->sockets);
         r = set_up_timers(c);
         if (r < 0)
                 return r;

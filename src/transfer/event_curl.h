@@ -34,5 +34,8 @@ DEFINE_CLEANUP(EventCurl *, event_curl_free)
 /* Starts the transfer of `easy`; `t` is borrowed until done or removed and is the handle's
  * CURLOPT_PRIVATE. 0 or negative errno. */
 _must_use_ int event_curl_add(EventCurl *c, CURL *easy, EventCurlTransfer *t);
+/* Bytes that come in on this socket of curl's wait in the kernel until it is let go. For all
+ * transfers on it; what curl reads of its own accord it still reads. */
+void event_curl_hold(EventCurl *c, int fd, bool hold);
 /* Ends it without `done`. No-op when it is not running. */
 void event_curl_remove(EventCurl *c, CURL *easy, EventCurlTransfer *t);

@@ -125,7 +125,17 @@ uint64_t http_client_now_usec(const HttpClient *c)
         return now;
 }
 
-int http_client_new(sd_event *loop, const TransferConfig *config, HttpClient **ret)
+EventCurl *http_client_pool(HttpClient *c, const PaceTask *task)
+{
+        EventCurl **pool = &c->pool[pace_task_priority(task) % HTTP_POOLS];
+
+        if (!*pool && event_curl_new(c->loop, (long) c->config->connections_per_host, pool) < 0)
+                return NULL;
+        return *pool;
+}
+
+int http_client_new(sd_event *loop, const TransferConfig *config, const PaceHost *pace_host,
+                    HttpClient **ret)
 {
         _cleanup_(http_client_freep) HttpClient *c = mem_new(HttpClient);
         int r;
@@ -136,7 +146,7 @@ int http_client_new(sd_event *loop, const TransferConfig *config, HttpClient **r
         c->config = config;
         list_init(&c->ticking);
         list_init(&c->lanes);
-        r = event_curl_new(loop, (long) config->connections_per_host, &c->curl);
+        r = pace_new(loop, config, pace_host, &c->pace);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(c);
@@ -149,7 +159,9 @@ HttpClient *http_client_free(HttpClient *c)
                 return NULL;
         while (c->spare_len > 0)
                 curl_easy_cleanup(c->spare[--c->spare_len]);
-        event_curl_free(c->curl);
+        for (size_t i = 0; i < HTTP_POOLS; i++)
+                event_curl_free(c->pool[i]);
+        pace_free(c->pace);
         mem_free(c);
         return NULL;
 }

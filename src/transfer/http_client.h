@@ -12,9 +12,11 @@
 #include "base/cleanup.h"
 #include "base/list.h"
 #include "transfer/event_curl.h"
+#include "transfer/pace.h"
 #include "transfer/transfer_config.h"
 
 enum {
+        HTTP_POOLS = 4,
         HTTP_SPARE_HANDLES = 16,
         /* An unwanted body is worth reading when that is cheaper than a new connection. */
         HTTP_SKIP_MAX_BYTES = 64 * 1024,
@@ -24,10 +26,11 @@ enum {
 typedef struct HttpClient {
         sd_event *loop;               /* borrowed */
         const TransferConfig *config; /* borrowed */
-        EventCurl *curl;
-        List ticking;       /* of HttpTicking */
-        List lanes;         /* of HttpLane */
-        uint64_t tick_usec; /* the last one */
+        Pace *pace;
+        EventCurl *pool[HTTP_POOLS]; /* by BG_JOB_PRIORITY; NULL: not needed yet */
+        List ticking;                /* of HttpTicking */
+        List lanes;                  /* of HttpLane */
+        uint64_t tick_usec;          /* the last one */
         CURL *spare[HTTP_SPARE_HANDLES];
         size_t spare_len;
 } HttpClient;
@@ -41,7 +44,8 @@ struct HttpTicking {
         void (*tick)(HttpTicking *t, uint64_t now_usec, bool was_blocked);
 };
 
-_must_use_ int http_client_new(sd_event *loop, const TransferConfig *config, HttpClient **ret);
+_must_use_ int http_client_new(sd_event *loop, const TransferConfig *config,
+                               const PaceHost *pace_host, HttpClient **ret);
 HttpClient *http_client_free(HttpClient *c); /* NULL allowed; all requests must be gone */
 DEFINE_CLEANUP(HttpClient *, http_client_free)
 /* To be called about every second: ends what has been silent for too long. */
@@ -49,6 +53,9 @@ void http_client_tick(HttpClient *c);
 
 /* Time of this turn of the loop. */
 uint64_t http_client_now_usec(const HttpClient *c);
+/* The connections that requests of a task may use which have no lane; those of another priority
+ * have others, so that HTTP/2 never puts both on one. NULL when it cannot be made. */
+_must_use_ EventCurl *http_client_pool(HttpClient *c, const PaceTask *task);
 /* Options of every request. 0 or -ENOMEM. */
 _must_use_ int http_client_set_up(const HttpClient *c, CURL *easy);
 /* The proxy of the next hop, in the terms of proxy_plan_pick(). 0 or -ENOMEM. */

@@ -6,8 +6,10 @@
 struct HttpLane {
         List link;
         unsigned refs;
-        const AuthSet *set;
+        const AuthSet *set; /* NULL: none are applied */
         AuthTicket *ticket; /* then it is one request's alone */
+        uint8_t priority;
+        PaceJob *limited; /* the job whose limit this lane serves; NULL: none */
         EventCurl *curl;
 };
 
@@ -17,7 +19,15 @@ static void around(void *ctx, bool before)
         auth_ticket_use(before ? ctx : NULL);
 }
 
-static int new_lane(HttpClient *c, const AuthSet *set, AuthTicket *ticket, HttpLane **ret)
+/* What a lane has to be for a request. */
+typedef struct Want {
+        const AuthSet *set;
+        AuthTicket *ticket;
+        uint8_t priority;
+        PaceJob *limited;
+} Want;
+
+static int new_lane(HttpClient *c, const Want *want, HttpLane **ret)
 {
         HttpLane *l = mem_new(HttpLane);
         int r;
@@ -29,34 +39,50 @@ static int new_lane(HttpClient *c, const AuthSet *set, AuthTicket *ticket, HttpL
                 mem_free(l);
                 return r;
         }
-        if (ticket)
-                event_curl_set_around(l->curl, around, ticket);
+        if (want->ticket)
+                event_curl_set_around(l->curl, around, want->ticket);
         l->refs = 1;
-        l->set = set;
-        l->ticket = auth_ticket_ref(ticket);
+        l->set = want->set;
+        l->ticket = auth_ticket_ref(want->ticket);
+        l->priority = want->priority;
+        l->limited = pace_job_ref(want->limited);
         list_init(&l->link);
         list_append(&c->lanes, &l->link);
         *ret = l;
         return 0;
 }
 
-int http_lane_fit(HttpClient *c, const Auth *a, HttpLane **l)
+static bool fits(const HttpLane *l, const Want *want)
 {
-        AuthTicket *ticket = auth_ticket_of(a);
+        return l->set == want->set && l->ticket == want->ticket && l->priority == want->priority &&
+               l->limited == want->limited;
+}
 
-        if (*l ? (*l)->ticket == ticket : !auth_is_applied(a))
+int http_lane_fit(HttpClient *c, const Auth *a, const PaceTask *task, HttpLane **l)
+{
+        Want want = {
+                .ticket = auth_ticket_of(a),
+                .priority = pace_task_priority(task),
+                .limited = pace_task_limited_job(task),
+        };
+
+        /* What has been given credentials stays where they are. */
+        want.set = auth_is_applied(a) || (*l && (*l)->set) ? a->set : NULL;
+        if (*l && fits(*l, &want))
                 return 0;
         *l = http_lane_unref(*l);
+        if (!want.set && !want.limited)
+                return 0;
         LIST_FOREACH (it, &c->lanes) {
                 HttpLane *known = list_item(it, HttpLane, link);
 
-                if (known->set != a->set || known->ticket || ticket)
+                if (want.ticket || !fits(known, &want))
                         continue;
                 known->refs++;
                 *l = known;
                 return 0;
         }
-        return new_lane(c, a->set, ticket, l);
+        return new_lane(c, &want, l);
 }
 
 HttpLane *http_lane_unref(HttpLane *l)
@@ -66,6 +92,7 @@ HttpLane *http_lane_unref(HttpLane *l)
         list_remove(&l->link);
         event_curl_free(l->curl);
         auth_ticket_unref(l->ticket);
+        pace_job_unref(l->limited);
         mem_free(l);
         return NULL;
 }

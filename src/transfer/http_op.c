@@ -13,7 +13,6 @@
 #include "transfer/http_url.h"
 #include "transfer/transfer_error.h"
 
-#define RECEIVE_BUFFER_BYTES (256L * 1024)
 #define SKIP_MAX_USEC (HTTP_SKIP_MAX_SEC * USEC_PER_SEC)
 #define HEAD_MAX_USEC (300 * USEC_PER_SEC) /* from request to head, however it trickles */
 
@@ -22,6 +21,8 @@ struct HttpOp {
         HttpClient *client;
         CURL *easy;
         EventCurlTransfer transfer;
+        EventCurl *curl; /* that the transfer was given to */
+        PaceFlow flow;
         HttpRequest request;
         HttpHandler handler;
         struct curl_slist *fields;
@@ -32,7 +33,8 @@ struct HttpOp {
         size_t proxy_nth;
         const char *proxy; /* borrowed from the plan */
         Auth auth;
-        bool easy_is_used_up; /* credentials were given to the handle */
+        bool easy_is_used_up; /* credentials were given to the handle … */
+        bool easy_is_odd;     /* … or it has a buffer of its own size */
         HttpLane *lane;       /* where requests with credentials go; NULL: not yet */
         uint32_t refusals;    /* heads of 401 and 407 to this request */
         bool asking;          /* the request is out; else heads are what a proxy says to CONNECT */
@@ -46,6 +48,7 @@ struct HttpOp {
         uint64_t request_usec; /* when the request went out, 0 = not yet */
         uint64_t head_usec;
         uint64_t active_usec; /* last sign of life */
+        uint64_t tick_usec;
         char curl_text[CURL_ERROR_SIZE];
 };
 
@@ -64,11 +67,6 @@ static JobError bad_redirect(const char *text)
 {
         return transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_REDIRECT_FAILED),
                                    BG_ERROR_CONTEXT_REMOTE_FILE, true, text);
-}
-
-static EventCurl *curl_of(const HttpOp *op)
-{
-        return op->lane ? http_lane_curl(op->lane) : op->client->curl;
 }
 
 static bool is_challenge(int status)
@@ -131,6 +129,10 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
         HttpOp *op = userdata;
 
         op->active_usec = http_client_now_usec(op->client);
+        if (op->abandoned || op->error.code != S_OK)
+                return 0; /* curl does not listen to that while it goes on after a pause */
+        if (!pace_flow_may_take(&op->flow, n))
+                return CURL_WRITEFUNC_PAUSE;
         if (!op->head_done) {
                 op->error = invalid_answer("the server sent a body without a head");
                 return 0;
@@ -152,6 +154,7 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
         op->request_usec = op->active_usec = http_client_now_usec(op->client);
         op->head_done = false; /* of the request before, which was challenged */
         op->asking = true;
+        pace_flow_connected(&op->flow, &(PaceEnds){peer, own_port, peer_port});
         if (!op->request.keep_out || !http_client_keeps_out(peer, op->proxy, op->url.scheme))
                 return CURL_PREREQFUNC_OK;
         op->error = transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_CANNOT_CONNECT),
@@ -193,7 +196,7 @@ static int set_hop_options(HttpOp *op)
         return auth_apply(&op->auth, e);
 }
 
-static CURL *new_handle(const HttpClient *c);
+static CURL *new_handle(const HttpClient *c, long buffer_bytes);
 
 /* Credentials go only where the job's own URL points. */
 static int prepare_auth(HttpOp *op)
@@ -207,7 +210,7 @@ static int prepare_auth(HttpOp *op)
         if (op->easy_is_used_up) {
                 curl_easy_cleanup(op->easy);
                 op->easy_is_used_up = false;
-                op->easy = new_handle(op->client);
+                op->easy = new_handle(op->client, pace_task_buffer_bytes(op->request.task));
                 if (!op->easy)
                         return -ENOMEM;
         }
@@ -215,7 +218,7 @@ static int prepare_auth(HttpOp *op)
         if (auth_binds_connection(&op->auth) &&
             curl_easy_setopt(op->easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1))
                 return -ENOMEM;
-        return http_lane_fit(op->client, &op->auth, &op->lane);
+        return http_lane_fit(op->client, &op->auth, op->request.task, &op->lane);
 }
 
 /* Sends the request of this hop through the nth proxy. 0, -ENOENT when there is none, -ENOMEM. */
@@ -240,7 +243,14 @@ static int start_hop(HttpOp *op)
         r = set_hop_options(op);
         if (r < 0)
                 return r;
-        return event_curl_add(curl_of(op), op->easy, &op->transfer);
+        op->curl = op->lane ? http_lane_curl(op->lane)
+                            : http_client_pool(op->client, op->request.task);
+        if (!op->curl)
+                return -ENOMEM;
+        r = pace_flow_begin(&op->flow, op->easy, op->curl);
+        if (r < 0)
+                return r;
+        return event_curl_add(op->curl, op->easy, &op->transfer);
 }
 
 static JobError hop_error(int r)
@@ -299,6 +309,7 @@ static void on_done(void *ctx, CURLcode code)
         HttpOp *op = ctx;
         bool skipped = op->head_done && op->take == HTTP_SKIP_BODY;
 
+        pace_flow_end(&op->flow);
         if (op->error.code != S_OK)
                 finish(op, HTTP_FAILED, op->error);
         else if (op->abandoned)
@@ -345,13 +356,13 @@ static int make_fields(HttpOp *op)
         return add_field(&op->fields, text);
 }
 
-static CURL *new_handle(const HttpClient *c)
+static CURL *new_handle(const HttpClient *c, long buffer_bytes)
 {
         CURL *e = curl_easy_init();
 
         if (e && (http_client_set_up(c, e) < 0 || curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) ||
                   curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS) ||
-                  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES) ||
+                  curl_easy_setopt(e, CURLOPT_BUFFERSIZE, buffer_bytes) ||
                   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ||
                   curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) ||
                   curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) ||
@@ -368,6 +379,7 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
                   HttpOp **ret)
 {
         _cleanup_(http_op_freep) HttpOp *op = mem_new(HttpOp);
+        long buffer_bytes = pace_task_buffer_bytes(request->task);
         int r;
 
         if (!op)
@@ -378,8 +390,11 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
         op->request = *request;
         op->handler = *handler;
         auth_init(&op->auth, request->credentials);
+        pace_flow_init(&op->flow, c->pace, request->task, false);
         op->transfer = (EventCurlTransfer){.done = on_done, .ctx = op};
-        op->easy = c->spare_len > 0 ? c->spare[--c->spare_len] : new_handle(c);
+        op->easy_is_odd = buffer_bytes != PACE_BUFFER_BYTES;
+        op->easy = c->spare_len > 0 && !op->easy_is_odd ? c->spare[--c->spare_len]
+                                                        : new_handle(c, buffer_bytes);
         if (!op->easy)
                 return -ENOMEM;
         r = http_url_resolve(&op->url, request->url);
@@ -396,17 +411,24 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
         return 0;
 }
 
+static void end_transfer(HttpOp *op)
+{
+        pace_flow_end(&op->flow);
+        event_curl_remove(op->curl, op->easy, &op->transfer);
+}
+
 HttpOp *http_op_free(HttpOp *op)
 {
         if (!op)
                 return NULL;
         list_remove(&op->ticking.link);
         if (op->easy) {
-                event_curl_remove(curl_of(op), op->easy, &op->transfer);
+                end_transfer(op);
                 /* The handle must not point into the freed operation. */
                 (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
                 (void) curl_easy_setopt(op->easy, CURLOPT_ERRORBUFFER, NULL);
-                if (!op->easy_is_used_up && op->client->spare_len < HTTP_SPARE_HANDLES)
+                if (!op->easy_is_used_up && !op->easy_is_odd &&
+                    op->client->spare_len < HTTP_SPARE_HANDLES)
                         op->client->spare[op->client->spare_len++] = op->easy;
                 else
                         curl_easy_cleanup(op->easy);
@@ -421,7 +443,7 @@ HttpOp *http_op_free(HttpOp *op)
 
 static void end_silent(HttpOp *op, const char *text)
 {
-        event_curl_remove(curl_of(op), op->easy, &op->transfer);
+        end_transfer(op);
         if (op->head_done && op->take == HTTP_SKIP_BODY)
                 on_done(op, CURLE_OK);
         else
@@ -435,8 +457,12 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
         HttpOp *op = list_item(&t->link, HttpOp, ticking.link);
         uint64_t stall_usec = op->client->config->stall_timeout_sec * USEC_PER_SEC;
 
-        if (was_blocked)
+        if (was_blocked || pace_flow_is_held(&op->flow)) {
                 op->active_usec = now;
+                if (op->request_usec != 0) /* the head may have to wait, too */
+                        op->request_usec += now - MAX(op->tick_usec, op->request_usec);
+        }
+        op->tick_usec = now;
         if (op->request_usec == 0)
                 return; /* waits for a connection; curl's own time-out runs */
         if (now - op->active_usec >= stall_usec)

@@ -46,6 +46,7 @@ typedef struct HttpRequest { /* all borrowed until the operation ends */
         uint64_t from_byte;         /* 0: the whole file */
         const char *if_range;       /* NULL: none */
         const AuthSet *credentials; /* NULL: none */
+        PaceTask *task;             /* whose bytes these are; NULL: not kept in the background */
         bool foreign;  /* `url` is not of the job's server: only the proxy's credentials */
         bool keep_out; /* not to this machine or its link: a stranger chose the URL */
 } HttpRequest;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "proto/bup_pace.h"
 #include "transfer/ack_head.h"
 #include "transfer/auth.h"
 #include "transfer/http_lane.h"
@@ -29,6 +30,9 @@ struct HttpPost {
         void *ctx;
         CURL *easy;
         EventCurlTransfer transfer;
+        EventCurl *curl; /* that the transfer was given to */
+        PaceFlow flow;
+        PaceTask *task;
         HttpUrl url;
         HttpPacket packet;
         struct curl_slist *fields;
@@ -61,11 +65,6 @@ static JobError invalid_answer(const char *text)
 {
         return transfer_error_make(BG_E_INVALID_SERVER_RESPONSE, BG_ERROR_CONTEXT_REMOTE_FILE,
                                    false, text);
-}
-
-static EventCurl *curl_of(const HttpPost *p)
-{
-        return p->lane ? http_lane_curl(p->lane) : p->client->curl;
 }
 
 static bool is_challenge(int status)
@@ -135,12 +134,16 @@ static size_t on_read(char *data, size_t size, size_t n, void *userdata)
         HttpPost *p = userdata;
         const BupRequest *request = p->packet.request;
         uint64_t left = request->body_bytes - p->read_bytes;
+        size_t room;
         ssize_t got;
 
         if (left == 0)
                 return 0;
+        room = pace_flow_may_send(&p->flow, (size_t) MIN((uint64_t) (size * n), left));
+        if (room == 0)
+                return CURL_READFUNC_PAUSE;
         do
-                got = pread(p->packet.source_fd, data, MIN((uint64_t) (size * n), left),
+                got = pread(p->packet.source_fd, data, room,
                             (off_t) (request->range.first_byte + p->read_bytes));
         while (got < 0 && errno == EINTR);
         if (got <= 0) {
@@ -150,6 +153,7 @@ static size_t on_read(char *data, size_t size, size_t n, void *userdata)
                 return CURL_READFUNC_ABORT;
         }
         p->read_bytes += (uint64_t) got;
+        pace_flow_sent(&p->flow, (size_t) got);
         return (size_t) got;
 }
 
@@ -173,6 +177,7 @@ static int on_request(void *userdata, char *peer, char *own, int peer_port, int 
                 return CURL_PREREQFUNC_ABORT;
         p->answer.peer_is_local = http_client_keeps_out(peer, p->proxy, p->url.scheme);
         p->asking = true;
+        pace_flow_connected(&p->flow, &(PaceEnds){peer, own_port, peer_port});
         p->head_done = p->head_began = false; /* of the request before, which was challenged */
         ack_head_clear(&p->head);
         p->skipped_bytes = 0;
@@ -199,6 +204,16 @@ static void finish(HttpPost *p)
         p->done(p->ctx, &p->answer); /* may send the next one, or free `p` */
 }
 
+/* What the exchange would have taken on a line of ours alone: sizes of fragments follow from it,
+ * and should not shrink to nothing because somebody else was served first. Nor does a fragment that
+ * stood back pass for a quick one. A limit is another matter: it lasts. */
+static uint64_t paced_usec(const HttpPost *p, uint64_t usec)
+{
+        uint64_t least = MIN(usec, (uint64_t) BUP_FRAGMENT_SHORT_USEC);
+
+        return MAX(usec - MIN(p->flow.yield_usec, usec - least), (uint64_t) 1);
+}
+
 static void answered(HttpPost *p)
 {
         HttpAnswer *a = &p->answer;
@@ -212,7 +227,7 @@ static void answered(HttpPost *p)
         }
         if (!is_challenge(p->head.status))
                 auth_passed(&p->auth);
-        a->exchange.usec = MAX(clock_mono_usec(&CLOCK_SYSTEM) - p->request_mono, (uint64_t) 1);
+        a->exchange.usec = paced_usec(p, clock_mono_usec(&CLOCK_SYSTEM) - p->request_mono);
         a->exchange.connection_closed = p->head.closes || p->ended_early;
         finish(p);
 }
@@ -268,6 +283,7 @@ static void on_done(void *ctx, CURLcode code)
         HttpPost *p = ctx;
         HttpAnswer *a = &p->answer;
 
+        pace_flow_end(&p->flow);
         if (a->error.code != S_OK) {
                 failed(p, a->error);
         } else if (p->kept_out) {
@@ -287,9 +303,15 @@ static void on_done(void *ctx, CURLcode code)
         }
 }
 
+static void end_transfer(HttpPost *p)
+{
+        pace_flow_end(&p->flow);
+        event_curl_remove(p->curl, p->easy, &p->transfer);
+}
+
 static void end_silent(HttpPost *p, const char *text)
 {
-        event_curl_remove(curl_of(p), p->easy, &p->transfer);
+        end_transfer(p);
         failed(p, transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_TIMEOUT),
                                       BG_ERROR_CONTEXT_REMOTE_FILE, false, text));
 }
@@ -316,7 +338,7 @@ static bool has_hung_up(const HttpPost *p)
 
 static void end_hung_up(HttpPost *p)
 {
-        event_curl_remove(p->client->curl, p->easy, &p->transfer);
+        end_transfer(p);
         failed(p, transfer_error_make(BG_E_CONNECTION_CLOSED, BG_ERROR_CONTEXT_REMOTE_FILE, false,
                                       "the server hung up in the middle"));
 }
@@ -330,14 +352,14 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
                 return; /* waits for a connection; curl's own time-out runs */
         if (p->head_done) {
                 if (now - p->head_usec >= HTTP_SKIP_MAX_SEC * USEC_PER_SEC) {
-                        event_curl_remove(curl_of(p), p->easy, &p->transfer);
+                        end_transfer(p);
                         p->ended_early = true;
                         answered(p);
                 }
                 return;
         }
         sent = sent_bytes(p);
-        if (sent != p->seen_bytes || was_blocked)
+        if (sent != p->seen_bytes || was_blocked || pace_flow_is_held(&p->flow))
                 p->progress_usec = now;
         p->seen_bytes = sent;
         p->all_sent = sent == p->packet.request->body_bytes;
@@ -366,7 +388,7 @@ static int prepare_auth(HttpPost *p)
                 if (!p->easy || set_up(p) < 0)
                         return -ENOMEM;
         }
-        return http_lane_fit(p->client, &p->auth, &p->lane);
+        return http_lane_fit(p->client, &p->auth, p->task, &p->lane);
 }
 
 static int set_packet_options(HttpPost *p)
@@ -402,7 +424,13 @@ static int start_attempt(HttpPost *p)
         r = set_packet_options(p);
         if (r < 0)
                 return r;
-        return event_curl_add(curl_of(p), p->easy, &p->transfer);
+        p->curl = p->lane ? http_lane_curl(p->lane) : http_client_pool(p->client, p->task);
+        if (!p->curl)
+                return -ENOMEM;
+        r = pace_flow_begin(&p->flow, p->easy, p->curl);
+        if (r < 0)
+                return r;
+        return event_curl_add(p->curl, p->easy, &p->transfer);
 }
 
 static int add_field(void *ctx, const char *name, const char *value)
@@ -467,7 +495,7 @@ JobError http_post_auth_error(const HttpPost *p, int status)
 
 void http_post_cancel(HttpPost *p)
 {
-        event_curl_remove(curl_of(p), p->easy, &p->transfer);
+        end_transfer(p);
         list_remove(&p->ticking.link);
 }
 
@@ -504,7 +532,7 @@ static int set_up(HttpPost *p)
 }
 
 int http_post_new(HttpClient *c, const ProxyPlan *proxies, const AuthSet *credentials,
-                  HttpPostDone done, void *ctx, HttpPost **ret)
+                  PaceTask *task, HttpPostDone done, void *ctx, HttpPost **ret)
 {
         _cleanup_(http_post_freep) HttpPost *p = mem_new(HttpPost);
 
@@ -516,6 +544,8 @@ int http_post_new(HttpClient *c, const ProxyPlan *proxies, const AuthSet *creden
         ack_head_init(&p->head);
         p->proxies = proxies;
         auth_init(&p->auth, credentials);
+        p->task = task;
+        pace_flow_init(&p->flow, c->pace, task, true);
         p->done = done;
         p->ctx = ctx;
         p->transfer = (EventCurlTransfer){.done = on_done, .ctx = p};

@@ -44,9 +44,10 @@ typedef struct HttpAnswer {
  * HttpPost. The answer is valid until then. */
 typedef void (*HttpPostDone)(void *ctx, const HttpAnswer *answer);
 
-/* Plan and credentials (NULL: none) are borrowed. 0 or -ENOMEM. */
+/* Plan, credentials (NULL: none) and task (NULL: not kept in the background) are borrowed. 0 or
+ * -ENOMEM. */
 _must_use_ int http_post_new(HttpClient *c, const ProxyPlan *proxies, const AuthSet *credentials,
-                             HttpPostDone done, void *ctx, HttpPost **ret);
+                             PaceTask *task, HttpPostDone done, void *ctx, HttpPost **ret);
 /* Ends what is under way without `done`. NULL allowed. */
 HttpPost *http_post_free(HttpPost *p);
 DEFINE_CLEANUP(HttpPost *, http_post_free)

@@ -467,8 +467,8 @@ static int set_going(Upload *u, const BupClientState *state, JobError *ret_error
         init_client(u, state);
         if (fetch_init_proxies(&u->start, &u->proxies, ret_error) != 0)
                 return 1;
-        if (http_post_new(u->host.http, &u->proxies, u->start.credentials, on_answer, u, &u->post) <
-                    0 ||
+        if (http_post_new(u->host.http, &u->proxies, u->start.credentials, u->start.pace, on_answer,
+                          u, &u->post) < 0 ||
             sd_event_add_defer(u->host.loop, &u->turn, on_turn, u) < 0) {
                 *ret_error = fetch_no_memory();
                 return 1;

@@ -43,6 +43,7 @@ typedef struct WorkerOp {
         Fetch *fetch; /* a start */
         Bulk bulk;    /* all others */
         DiskTask task;
+        PaceTask pace; /* a start or a farewell */
         Worker *worker;
 } WorkerOp;
 
@@ -91,6 +92,7 @@ static WorkerOp *op_free(WorkerOp *op)
         if (!op)
                 return NULL;
         fetch_free(op->fetch);
+        pace_task_done(&op->pace);
         bulk_done(&op->bulk);
         mem_free(op);
         return NULL;
@@ -149,8 +151,31 @@ static WorkerOp *new_op(Worker *w, uint64_t number)
         return TAKE_PTR(op);
 }
 
+static void on_pace(void *ctx, uint64_t op, uint32_t file_index, TransferPaceKind kind)
+{
+        const TransferEvent ev = {
+                .kind = TRANSFER_PACE,
+                .op = op,
+                .file_index = file_index,
+                .modified_sec = FILE_NO_TIME,
+                .error = {.file_index = JOB_NO_FILE},
+                .pace = kind,
+        };
+
+        send_event(ctx, &ev);
+}
+
+static void on_lines(void *ctx, const LineReport *report)
+{
+        Worker *w = ctx;
+
+        worker_msg_encode_lines(&w->link.out, report);
+        send_out(w);
+}
+
 static void on_config(Worker *w, WorkerMsg *m)
 {
+        const PaceHost pace_host = {on_pace, on_lines, w};
         int r;
 
         if (w->configured)
@@ -163,7 +188,7 @@ static void on_config(Worker *w, WorkerMsg *m)
             (w->config.https_proxy && setenv("https_proxy", w->config.https_proxy, 1) < 0) ||
             (w->config.no_proxy && setenv("no_proxy", w->config.no_proxy, 1) < 0))
                 leave("out of memory");
-        r = http_client_new(w->loop, &w->config, &w->http);
+        r = http_client_new(w->loop, &w->config, &pace_host, &w->http);
         if (r < 0)
                 leave("no HTTP client");
         w->host = (FetchHost){w->loop, w->http, w->disk, on_fetch_event, w};
@@ -194,6 +219,28 @@ static void share_credentials(Worker *w, WorkerStart *s)
         list_append(&w->auth_sets, &s->credentials->link);
 }
 
+/* Whose bytes an operation moves, and under what limits. */
+static void init_pace(Worker *w, WorkerOp *op, WorkerStart *s)
+{
+        if (pace_task_init(&op->pace, w->http->pace, &s->job, s->op, s->file_index, s->priority,
+                           s->limit_bps) < 0)
+                leave("out of memory");
+        s->pace = &op->pace;
+}
+
+static void on_limits(Worker *w, WorkerMsg *m)
+{
+        pace_set_limits(w->http->pace, &m->limits);
+}
+
+static void on_retune(Worker *w, WorkerMsg *m)
+{
+        WorkerOp *op = hash_get(w->ops, &m->retune.op);
+
+        if (op && op->pace.pace) /* else it ended meanwhile */
+                pace_task_retune(&op->pace, m->retune.priority, m->retune.limit_bps);
+}
+
 static void on_start(Worker *w, WorkerMsg *m)
 {
         WorkerStart *s = &m->start;
@@ -210,6 +257,7 @@ static void on_start(Worker *w, WorkerMsg *m)
         int r;
 
         share_credentials(w, s);
+        init_pace(w, op, s);
         if (s->type != BG_JOB_TYPE_DOWNLOAD)
                 r = upload_start(&w->host, s, &op->fetch, &failed.error);
         else if (local_copy_handles(s->remote))
@@ -235,6 +283,7 @@ static void on_farewell(Worker *w, WorkerMsg *m)
         };
         WorkerOp *op = new_op(w, m->start.op);
 
+        init_pace(w, op, &m->start);
         if (upload_farewell(&w->host, &m->start, &op->fetch, &failed.error) == 0) {
                 count_fetch(w);
                 return;
@@ -349,6 +398,8 @@ static void dispatch(Worker *w, WorkerMsg *m)
                 [WORKER_MSG_BULK] = on_bulk,
                 [WORKER_MSG_BULK_FILES] = on_bulk_files,
                 [WORKER_MSG_PING] = on_ping,
+                [WORKER_MSG_LIMITS] = on_limits,
+                [WORKER_MSG_RETUNE] = on_retune,
         };
 
         if (!HANDLERS[m->kind] || (!w->configured && m->kind != WORKER_MSG_CONFIG))

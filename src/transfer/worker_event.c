@@ -60,6 +60,7 @@ void worker_event_pack(Buf *b, const TransferEvent *ev)
         pack_str(b, ev->reply_url);
         pack_blob(b, ev->session, ev->session_bytes);
         pack_bool(b, ev->durable);
+        pack_u32(b, ev->pace);
 }
 
 void worker_event_unpack(PackReader *r, WorkerEvent *ret)
@@ -81,6 +82,7 @@ void worker_event_unpack(PackReader *r, WorkerEvent *ret)
         ev->reply_url = ret->reply_url = unpack_str(r, WORKER_MSG_REPLY_URL_BYTES);
         ev->session = ret->session = unpack_bytes(r, JOB_SESSION_BYTES_MAX, &ev->session_bytes);
         ev->durable = unpack_bool(r);
+        ev->pace = unpack_enum(r, PACE_KIND_MAX);
 }
 
 void worker_event_done(WorkerEvent *e)

@@ -33,6 +33,11 @@ void worker_msg_encode_config(Buf *b, const TransferConfig *c)
         pack_u32(b, c->upload_send_timeout_sec);
         pack_u32(b, c->upload_response_timeout_sec);
         pack_u32(b, c->upload_fragment_bytes);
+        pack_bool(b, c->adapt);
+        pack_bool(b, c->control_loopback);
+        pack_u32(b, c->window_bytes);
+        pack_u64(b, c->line_bps_down);
+        pack_u64(b, c->line_bps_up);
         pack_str(b, c->user_agent);
         pack_str(b, c->ca_bundle);
         pack_str(b, c->http_proxy);
@@ -54,6 +59,11 @@ static void decode_config(PackReader *r, WorkerMsg *m)
         c->upload_send_timeout_sec = unpack_u32(r);
         c->upload_response_timeout_sec = unpack_u32(r);
         c->upload_fragment_bytes = unpack_u32(r);
+        c->adapt = unpack_bool(r);
+        c->control_loopback = unpack_bool(r);
+        c->window_bytes = unpack_u32(r);
+        c->line_bps_down = unpack_u64(r);
+        c->line_bps_up = unpack_u64(r);
         c->user_agent = unpack_str(r, CONFIG_MAX_BYTES);
         c->ca_bundle = unpack_str(r, CONFIG_MAX_BYTES);
         c->http_proxy = unpack_str(r, CONFIG_MAX_BYTES);
@@ -93,6 +103,8 @@ static void encode_start(Buf *b, WorkerMsgKind kind, uint64_t op, const Job *job
         pack_u64(b, op);
         pack_guid(b, &job->id);
         pack_u32(b, job->type);
+        pack_u8(b, (uint8_t) job->props.priority);
+        pack_u64(b, job->props.limit_bps);
         pack_file(b, file);
         pack_u32(b, job->props.proxy_usage);
         pack_str(b, job->props.proxy_list);
@@ -129,6 +141,15 @@ static void unpack_reply(PackReader *r, WorkerReply *reply)
         reply->whole = unpack_bool(r);
 }
 
+static uint8_t unpack_priority(PackReader *r)
+{
+        uint8_t v = unpack_u8(r);
+
+        if (v > BG_JOB_PRIORITY_LOW)
+                r->bad = true;
+        return v;
+}
+
 static void decode_start(PackReader *r, WorkerMsg *m)
 {
         WorkerStart *s = &m->start;
@@ -136,6 +157,8 @@ static void decode_start(PackReader *r, WorkerMsg *m)
         s->op = unpack_u64(r);
         s->job = unpack_guid(r);
         s->type = unpack_enum(r, BG_JOB_TYPE_UPLOAD_REPLY + 1);
+        s->priority = unpack_priority(r);
+        s->limit_bps = unpack_u64(r);
         s->file_index = unpack_u32(r);
         s->remote = unpack_text(r, URL_MAX_BYTES);
         s->local = unpack_text(r, LIMIT_LOCAL_BYTES);
@@ -190,6 +213,53 @@ void worker_msg_encode_stop(Buf *b, uint64_t op)
 void worker_msg_encode_session_stored(Buf *b, uint64_t op)
 {
         encode_number(b, WORKER_MSG_SESSION_STORED, op);
+}
+
+void worker_msg_encode_retune(Buf *b, uint64_t op, const Job *job)
+{
+        size_t at = begin(b, WORKER_MSG_RETUNE);
+
+        pack_u64(b, op);
+        pack_u8(b, (uint8_t) job->props.priority);
+        pack_u64(b, job->props.limit_bps);
+        pack_record_end(b, at);
+}
+
+static void decode_retune(PackReader *r, WorkerMsg *m)
+{
+        m->retune.op = unpack_u64(r);
+        m->retune.priority = unpack_priority(r);
+        m->retune.limit_bps = unpack_u64(r);
+}
+
+void worker_msg_encode_limits(Buf *b, const TransferLimits *limits)
+{
+        size_t at = begin(b, WORKER_MSG_LIMITS);
+
+        for (size_t i = 0; i < ARRAY_LEN(limits->level_bps); i++)
+                pack_u64(b, limits->level_bps[i]);
+        pack_bool(b, limits->lan_exempt);
+        pack_record_end(b, at);
+}
+
+static void decode_limits(PackReader *r, WorkerMsg *m)
+{
+        for (size_t i = 0; i < ARRAY_LEN(m->limits.level_bps); i++)
+                m->limits.level_bps[i] = unpack_u64(r);
+        m->limits.lan_exempt = unpack_bool(r);
+}
+
+void worker_msg_encode_lines(Buf *b, const LineReport *report)
+{
+        size_t at = begin(b, WORKER_MSG_LINES);
+
+        line_report_pack(b, report);
+        pack_record_end(b, at);
+}
+
+static void decode_lines(PackReader *r, WorkerMsg *m)
+{
+        line_report_unpack(r, &m->lines);
 }
 
 static void decode_number(PackReader *r, WorkerMsg *m)
@@ -372,6 +442,8 @@ int worker_msg_decode(const void *data, size_t bytes, WorkerMsg *ret)
                 [WORKER_MSG_SESSION_STORED] = decode_number, [WORKER_MSG_BULK] = decode_bulk,
                 [WORKER_MSG_BULK_FILES] = decode_bulk_files, [WORKER_MSG_EVENT] = decode_event,
                 [WORKER_MSG_PING] = decode_nothing,          [WORKER_MSG_PONG] = decode_nothing,
+                [WORKER_MSG_LIMITS] = decode_limits,         [WORKER_MSG_RETUNE] = decode_retune,
+                [WORKER_MSG_LINES] = decode_lines,
         };
         WorkerMsg m = {.kind = WORKER_MSG_NONE};
         PackReader r;

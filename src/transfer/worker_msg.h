@@ -6,8 +6,8 @@
  * total: any bytes give a message or -EBADMSG. Both ends check what they are told as if it came
  * from a stranger: the worker reads the network, so its word is not trusted by the broker.
  *
- *   down  CONFIG START STOP FAREWELL SESSION_STORED BULK BULK_FILES PING
- *   up    EVENT PONG
+ *   down  CONFIG START STOP FAREWELL SESSION_STORED BULK BULK_FILES PING LIMITS RETUNE
+ *   up    EVENT PONG LINES
  *
  * A bulk operation (sync, publish, discard) is one BULK, then BULK_FILES until one is marked
  * `last`; the engine's object is read only while it is encoded. */
@@ -20,12 +20,13 @@
 #include "base/cleanup.h"
 #include "engine/port/transfer.h"
 #include "transfer/auth_set.h"
+#include "transfer/line_report.h"
 #include "transfer/transfer_config.h"
 #include "transfer/worker_event.h"
 
 enum {
         WORKER_SOCKET_FD = 3,
-        WORKER_MSG_VERSION = 4,
+        WORKER_MSG_VERSION = 5,
         /* Two proxy lists of 32,000 units, credentials, and the rest. */
         WORKER_MSG_MAX_BYTES = 1024 * 1024 + AUTH_SET_PACKED_BYTES_MAX,
         WORKER_MSG_ETAG_BYTES = 1024,
@@ -46,6 +47,9 @@ typedef enum WorkerMsgKind {
         WORKER_MSG_EVENT,
         WORKER_MSG_PING, /* answered at once with a PONG */
         WORKER_MSG_PONG,
+        WORKER_MSG_LIMITS,
+        WORKER_MSG_RETUNE,
+        WORKER_MSG_LINES, /* once a second while something is transferred, and once at the end */
         WORKER_MSG_MAX,
 } WorkerMsgKind;
 
@@ -66,6 +70,8 @@ typedef struct WorkerStart {
         uint64_t op;
         GUID job;
         BG_JOB_TYPE type;
+        uint8_t priority;   /* BG_JOB_PRIORITY */
+        uint64_t limit_bps; /* of the job; 0: none */
         uint32_t file_index;
         char *remote;
         char *local;
@@ -89,6 +95,7 @@ typedef struct WorkerStart {
         /* Not part of the message: a worker's own, about a reply. */
         bool foreign;  /* the URL is not of the job's server, whose credentials are not for it */
         bool keep_out; /* a stranger chose the URL: not to this machine or its link */
+        struct PaceTask *pace; /* borrowed */
 } WorkerStart;
 void worker_start_done(WorkerStart *s);
 
@@ -122,6 +129,12 @@ typedef struct WorkerBulkFiles {
         uint32_t files_len;
 } WorkerBulkFiles;
 
+typedef struct WorkerRetune {
+        uint64_t op;
+        uint8_t priority;
+        uint64_t limit_bps;
+} WorkerRetune;
+
 typedef struct WorkerMsg {
         WorkerMsgKind kind;
         union {
@@ -131,6 +144,9 @@ typedef struct WorkerMsg {
                 WorkerBulk bulk;
                 WorkerBulkFiles bulk_files;
                 WorkerEvent event;
+                TransferLimits limits;
+                WorkerRetune retune;
+                LineReport lines;
         };
 } WorkerMsg;
 
@@ -148,6 +164,9 @@ void worker_msg_encode_session_stored(Buf *b, uint64_t op);
  * negative errno (then nothing was appended). */
 _must_use_ int worker_msg_encode_bulk(Buf *b, uint64_t op, WorkerBulkKind kind, const Job *job);
 void worker_msg_encode_event(Buf *b, const TransferEvent *ev);
+void worker_msg_encode_limits(Buf *b, const TransferLimits *limits);
+void worker_msg_encode_retune(Buf *b, uint64_t op, const Job *job);
+void worker_msg_encode_lines(Buf *b, const LineReport *report);
 void worker_msg_encode_ping(Buf *b);
 void worker_msg_encode_pong(Buf *b);
 

@@ -32,7 +32,9 @@ static void encode_start(Buf *b, const WorkerMsg *m)
         JobFile *files[] = {&file};
         Job job = {.id = s->job,
                    .type = s->type,
-                   .props = {.proxy_usage = s->proxy_usage,
+                   .props = {.priority = s->priority,
+                             .limit_bps = s->limit_bps,
+                             .proxy_usage = s->proxy_usage,
                              .proxy_list = s->proxy_list,
                              .proxy_bypass = s->proxy_bypass,
                              .reply_optional = s->reply_optional},
@@ -46,6 +48,13 @@ static void encode_start(Buf *b, const WorkerMsg *m)
                 worker_msg_encode_start(b, s->op, &job, &file, s->credentials);
         else
                 worker_msg_encode_farewell(b, s->op, &job, s->credentials);
+}
+
+static void encode_retune(Buf *b, const WorkerRetune *r)
+{
+        const Job job = {.props = {.priority = r->priority, .limit_bps = r->limit_bps}};
+
+        worker_msg_encode_retune(b, r->op, &job);
 }
 
 /* False for kinds that are only made out of many objects. */
@@ -64,6 +73,15 @@ static bool encode(Buf *b, const WorkerMsg *m)
                 return true;
         case WORKER_MSG_SESSION_STORED:
                 worker_msg_encode_session_stored(b, m->number);
+                return true;
+        case WORKER_MSG_LIMITS:
+                worker_msg_encode_limits(b, &m->limits);
+                return true;
+        case WORKER_MSG_RETUNE:
+                encode_retune(b, &m->retune);
+                return true;
+        case WORKER_MSG_LINES:
+                worker_msg_encode_lines(b, &m->lines);
                 return true;
         case WORKER_MSG_EVENT:
                 worker_msg_encode_event(b, &m->event.event);

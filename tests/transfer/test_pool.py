@@ -352,10 +352,10 @@ def test_a_worker_that_talks_nonsense_is_ended(drivers, server, out, tmp_path):
     assert wait_until(lambda: driver.worker_pid() is None)
 
 
-def event_frame(kind, op, file=0, result=0, url=None, session=b"", durable=0, done=0):
+def event_frame(kind, op, file=0, result=0, url=None, session=b"", durable=0, done=0, pace=0):
     body = struct.pack("<BIQIQQQIqIB", 8, kind, op, file, 0, done, 0, 0xffffffff, 0, result, 0)
     body += struct.pack("<I", 0xffffffff) if url is None else struct.pack("<I", len(url)) + url
-    body += struct.pack("<I", len(session)) + session + bytes([durable])
+    body += struct.pack("<I", len(session)) + session + bytes([durable]) + struct.pack("<I", pace)
     return struct.pack("<I", len(body)) + body
 
 
@@ -375,7 +375,9 @@ def tell_lies(drivers, server, out, tmp_path, frame, kind=0):
     {"kind": 3, "op": 2},                          # DONE of an operation that is not
     {"kind": 3, "file": 1},                        # of another file than the one it is about
     {"kind": 6},                                   # SYNCED for a download
-    {"kind": 14},                                  # no kind at all
+    {"kind": 15},                                  # no kind at all
+    {"kind": 14, "pace": 3}, {"kind": 2, "pace": 1},   # no reason, or one where none belongs
+    {"kind": 14, "file": 1},                       # of another file
     {"kind": 4, "result": 0x80004005},             # FAILED without an error
     {"kind": 3, "result": 0x80004005},             # DONE, and failed
     {"kind": 10, "session": b"x"}, {"kind": 11},   # what only uploads say
@@ -394,6 +396,7 @@ def test_an_event_that_cannot_be_is_not_believed(drivers, server, out, tmp_path,
     (1, {"kind": 10, "session": b"x" * 16385}, False),
     (1, {"kind": 11}, True), (1, {"kind": 11, "durable": 1}, False),
     (1, {"kind": 11, "file": 1}, False), (1, {"kind": 12}, False), (1, {"kind": 6}, False),
+    (1, {"kind": 14, "pace": 2}, True), (1, {"kind": 14, "file": 1}, False),
     (1, {"kind": 1, "file": 1}, False),                # there is no reply to an UPLOAD
     (1, {"kind": 13, "file": 1}, False),
     (2, {"kind": 1, "file": 1, "url": b"http://h/"}, True), (2, {"kind": 13, "file": 1}, True),
@@ -416,10 +419,49 @@ def test_an_event_that_can_be_is_believed(drivers, server, out, tmp_path):
     assert [e["event"] for e in events] == ["done"]
 
 
+def lines_frame(count=1, name=b"eth0", governor=0, connections=2, yielding=1):
+    line = struct.pack("<I", len(name)) + name + struct.pack("<8QBBIIII", *range(8), governor, 0, connections, yielding,
+                                                             7, 8)
+    body = struct.pack("<BQI", 13, 1, count) + line * count
+    return struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("what, fits", [
+    ({}, True), ({"count": 0}, True), ({"count": 8}, True), ({"count": 9}, False), ({"governor": 4}, False),
+    ({"name": b""}, False), ({"name": b"x" * 15}, True), ({"name": b"x" * 16}, False), ({"name": b"a/b"}, False),
+    ({"name": b"\x1b[2J"}, False), ({"yielding": 3}, False), ({"connections": 1 << 16}, False),
+])
+def test_a_report_of_lines_is_checked(drivers, server, out, tmp_path, what, fits):
+    """It ends up on somebody's terminal."""
+    frame = lines_frame(**what) + event_frame(3, 1)
+    events = tell_lies(drivers, server, out, tmp_path, frame)
+    assert events[-1]["event"] == ("done" if fits else "failed")
+
+
+def test_the_last_report_of_lines_is_kept(drivers, server, out, tmp_path):
+    (tmp_path / "frame").write_bytes(lines_frame(count=2) + lines_frame() + event_frame(3, 1))
+    liar = tmp_path / "liar"
+    liar.write_text(f"#!/bin/sh\ncat '{tmp_path}/frame' >&3\nexec sleep 60\n")
+    liar.chmod(0o755)
+    driver = drivers("--worker", liar, "--idle-usec", 1)
+    driver.tell("lines")
+    assert not driver.wait("lines")[-1]["known"]
+    assert driver.fetch(server.url("/f"), out / "f").event == "done"
+    driver.tell("lines")
+    report = driver.wait("lines")[-1]
+    assert [line["interface"] for line in report["lines"]] in (["eth0"], [])  # it may be gone by now
+    assert report["known"]
+
+    def is_empty():
+        driver.tell("lines")
+        return driver.wait("lines")[-1]["lines"] == []
+    assert wait_until(is_empty)  # with its worker
+
+
 def test_a_broker_that_talks_nonsense_is_left(server, out):
     """Random bytes, alone or after a sound message, end the worker by its own will and fast."""
     rng = random.Random(4711)
-    config = struct.pack("<BIIIIIIII", 1, 4, 5, 5, 10, 6, 0, 0, 0) + b"\xff" * 20
+    config = struct.pack("<BIIIIIIIIBBIQQ", 1, 5, 5, 5, 10, 6, 0, 0, 0, 1, 0, 0, 0, 0) + b"\xff" * 20
     hello = struct.pack("<I", len(config)) + config
     for round_number in range(60):
         ours, theirs = socket.socketpair()
@@ -428,7 +470,7 @@ def test_a_broker_that_talks_nonsense_is_left(server, out):
         theirs.close()
         data = b"" if round_number == 1 else rng.randbytes(rng.randrange(1, 400))
         if round_number % 3 == 2:
-            kind = bytes([rng.randrange(1, 11)])
+            kind = bytes([rng.randrange(1, 14)])
             data = struct.pack("<I", len(data) + 1) + kind + data
         ours.sendall((hello if round_number % 2 else b"") + data)
         ours.shutdown(socket.SHUT_WR)

@@ -5,12 +5,16 @@
  *   file index= url= local= [state= size= done= synced= etag= modified=]   adds a file to the job
  *   job [id=GUID] [usage= list= bypass=]                                   begins a new job;
  *       [type=1|2 reply= optional=]     an upload; `reply` is where its reply goes
+ *       [priority= limit=]              BG_JOB_PRIORITY (FOREGROUND), bytes per second
  *   cred target= scheme= [sealed=HEX]    a slot of the job; without a seal implicit
  *   start op= index= | stop op= | sync op= | publish op= | discard op=     the port, on that job
  *   run parallel=                 all files of the job at once, printing only how it ended
  *   check local=                  check_destination
  *   farewell op=                  the port; the session is that of the events so far
  *   hold | stored op=             from now on SESSION is not confirmed by itself | session_stored
+ *   limits high= normal= low= lan=      set_limits, in bytes per second; not given: none
+ *   retune op= priority= limit=   of the job, then the port
+ *   lines                         worker_pool_lines
  *   forget                        the session, as after BG_E_LOCAL_FILE_CHANGED
  *   reply                         read_reply
  *   lose                          all that is known of the reply
@@ -61,6 +65,7 @@ static const char *const KINDS[TRANSFER_EVENT_MAX] = {
         [TRANSFER_PUBLISHED] = "published", [TRANSFER_DISCARDED] = "discarded",
         [TRANSFER_SESSION] = "session",     [TRANSFER_UPLOADED] = "uploaded",
         [TRANSFER_FAREWELL] = "farewell",   [TRANSFER_REPLY] = "reply",
+        [TRANSFER_PACE] = "pace",
 };
 
 static void die(const char *what)
@@ -114,8 +119,8 @@ static void print_event(const TransferEvent *ev)
         print_time("modified", ev->modified_sec);
         (void) printf(", \"result\": %u", (unsigned) ev->result);
         print_text("reply_url", ev->reply_url);
-        (void) printf(", \"session_bytes\": %u, \"durable\": %s", ev->session_bytes,
-                      ev->durable ? "true" : "false");
+        (void) printf(", \"session_bytes\": %u, \"durable\": %s, \"pace\": %d", ev->session_bytes,
+                      ev->durable ? "true" : "false", (int) ev->pace);
         if (e->code != S_OK) {
                 (void) printf(", \"code\": %u, \"context\": %d, \"error_file\": %d, \"status\": %d"
                               ", \"curl\": %d, \"errno\": %d, \"retry_after\": %u, \"fatal\": %s",
@@ -309,6 +314,8 @@ static void new_job(Driver *d, const char *line)
         d->job.props.proxy_list = value_of(line, "list");
         d->job.props.proxy_bypass = value_of(line, "bypass");
         d->job.type = (BG_JOB_TYPE) number_of(line, "type", 0);
+        d->job.props.priority = (BG_JOB_PRIORITY) number_of(line, "priority", 0);
+        d->job.props.limit_bps = number_of(line, "limit", 0);
         d->job.props.reply_optional = number_of(line, "optional", 0) == 1;
         if (d->job.type == BG_JOB_TYPE_UPLOAD_REPLY)
                 d->job.reply = new_reply(line);
@@ -424,6 +431,45 @@ static void forget(Driver *d)
         d->job.session_bytes = 0;
 }
 
+static void set_limits(Driver *d, const char *line)
+{
+        const TransferLimits limits = {
+                .level_bps = {UINT64_MAX, number_of(line, "high", UINT64_MAX),
+                              number_of(line, "normal", UINT64_MAX),
+                              number_of(line, "low", UINT64_MAX)},
+                .lan_exempt = number_of(line, "lan", 0) == 1,
+        };
+
+        d->port.set_limits(d->port.ctx, &limits);
+}
+
+static void print_pair(const char *key, const uint64_t v[2])
+{
+        (void) printf(", \"%s\": [%" PRIu64 ", %" PRIu64 "]", key, v[0], v[1]);
+}
+
+static void print_lines(const LineReport *report)
+{
+        (void) printf("{\"event\": \"lines\", \"known\": %s, \"lines\": [",
+                      report ? "true" : "false");
+        for (size_t i = 0; report && i < report->lines_len; i++) {
+                const LineState *l = &report->lines[i];
+
+                (void) printf("%s{\"connections\": %u, \"yielding\": %u, \"base\": %u"
+                              ", \"queue\": %u, \"governor\": [%u, %u]",
+                              i > 0 ? ", " : "", l->connections, l->yielding, l->base_usec,
+                              l->queue_usec, l->governor[0], l->governor[1]);
+                print_text("interface", l->interface);
+                print_pair("capacity", l->capacity_bps);
+                print_pair("own", l->own_bps);
+                print_pair("foreground", l->foreground_bps);
+                print_pair("foreign", l->foreign_bps);
+                (void) putchar('}');
+        }
+        (void) puts("]}");
+        (void) fflush(stdout);
+}
+
 static void do_line(Driver *d, const char *line)
 {
         uint64_t op = number_of(line, "op", 0);
@@ -448,6 +494,15 @@ static void do_line(Driver *d, const char *line)
                 r = d->port.discard(d->port.ctx, op, &d->job);
         else if (str_starts_with(line, "check"))
                 check(d, line);
+        else if (str_starts_with(line, "limits"))
+                set_limits(d, line);
+        else if (str_starts_with(line, "retune")) {
+                d->job.props.priority =
+                        (BG_JOB_PRIORITY) number_of(line, "priority", d->job.props.priority);
+                d->job.props.limit_bps = number_of(line, "limit", 0);
+                d->port.retune(d->port.ctx, op, &d->job);
+        } else if (str_starts_with(line, "lines"))
+                print_lines(worker_pool_lines(d->pool));
         else if (str_starts_with(line, "farewell"))
                 r = d->port.farewell(d->port.ctx, op, &d->job);
         else if (str_starts_with(line, "hold"))
@@ -526,6 +581,8 @@ static void parse_options(int argc, char *argv[], Options *o)
                 {"upload-send-timeout-sec", required_argument, NULL, 'S'},
                 {"upload-response-timeout-sec", required_argument, NULL, 'R'},
                 {"upload-fragment-bytes", required_argument, NULL, 'F'},
+                {"adapt", required_argument, NULL, 'D'},
+                {"control-loopback", required_argument, NULL, 'L'},
                 {"user-agent", required_argument, NULL, 'u'},
                 {"ca-bundle", required_argument, NULL, 'a'},
                 {"http-proxy", required_argument, NULL, 'p'},
@@ -576,6 +633,12 @@ static void parse_options(int argc, char *argv[], Options *o)
                         break;
                 case 'F':
                         t->upload_fragment_bytes = option_number(optarg);
+                        break;
+                case 'D':
+                        t->adapt = option_number(optarg) == 1;
+                        break;
+                case 'L':
+                        t->control_loopback = option_number(optarg) == 1;
                         break;
                 case 'u':
                         t->user_agent = mem_strdup(optarg);

@@ -49,6 +49,8 @@ static Job test_job(void)
                 .id = JOB_ID,
                 .props =
                         {
+                                .priority = BG_JOB_PRIORITY_LOW,
+                                .limit_bps = 123456,
                                 .proxy_usage = BG_JOB_PROXY_USAGE_OVERRIDE,
                                 .proxy_list = (char *) "a:1 b",
                         },
@@ -65,6 +67,8 @@ static void a_configuration_arrives_as_it_was(void **state)
         c.stall_timeout_sec = 99;
         c.ca_bundle = (char *) "/ca";
         c.no_proxy = (char *) "";
+        c.control_loopback = true;
+        c.line_bps_up = 77;
         buf_init(&b, WORKER_MSG_MAX_BYTES);
         worker_msg_encode_config(&b, &c);
         assert_int_equal(decode(&b, &m), 0);
@@ -74,6 +78,9 @@ static void a_configuration_arrives_as_it_was(void **state)
         assert_null(m.config.user_agent);
         assert_string_equal(m.config.ca_bundle, "/ca");
         assert_string_equal(m.config.no_proxy, "");
+        assert_true(m.config.adapt && m.config.control_loopback);
+        assert_int_equal(m.config.window_bytes, 4000000);
+        assert_int_equal(m.config.line_bps_up, 77);
         worker_msg_done(&m);
         buf_done(&b);
 }
@@ -106,6 +113,8 @@ static void a_start_arrives_as_it_was(void **state)
         assert_int_equal(m.start.op, 99);
         assert_memory_equal(&m.start.job, &JOB_ID, sizeof(GUID));
         assert_int_equal(m.start.file_index, 7);
+        assert_int_equal(m.start.priority, BG_JOB_PRIORITY_LOW);
+        assert_int_equal(m.start.limit_bps, 123456);
         assert_string_equal(m.start.remote, f.remote);
         assert_string_equal(m.start.local, f.local);
         assert_true(m.start.size_bytes == f.size_bytes);
@@ -116,6 +125,86 @@ static void a_start_arrives_as_it_was(void **state)
         assert_int_equal(m.start.proxy_usage, BG_JOB_PROXY_USAGE_OVERRIDE);
         assert_string_equal(m.start.proxy_list, "a:1 b");
         assert_null(m.start.proxy_bypass);
+        worker_msg_done(&m);
+        buf_done(&b);
+}
+
+static void limits_arrive_as_they_were(void **state)
+{
+        const TransferLimits limits = {.level_bps = {1, 2, UINT64_MAX, 0}, .lan_exempt = true};
+        WorkerMsg m;
+        Buf b;
+
+        buf_init(&b, WORKER_MSG_MAX_BYTES);
+        worker_msg_encode_limits(&b, &limits);
+        assert_int_equal(decode(&b, &m), 0);
+        assert_int_equal(m.kind, WORKER_MSG_LIMITS);
+        assert_memory_equal(m.limits.level_bps, limits.level_bps, sizeof(limits.level_bps));
+        assert_true(m.limits.lan_exempt);
+        worker_msg_done(&m);
+        b.data[b.len - 1] = 2; /* neither yes nor no */
+        assert_int_equal(decode(&b, &m), -EBADMSG);
+        buf_done(&b);
+}
+
+static void a_retuning_arrives_as_it_was(void **state)
+{
+        Job job = test_job();
+        WorkerMsg m;
+        Buf b;
+
+        buf_init(&b, WORKER_MSG_MAX_BYTES);
+        worker_msg_encode_retune(&b, 42, &job);
+        assert_int_equal(decode(&b, &m), 0);
+        assert_int_equal(m.kind, WORKER_MSG_RETUNE);
+        assert_int_equal(m.retune.op, 42);
+        assert_int_equal(m.retune.priority, BG_JOB_PRIORITY_LOW);
+        assert_int_equal(m.retune.limit_bps, 123456);
+        worker_msg_done(&m);
+        b.data[LENGTH_BYTES + 1 + 8] = 4; /* there are four priorities, from 0 on */
+        assert_int_equal(decode(&b, &m), -EBADMSG);
+        buf_done(&b);
+}
+
+static void a_report_of_lines_arrives_as_it_was(void **state)
+{
+        const LineReport report = {
+                .wall_usec = 5,
+                .lines = {{.interface = "lo", .capacity_bps = {1, 2}, .own_bps = {3, 4}},
+                          {.interface = "eth0",
+                           .foreground_bps = {5, 6},
+                           .foreign_bps = {7, 8},
+                           .governor = {3, 1},
+                           .connections = 9,
+                           .yielding = 9,
+                           .base_usec = 10,
+                           .queue_usec = 11}},
+                .lines_len = 2,
+        };
+        WorkerMsg m;
+        Buf b;
+
+        buf_init(&b, WORKER_MSG_MAX_BYTES);
+        worker_msg_encode_lines(&b, &report);
+        assert_int_equal(decode(&b, &m), 0);
+        assert_int_equal(m.kind, WORKER_MSG_LINES);
+        assert_int_equal(m.lines.wall_usec, 5);
+        assert_int_equal(m.lines.lines_len, 2);
+        for (size_t i = 0; i < 2; i++) {
+                const LineState *a = &m.lines.lines[i], *e = &report.lines[i];
+
+                assert_string_equal(a->interface, e->interface);
+                assert_memory_equal(a->capacity_bps, e->capacity_bps, sizeof(a->capacity_bps));
+                assert_memory_equal(a->own_bps, e->own_bps, sizeof(a->own_bps));
+                assert_memory_equal(a->foreground_bps, e->foreground_bps,
+                                    sizeof(a->foreground_bps));
+                assert_memory_equal(a->foreign_bps, e->foreign_bps, sizeof(a->foreign_bps));
+                assert_memory_equal(a->governor, e->governor, sizeof(a->governor));
+                assert_int_equal(a->connections, e->connections);
+                assert_int_equal(a->yielding, e->yielding);
+                assert_int_equal(a->base_usec, e->base_usec);
+                assert_int_equal(a->queue_usec, e->queue_usec);
+        }
         worker_msg_done(&m);
         buf_done(&b);
 }
@@ -629,6 +718,9 @@ int main(void)
                 cmocka_unit_test(a_configuration_arrives_as_it_was),
                 cmocka_unit_test(another_version_of_the_table_is_refused),
                 cmocka_unit_test(a_start_arrives_as_it_was),
+                cmocka_unit_test(limits_arrive_as_they_were),
+                cmocka_unit_test(a_retuning_arrives_as_it_was),
+                cmocka_unit_test(a_report_of_lines_arrives_as_it_was),
                 cmocka_unit_test(an_event_arrives_as_it_was),
                 cmocka_unit_test(an_upload_brings_its_session_and_what_is_known_of_its_reply),
                 cmocka_unit_test(a_start_that_contradicts_itself_is_refused),

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bandwidth/controller_rules.h"
+
+#define GROWTH 1.5          /* per round, while far from the capacity */
+#define GROWTH_SMOOTHED 1.3 /* the same where the round trip is smoothed, so it shows late */
+#define GROWTH_NEAR 1.2     /* and near to it */
+#define NEAR_CAPACITY 0.85
+#define GROWTH_GOALS 1.5 /* beyond the pipe and so many targets only step by step */
+#define OWN_PART 0.8     /* of the queue is explained by our window: it is ours */
+#define SETTLE_USEC 20e3 /* what a change of the window needs beyond its rounds */
+#define SHORT_USEC 10e3
+#define FEW_PART 0.25
+#define RIVAL_TARGETS 2.5
+#define RIVAL_LEAST_USEC 20e3
+#define RIVAL_MOST_USEC 100e3
+#define STRONG_PART 0.7 /* of the capacity: the line was ours */
+#define WEAK_PART 0.4
+#define FALL_USEC 1e6 /* from strong to weak in less: somebody took it from us */
+#define FALL_ROUNDS 8
+#define DRAIN_LEAST_USEC 4.5e6
+#define DRAIN_BASES 90
+#define DRAIN_GOALS 2.5 /* how much of our part of the queue goes: all, and half of another's */
+#define SCAVENGER_USEC (16 * 1000 * 1000)
+#define HOLD_AGAIN_USEC (5 * 1000 * 1000)
+#define SAME_YIELD_USEC (1000 * 1000)
+
+static double least(double a, double b)
+{
+        return a < b ? a : b;
+}
+
+static double most(double a, double b)
+{
+        return a > b ? a : b;
+}
+
+/* factor ^ exponent, for factors of 1 … 2 and exponents of 0 … 1. */
+static double power(double factor, double exponent)
+{
+        double z = (factor - 1) / (factor + 1), zz = z * z;
+        double y = 2 * z * (1 + zz / 3 + zz * zz / 5 + zz * zz * zz / 7) * exponent;
+
+        return 1 + y * (1 + y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5))));
+}
+
+/* The share of a round that this tick covers. */
+static double round_part(const BwController *c)
+{
+        return least(1, c->tick_usec / c->rtt_usec);
+}
+
+double controller_pipe_bytes(const BwController *c, double usec)
+{
+        return c->capacity_bps * usec / 1e6;
+}
+
+void controller_set_grace(BwController *c, double usec)
+{
+        c->grace_until_usec = c->now_usec + (uint64_t) usec;
+}
+
+static bool in_grace(const BwController *c)
+{
+        return c->now_usec < c->grace_until_usec;
+}
+
+static double change_usec(const BwController *c)
+{
+        return 1.5 * c->rtt_usec + SETTLE_USEC;
+}
+
+/* The window that matches the rate seen. */
+static double fitting_window(const BwController *c)
+{
+        return least(c->rate_bps, c->capacity_bps) * (c->base_usec + c->goal_usec / 2) / 1e6;
+}
+
+static void enter_yield(BwController *c)
+{
+        PathMemory *p = c->path;
+
+        /* Several connections step aside for the same reason: that counts once. */
+        if (p->yield_usec == 0 || c->now_usec - p->yield_usec > SAME_YIELD_USEC) {
+                bool again = p->ramp_usec > 0 && c->now_usec - p->ramp_usec < HOLD_AGAIN_USEC;
+
+                p->hold_usec = again ? p->hold_usec * 2 : PATH_HOLD_MIN_USEC;
+                if (p->hold_usec > PATH_HOLD_MAX_USEC)
+                        p->hold_usec = PATH_HOLD_MAX_USEC;
+        }
+        p->yield_usec = c->now_usec;
+        c->window = c->floor_bytes;
+        c->calm_usec = 0;
+}
+
+static void enter_drain(BwController *c)
+{
+        double full = least(c->window, controller_pipe_bytes(c, c->base_usec + c->goal_usec));
+
+        c->window_before_drain = c->window;
+        c->window = most(c->floor_bytes, full - DRAIN_GOALS * c->rate_bps * c->goal_usec / 1e6);
+}
+
+void controller_enter(BwController *c, BwState state)
+{
+        c->state = state;
+        c->state_usec = c->now_usec;
+        c->rival_usec = c->pushed_usec = c->quiet_usec = c->weak_usec = 0;
+        if (state == BW_YIELD)
+                enter_yield(c);
+        if (state == BW_DRAIN)
+                enter_drain(c);
+        if (state == BW_RAMP) {
+                c->path->ramp_usec = c->now_usec;
+                c->window = most(2 * c->floor_bytes, 0.25 * controller_pipe_bytes(c, c->base_usec));
+        }
+}
+
+/* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
+static void run_start(BwController *c)
+{
+        bool is_slow = c->direction == BW_UP && c->state == BW_START;
+        double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
+
+        c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
+        if (c->now_usec >= c->refill_until_usec)
+                c->window = least(c->window, most(room, c->floor_bytes));
+        if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {
+                c->window = least(c->window, fitting_window(c));
+                controller_set_grace(c, change_usec(c));
+                controller_enter(c, BW_CRUISE);
+        } else if (c->queue_now_usec > c->goal_usec && c->window > 20 * c->mss) {
+                controller_enter(c, BW_CRUISE);
+        } else if (c->state == BW_RAMP &&
+                   c->window >= NEAR_CAPACITY * controller_pipe_bytes(c, c->base_usec)) {
+                controller_enter(c, BW_CRUISE);
+        }
+}
+
+/* Rounds in a row without any queue. */
+static double quiet_rounds(const BwController *c)
+{
+        return c->quiet_usec == 0 ? 0 : (double) (c->now_usec - c->quiet_usec) / c->rtt_usec;
+}
+
+static void grow(BwController *c)
+{
+        double pipe = controller_pipe_bytes(c, c->base_usec), part = round_part(c);
+        double rounds = quiet_rounds(c);
+
+        if (c->window < NEAR_CAPACITY * pipe && c->queue_usec < c->goal_usec / 4 &&
+            c->queue_now_usec < c->goal_usec)
+                c->window *= power(c->window < pipe / 2 ? GROWTH : GROWTH_NEAR, part);
+        else if (c->queue_now_usec > c->goal_usec && c->base_usec > 30e3)
+                return; /* a burst of our own is on its way */
+        else if (rounds > 2 &&
+                 c->window < controller_pipe_bytes(c, c->base_usec + GROWTH_GOALS * c->goal_usec))
+                c->window *= power(1 + least(0.10, 0.03 * (rounds - 2)), part);
+        else
+                c->window += part * most(c->mss, 0.01 * c->window) *
+                             most(0.1, 1 - c->queue_usec / c->goal_usec);
+        /* Never far from what is really delivered. */
+        if (c->now_usec >= c->refill_until_usec)
+                c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
+}
+
+static void shrink(BwController *c)
+{
+        double excess = least(0.5, c->queue_usec / c->goal_usec - 1), before = c->window;
+
+        c->window -= round_part(c) * c->window * excess;
+        /* Feedback is a round or two old: a queue that is all our own goes without starving. */
+        if (c->own_queue_usec >= OWN_PART * c->queue_usec)
+                c->window = most(c->window, least(before, fitting_window(c)));
+        if (c->window <= c->floor_bytes) {
+                c->window = c->floor_bytes;
+                if (c->pushed_usec == 0)
+                        c->pushed_usec = c->now_usec;
+        }
+}
+
+/* The line was ours and, within a second, is not, although a queue stands: a newcomer pushes us
+ * aside while it keeps the queue near the target. (Two of us part a line much more slowly, so each
+ * takes the other for what it is.) */
+static bool was_pushed_aside(BwController *c)
+{
+        double recent = most(FALL_USEC, FALL_ROUNDS * c->rtt_usec);
+
+        if (c->rate_bps >= STRONG_PART * c->capacity_bps)
+                c->strong_usec = c->now_usec;
+        if (c->now_usec < c->refill_until_usec || c->strong_usec == 0 ||
+            (double) (c->now_usec - c->strong_usec) > recent ||
+            c->rate_bps > WEAK_PART * c->capacity_bps || c->queue_usec < c->goal_usec / 2 ||
+            c->window > WEAK_PART * controller_pipe_bytes(c, c->rtt_usec)) {
+                c->weak_usec = 0;
+                return false;
+        }
+        if (c->weak_usec == 0)
+                c->weak_usec = c->now_usec;
+        return (double) (c->now_usec - c->weak_usec) >=
+               least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
+}
+
+/* A queue that our window cannot explain, or one that stays when we have nearly gone. */
+static bool has_rival(BwController *c)
+{
+        double patience = least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
+
+        if (in_grace(c)) {
+                c->rival_usec = c->weak_usec = 0;
+                return false;
+        }
+        if (was_pushed_aside(c))
+                return true;
+        if (c->queue_usec <= c->goal_usec)
+                c->pushed_usec = 0;
+        if (c->pushed_usec > 0 && (double) (c->now_usec - c->pushed_usec) >= c->rtt_usec)
+                return true;
+        if (c->queue_usec <= RIVAL_TARGETS * c->goal_usec ||
+            c->own_queue_usec >= c->queue_usec / 2) {
+                c->rival_usec = 0;
+                return false;
+        }
+        if (c->rival_usec == 0)
+                c->rival_usec = c->now_usec;
+        return (double) (c->now_usec - c->rival_usec) >= patience;
+}
+
+static bool is_drain_due(BwController *c)
+{
+        PathMemory *p = c->path;
+        double period = most(DRAIN_LEAST_USEC, DRAIN_BASES * c->base_usec);
+
+        if (p->next_drain_usec == 0 || p->next_drain_usec > c->now_usec + (uint64_t) (2 * period))
+                p->next_drain_usec = c->now_usec + (uint64_t) period;
+        if (c->now_usec >= p->next_drain_usec) {
+                p->drain_usec = c->now_usec;
+                p->next_drain_usec = c->now_usec + (uint64_t) period;
+        }
+        return p->drain_usec > c->state_usec && p->drain_usec <= c->now_usec &&
+               (double) (c->now_usec - p->drain_usec) < c->rtt_usec / 2 + c->tick_usec;
+}
+
+/* A small window brings few samples, whose least lies up to a tick of the timestamps above what a
+ * large one sees in the same queue; without this the small one would never grow. */
+static double few_samples_usec(const BwController *c)
+{
+        double full = controller_pipe_bytes(c, c->base_usec + c->goal_usec);
+
+        return c->direction == BW_DOWN && c->window < FEW_PART * full ? 1000 : 0;
+}
+
+static void run_cruise(BwController *c)
+{
+        if (c->queue_usec > c->goal_usec / 8 || c->queue_now_usec >= c->goal_usec / 2)
+                c->quiet_usec = 0;
+        else if (c->quiet_usec == 0)
+                c->quiet_usec = c->now_usec;
+        if (c->lost && !in_grace(c)) {
+                c->window *= 0.7;
+                controller_set_grace(c, c->rtt_usec);
+        } else if (c->queue_usec < c->goal_usec + few_samples_usec(c)) {
+                grow(c);
+        } else if (!in_grace(c)) {
+                shrink(c);
+        }
+        if (has_rival(c))
+                controller_enter(c, BW_YIELD);
+        else if (is_drain_due(c))
+                controller_enter(c, BW_DRAIN);
+}
+
+/* Below 1 ms the clock of timestamps shows nothing, so a latecomer would take the queue that it met
+ * for the base for ever. At the end of a DRAIN the rate tells: what is in flight is the window. */
+static void learn_short_base(BwController *c)
+{
+        double span = SETTLE_USEC, rate = history_rate_bps(&c->history, span);
+        double seen = rate > 0 ? 1.5 * history_max_window(&c->history, span) / rate * 1e6 : 0;
+
+        if (c->direction == BW_DOWN && c->base_usec < SHORT_USEC && seen > 0 &&
+            seen < 0.7 * c->base_usec)
+                window_filter_add(&c->path->base, c->now_usec, seen);
+}
+
+/* The smoothed round trip of a sender needs a round more to come down. */
+static double drain_usec(const BwController *c)
+{
+        double usec = 1.2 * c->rtt_usec + SETTLE_USEC;
+
+        return c->direction == BW_UP ? usec + c->rtt_usec + SETTLE_USEC : usec;
+}
+
+static void run_drain(BwController *c)
+{
+        double pipe = controller_pipe_bytes(c, c->base_usec), restored;
+
+        if ((double) (c->now_usec - c->state_usec) < drain_usec(c))
+                return;
+        learn_short_base(c);
+        restored = least(c->window_before_drain,
+                         least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
+        c->window = most(c->window, restored);
+        controller_set_grace(c, change_usec(c));
+        c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
+        controller_enter(c, BW_CRUISE);
+}
+
+/* The other one is a scavenger like us, and keeps its queue at the target. RAMP would end at once
+ * there. We take a part that raises the queue by less than what makes it yield; then both shrink in
+ * proportion and grow alike. */
+static void join_scavenger(BwController *c)
+{
+        controller_enter(c, BW_RAMP);
+        c->window =
+                most(2 * c->floor_bytes, least(c->window, controller_pipe_bytes(c, c->goal_usec)));
+        controller_set_grace(c, change_usec(c));
+        c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
+        controller_enter(c, BW_CRUISE);
+}
+
+static void run_yield(BwController *c)
+{
+        c->window = c->floor_bytes;
+        if (c->queue_usec > c->goal_usec / 2)
+                c->calm_usec = 0;
+        else if (c->calm_usec == 0)
+                c->calm_usec = c->now_usec;
+        if (c->calm_usec > 0 && c->now_usec - c->calm_usec >= c->path->hold_usec)
+                controller_enter(c, BW_RAMP);
+        else if (c->now_usec - c->state_usec >= SCAVENGER_USEC &&
+                 c->queue_usec < 1.5 * c->goal_usec)
+                join_scavenger(c);
+}
+
+void controller_run_state(BwController *c)
+{
+        switch (c->state) {
+        case BW_START:
+                run_start(c);
+                break;
+        case BW_RAMP:
+                if (has_rival(c))
+                        controller_enter(c, BW_YIELD);
+                else
+                        run_start(c);
+                break;
+        case BW_CRUISE:
+                run_cruise(c);
+                break;
+        case BW_DRAIN:
+                if (has_rival(c))
+                        controller_enter(c, BW_YIELD);
+                else
+                        run_drain(c);
+                break;
+        case BW_YIELD:
+        case BW_STATE_MAX:
+                run_yield(c);
+                break;
+        }
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the two halves of the controller: what a tick measured (controller.c) is given to the
+ * rules of the states (controller_rules.c), which set the window and the next state. */
+#pragma once
+
+#include "bandwidth/controller.h"
+
+/* All that is derived has been set in `c` for this tick. */
+void controller_run_state(BwController *c);
+void controller_enter(BwController *c, BwState state);
+/* The path's capacity times `usec`, bytes; 0 while the capacity is unknown. */
+double controller_pipe_bytes(const BwController *c, double usec);
+void controller_set_grace(BwController *c, double usec);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bandwidth/governor.h"
+
+#include <stddef.h>
+
+#define STEP_LEAST_USEC (GOVERNOR_STEP_USEC / 2)
+#define STEP_MOST_USEC (5 * 1000 * 1000)
+#define SPEED_MOST 1.25e11 /* a Tbit/s: a rate beyond it is a mistake */
+#define FOREIGN_WEIGHT 0.5
+#define TOTAL_WEIGHT 0.3
+#define NOISE_PART 0.03 /* of the capacity: less than that is nobody */
+#define NOISE_LEAST_BPS 16e3
+#define FIRST_PART 1.5
+#define DUCK_LEAST_USEC (500 * 1000)
+#define DUCK_MOST_USEC (2 * 1000 * 1000)
+#define DUCK_BASES 10
+#define DUCK_GAP_USEC (2 * 1000 * 1000)
+#define DUCK_GROWTH 1.15 /* per step: still taking off */
+#define ELASTIC_PART 0.7
+#define HOLD_PART 0.5
+#define PEAK_STEPS 4 /* 350 ms */
+#define SHARE_PEAK_STEPS 5
+#define SHARE_PART 0.97
+#define SHARE_ROOM 1.1
+#define MORE 1.3
+#define QUIET_USEC (400 * 1000)
+#define QUIET_MOST_USEC (1000 * 1000)
+#define QUIET_BASES 4
+
+static double most(double a, double b)
+{
+        return a > b ? a : b;
+}
+
+void governor_init(Governor *g)
+{
+        *g = (Governor){.cap_bps = UINT64_MAX};
+        window_filter_init(&g->capacity, PATH_WINDOW_USEC, true);
+}
+
+void governor_set_capacity(Governor *g, uint64_t capacity_bps)
+{
+        g->told_bps = capacity_bps < SPEED_MOST ? (double) capacity_bps : SPEED_MOST;
+}
+
+static double capacity(const Governor *g)
+{
+        return g->told_bps > 0 ? g->told_bps : window_filter_get(&g->capacity, 0);
+}
+
+static double threshold(const Governor *g)
+{
+        return most(NOISE_PART * capacity(g), NOISE_LEAST_BPS);
+}
+
+static double peak(const Governor *g, unsigned steps)
+{
+        double best = 0;
+
+        for (unsigned i = 1; i <= steps; i++)
+                best = most(best, g->peaks[(g->next + GOVERNOR_PEAKS - i) % GOVERNOR_PEAKS]);
+        return best;
+}
+
+static void enter(Governor *g, GovernorState state)
+{
+        g->state = state;
+        g->state_usec = g->now_usec;
+}
+
+static void enter_duck(Governor *g, uint64_t base_usec)
+{
+        uint64_t wait = DUCK_BASES * (base_usec < DUCK_MOST_USEC ? base_usec : DUCK_MOST_USEC);
+
+        if (wait < DUCK_LEAST_USEC)
+                wait = DUCK_LEAST_USEC;
+        if (wait > DUCK_MOST_USEC)
+                wait = DUCK_MOST_USEC;
+        enter(g, GOVERNOR_DUCK);
+        g->duck_usec = g->now_usec;
+        g->duck_until_usec = g->now_usec + wait;
+}
+
+static bool may_duck(const Governor *g)
+{
+        return g->duck_usec == 0 || g->now_usec - g->duck_usec > DUCK_GAP_USEC;
+}
+
+static void end_duck(Governor *g, double before_bps)
+{
+        bool is_growing = g->foreign_bps > DUCK_GROWTH * before_bps;
+
+        if (g->now_usec < g->duck_until_usec)
+                return;
+        if (is_growing && g->now_usec - g->duck_usec < DUCK_MOST_USEC)
+                return;
+        g->known_bps = peak(g, PEAK_STEPS);
+        enter(g, g->known_bps >= ELASTIC_PART * capacity(g) ? GOVERNOR_HOLD : GOVERNOR_SHARE);
+}
+
+/* On a long line a foreground that lost packets is silent for a few round trips. */
+static uint64_t quiet_wait_usec(uint64_t base_usec)
+{
+        uint64_t wait = QUIET_BASES * (base_usec < QUIET_MOST_USEC ? base_usec : QUIET_MOST_USEC);
+
+        return wait < QUIET_USEC ? QUIET_USEC : wait < QUIET_MOST_USEC ? wait : QUIET_MOST_USEC;
+}
+
+static void decide(Governor *g, uint64_t base_usec, double before_bps, double newest_bps)
+{
+        /* A newcomer's first packets must not wait for the smoothing: on a long line with a short
+         * queue his slow start would meet ours. */
+        bool somebody = g->foreign_bps > threshold(g) || newest_bps > FIRST_PART * threshold(g);
+
+        /* The smoothed figure would show him for half a second after he has gone. */
+        if (newest_bps > threshold(g))
+                g->quiet_usec = 0;
+        else if (g->quiet_usec == 0)
+                g->quiet_usec = g->now_usec;
+        if (g->state != GOVERNOR_IDLE && g->quiet_usec > 0 &&
+            g->now_usec - g->quiet_usec >= quiet_wait_usec(base_usec)) {
+                enter(g, GOVERNOR_IDLE);
+                return;
+        }
+        switch (g->state) {
+        case GOVERNOR_IDLE:
+                if (somebody && may_duck(g))
+                        enter_duck(g, base_usec);
+                else if (somebody)
+                        enter(g, GOVERNOR_SHARE);
+                break;
+        case GOVERNOR_DUCK:
+                end_duck(g, before_bps);
+                break;
+        case GOVERNOR_HOLD:
+                if (peak(g, PEAK_STEPS) < HOLD_PART * capacity(g))
+                        enter(g, GOVERNOR_SHARE);
+                break;
+        case GOVERNOR_SHARE:
+                if (g->foreign_bps > MORE * g->known_bps + threshold(g) && may_duck(g))
+                        enter_duck(g, base_usec);
+                break;
+        case GOVERNOR_STATE_MAX:
+                enter(g, GOVERNOR_IDLE);
+                break;
+        }
+}
+
+static uint64_t cap_of_state(const Governor *g)
+{
+        double left;
+
+        if (g->state == GOVERNOR_IDLE)
+                return UINT64_MAX;
+        if (g->state != GOVERNOR_SHARE)
+                return 0;
+        left = SHARE_PART * capacity(g) - SHARE_ROOM * peak(g, SHARE_PEAK_STEPS);
+        return left > 0 ? (uint64_t) left : 0;
+}
+
+static void begin_anew(Governor *g, uint64_t now_usec, uint64_t iface_bytes, uint64_t own_bytes)
+{
+        g->has_step = true;
+        g->now_usec = now_usec;
+        g->iface_bytes = iface_bytes;
+        g->own_bytes = own_bytes;
+        g->state_usec = now_usec;
+        g->duck_usec = g->quiet_usec = 0;
+        g->duck_until_usec = now_usec;
+}
+
+uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
+                       uint64_t own_wire_bytes, uint64_t base_usec)
+{
+        double sec, total, own, before = g->foreign_bps;
+
+        /* A jump of the clock, or an interface that came anew, says nothing about rates. */
+        if (!g->has_step || now_usec < g->now_usec || now_usec - g->now_usec > STEP_MOST_USEC ||
+            iface_bytes < g->iface_bytes || own_wire_bytes < g->own_bytes) {
+                begin_anew(g, now_usec, iface_bytes, own_wire_bytes);
+                return g->cap_bps;
+        }
+        if (now_usec - g->now_usec < STEP_LEAST_USEC)
+                return g->cap_bps;
+        sec = (double) (now_usec - g->now_usec) / 1e6;
+        total = (double) (iface_bytes - g->iface_bytes) / sec;
+        own = (double) (own_wire_bytes - g->own_bytes) / sec;
+        if (total > SPEED_MOST || own > SPEED_MOST) {
+                begin_anew(g, now_usec, iface_bytes, own_wire_bytes);
+                return g->cap_bps;
+        }
+        g->now_usec = now_usec;
+        g->iface_bytes = iface_bytes;
+        g->own_bytes = own_wire_bytes;
+        g->total_bps += TOTAL_WEIGHT * (total - g->total_bps);
+        g->foreign_bps += FOREIGN_WEIGHT * (most(0, total - own) - g->foreign_bps);
+        window_filter_add(&g->capacity, now_usec, g->total_bps);
+        g->peaks[g->next] = g->foreign_bps;
+        g->next = (g->next + 1) % GOVERNOR_PEAKS;
+        decide(g, base_usec, before, most(0, total - own));
+        g->cap_bps = cap_of_state(g);
+        return g->cap_bps;
+}
+
+uint64_t governor_foreign_bps(const Governor *g)
+{
+        return (uint64_t) g->foreign_bps;
+}
+
+uint64_t governor_capacity_bps(const Governor *g)
+{
+        return (uint64_t) capacity(g);
+}
+
+GovernorState governor_state(const Governor *g)
+{
+        return g->state;
+}
+
+const char *governor_state_to_string(GovernorState state)
+{
+        static const char *const names[GOVERNOR_STATE_MAX] = {
+                [GOVERNOR_IDLE] = "idle",
+                [GOVERNOR_DUCK] = "duck",
+                [GOVERNOR_HOLD] = "hold",
+                [GOVERNOR_SHARE] = "share",
+        };
+
+        return (unsigned) state < GOVERNOR_STATE_MAX ? names[state] : NULL;
+}

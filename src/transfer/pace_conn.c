@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer/pace_conn.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define FIRST_WINDOW_SEGMENTS 10
+#define MSS_MIN_BYTES 536
+#define IDLE_RESET_USEC USEC_PER_SEC /* what the controller knew of the queue is old then */
+
+/* A limit is an average: its bucket holds what a quarter of a second brings, and as much may wait
+ * in the kernel. */
+#define LIMIT_BURST_PER_SEC 4
+#define LIMIT_BURST_MIN_BYTES 512
+#define LIMIT_WINDOW_MIN_BYTES 4096
+
+#define WRITE_MAX_BYTES ((uint64_t) 16 * 1024) /* at once, on lines where that is much */
+#define WRITE_WINDOW_PART 8                    /* … else a part of the window */
+#define FLOOR_EVERY_USEC (60 * USEC_PER_MSEC)
+/* As much as a download gets through the smallest window: a server that hears nothing at all for a
+ * minute or two gives up. */
+#define STALL_EVERY_USEC (500 * USEC_PER_MSEC)
+#define FLOOR_SEGMENTS 2
+#define ROOM_SOONEST_USEC USEC_PER_MSEC
+#define ROOM_LATEST_USEC (10 * USEC_PER_MSEC)
+
+PaceConn *pace_conn_new(int fd, int family, bool background, uint32_t window_bytes)
+{
+        PaceConn *c = mem_new(PaceConn);
+
+        if (!c)
+                return NULL;
+        c->fd = fd;
+        c->background = background;
+        c->window_bytes = window_bytes;
+        c->header_bytes = family == AF_INET6 ? TCP_HEADER6_BYTES : TCP_HEADER_BYTES;
+        c->limit_bps = c->cap_bps = UINT64_MAX;
+        c->decision = (BwDecision){.window_bytes = UINT32_MAX};
+        list_init(&c->link);
+        list_init(&c->flows);
+        if (background && tcp_prepare_background(fd, family, window_bytes) < 0)
+                c->blind = true;
+        return c;
+}
+
+PaceConn *pace_conn_free(PaceConn *c)
+{
+        if (!c)
+                return NULL;
+        list_remove(&c->link);
+        if (c->line) {
+                pace_line_let_go(c->line, c->path);
+                c->line->conns--;
+        }
+        mem_free(c);
+        return NULL;
+}
+
+static uint32_t mss_of(const PaceConn *c)
+{
+        uint32_t mss = c->direction == BW_DOWN ? c->tcp.rcv_mss : c->tcp.snd_mss;
+
+        return MAX(mss, (uint32_t) MSS_MIN_BYTES);
+}
+
+static bool is_limited(const PaceConn *c)
+{
+        return c->limit_bps != UINT64_MAX;
+}
+
+static uint64_t burst_bytes(const PaceConn *c)
+{
+        return MAX(c->limit_bps / LIMIT_BURST_PER_SEC, (uint64_t) LIMIT_BURST_MIN_BYTES);
+}
+
+/* What may be under way, or wait in the kernel, by the limit. Into less than a segment or two its
+ * sender trickles by a timer. */
+static uint64_t limit_window(const PaceConn *c)
+{
+        uint64_t round = MIN(c->limit_bps, (uint64_t) UINT32_MAX) *
+                         (2 * (uint64_t) c->tcp.rcv_rtt_usec) / USEC_PER_SEC;
+
+        return MAX(MAX(burst_bytes(c), round),
+                   MAX(2 * (uint64_t) mss_of(c), (uint64_t) LIMIT_WINDOW_MIN_BYTES));
+}
+
+/* The window that the limits leave to the decision. */
+static uint32_t wanted_window(const PaceConn *c)
+{
+        uint64_t window = c->decision.stall ? TCP_CLAMP_STALL_BYTES : c->decision.window_bytes;
+
+        if (is_limited(c))
+                window = MIN(window, limit_window(c));
+        return (uint32_t) MIN(window, (uint64_t) c->window_bytes);
+}
+
+void pace_conn_apply(PaceConn *c)
+{
+        if (c->blind || c->direction != BW_DOWN)
+                return;
+        if (tcp_clamp_window(c->fd, wanted_window(c)) < 0) {
+                log_debug("worker: the window of a connection cannot be set");
+                c->blind = true;
+        }
+}
+
+void pace_conn_begin(PaceConn *c, BwDirection direction, uint32_t target_usec, uint64_t now_usec)
+{
+        bool fresh = !c->sampled || direction != c->direction ||
+                     now_usec - c->used_usec >= IDLE_RESET_USEC;
+
+        c->direction = direction;
+        c->used_usec = now_usec;
+        pace_conn_sample(c);
+        if (!c->background)
+                return;
+        if (fresh) {
+                c->floor_usec = 0;
+                c->decision = (BwDecision){.window_bytes = UINT32_MAX};
+                if (c->adaptive) {
+                        controller_init(&c->controller, direction, &c->path->memory[direction],
+                                        target_usec);
+                        c->decision.window_bytes = FIRST_WINDOW_SEGMENTS * mss_of(c);
+                }
+        }
+        if (c->adaptive) /* a job's priority may have changed */
+                c->controller.target_usec = target_usec;
+}
+
+void pace_conn_rest(PaceConn *c, uint64_t now_usec)
+{
+        c->used_usec = now_usec;
+        if (c->adaptive)
+                bw_group_forget(&c->line->group[c->direction], &c->controller);
+}
+
+static uint64_t on_the_wire(const PaceConn *c, uint64_t payload, uint32_t segments)
+{
+        return payload + (uint64_t) segments * (c->header_bytes + c->line->iface.header_bytes);
+}
+
+/* What arrived counts whether it was in order or not: else a lost segment looks like somebody
+ * else's traffic. */
+static void account(PaceConn *c, const TcpState *s)
+{
+        const TcpState *before = &c->tcp;
+        uint64_t in = s->bytes_received - before->bytes_received;
+        uint64_t *sum = c->background ? c->line->own_bytes : c->line->foreground_bytes;
+
+        if (c->direction == BW_DOWN)
+                in = (uint64_t) (s->data_segs_in - before->data_segs_in) * s->rcv_mss;
+        sum[BW_DOWN] += on_the_wire(c, in, s->segs_in - before->segs_in);
+        sum[BW_UP] +=
+                on_the_wire(c, s->bytes_sent - before->bytes_sent, s->segs_out - before->segs_out);
+}
+
+void pace_conn_sample(PaceConn *c)
+{
+        TcpState s;
+
+        if (tcp_state_read(c->fd, &s) < 0) {
+                c->blind = true;
+                return;
+        }
+        if (c->sampled) {
+                if (c->line)
+                        account(c, &s);
+                c->bytes += c->direction == BW_DOWN ? s.bytes_received - c->tcp.bytes_received
+                                                    : s.bytes_acked - c->tcp.bytes_acked;
+        }
+        c->tcp = s;
+        c->sampled = true;
+}
+
+/* Whoever comes under a limit begins without tokens: else many short connections would have a burst
+ * each. */
+void pace_conn_set_limit(PaceConn *c, uint64_t limit_bps, uint64_t now_usec)
+{
+        bool was_limited = is_limited(c);
+
+        c->limit_bps = limit_bps;
+        if (!is_limited(c))
+                return;
+        if (was_limited) {
+                token_bucket_set_rate(&c->bucket, limit_bps, now_usec);
+                return;
+        }
+        token_bucket_init(&c->bucket, limit_bps, now_usec);
+        token_bucket_spend(&c->bucket, now_usec, token_bucket_available(&c->bucket, now_usec));
+}
+
+/* Not what the kernel took in: the first window is wide, and a small limit would have to do penance
+ * for it. */
+void pace_conn_read(PaceConn *c, uint64_t now_usec, size_t bytes)
+{
+        if (is_limited(c))
+                token_bucket_spend(&c->bucket, now_usec, bytes);
+}
+
+bool pace_conn_must_wait(PaceConn *c, uint64_t now_usec)
+{
+        bool waits = is_limited(c) && c->direction == BW_DOWN &&
+                     token_bucket_available(&c->bucket, now_usec) == 0;
+
+        c->was_short |= waits;
+        return waits;
+}
+
+static BwSample sample_of(const PaceConn *c, uint64_t now_usec)
+{
+        const TcpState *s = &c->tcp;
+
+        if (c->direction == BW_DOWN)
+                return (BwSample){
+                        .now_usec = now_usec,
+                        .rtt_usec = s->rcv_rtt_usec,
+                        .bytes = s->bytes_received,
+                        .mss = mss_of(c),
+                        .loss = s->ooopack,
+                        .rcv_ssthresh = s->rcv_ssthresh,
+                        .has_timestamps = s->has_timestamps,
+                };
+        return (BwSample){
+                .now_usec = now_usec,
+                .rtt_usec = s->rtt_usec,
+                .bytes = s->bytes_acked,
+                .mss = mss_of(c),
+                .loss = s->retrans,
+                .rcv_ssthresh = s->rcv_ssthresh,
+                .has_timestamps = s->has_timestamps,
+        };
+}
+
+bool pace_conn_yields(const PaceConn *c)
+{
+        if (!c->adaptive)
+                return false;
+        return c->decision.stall || c->cap_bps != UINT64_MAX ||
+               controller_state(&c->controller) == BW_YIELD;
+}
+
+void pace_conn_control(PaceConn *c, uint64_t now_usec)
+{
+        BwSample s = sample_of(c, now_usec);
+
+        c->used_usec = now_usec;
+        if (c->adaptive && !c->blind)
+                c->decision = bw_group_tick(&c->line->group[c->direction], &c->controller, &s,
+                                            c->cap_bps);
+        pace_conn_apply(c);
+        if (c->direction == BW_DOWN && c->adaptive && c->decision.at_floor && !c->decision.stall)
+                tcp_delay_acks(c->fd);
+        c->ticks++;
+        c->yield_ticks += pace_conn_yields(c);
+}
+
+/* Without counting the tokens. */
+static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, bool *ret_rule)
+{
+        uint64_t window = c->decision.window_bytes;
+        uint64_t chunk = MAX(WRITE_MAX_BYTES, window / WRITE_WINDOW_PART);
+
+        *ret_rule = queued == 0;
+        if (c->decision.stall || c->decision.at_floor) {
+                uint64_t every = c->decision.stall ? STALL_EVERY_USEC : FLOOR_EVERY_USEC;
+
+                if (queued > 0 || now_usec - c->floor_usec < every)
+                        return 0;
+                return FLOOR_SEGMENTS * (uint64_t) mss_of(c);
+        }
+        return queued < window ? MIN(window - queued, chunk) : 0;
+}
+
+size_t pace_conn_room(PaceConn *c, uint64_t now_usec, size_t bytes, bool *ret_rule)
+{
+        uint32_t queued = 0;
+        uint64_t room = bytes, least = MIN((uint64_t) bytes, (uint64_t) mss_of(c)), tokens;
+
+        *ret_rule = false;
+        if (!c->adaptive && !is_limited(c))
+                return bytes;
+        if (tcp_queued_bytes(c->fd, &queued) < 0)
+                return bytes;
+        if (c->adaptive && !c->blind)
+                room = MIN(room, room_in_window(c, now_usec, queued, ret_rule));
+        if (is_limited(c)) {
+                tokens = token_bucket_available(&c->bucket, now_usec);
+                least = MIN(least, MAX(c->limit_bps / LIMIT_BURST_PER_SEC, (uint64_t) 1));
+                if (tokens < least) {
+                        *ret_rule = queued == 0;
+                        c->was_short = true;
+                        c->limit_ticks++;
+                        return 0;
+                }
+                room = MIN(room, tokens);
+        }
+        return room >= least ? (size_t) room : 0;
+}
+
+void pace_conn_wrote(PaceConn *c, uint64_t now_usec, size_t bytes)
+{
+        c->floor_usec = now_usec;
+        if (is_limited(c))
+                token_bucket_spend(&c->bucket, now_usec, bytes);
+}
+
+/* A quarter of the window has drained by then. */
+uint64_t pace_conn_room_in_usec(const PaceConn *c)
+{
+        uint64_t rate = c->adaptive ? controller_rate_bps(&c->controller) : 0;
+        uint64_t usec = ROOM_LATEST_USEC;
+
+        if (rate > 0 && !c->decision.stall && !c->decision.at_floor && !is_limited(c))
+                usec = (uint64_t) c->decision.window_bytes * USEC_PER_SEC / 4 / rate;
+        return MIN(MAX(usec, ROOM_SOONEST_USEC), ROOM_LATEST_USEC);
+}

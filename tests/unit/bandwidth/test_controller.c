@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The delay controller, rule by rule, against a line that is a formula: 2.5 MB/s, 20 ms, and a
+ * queue of what is in flight beyond that and of what others put there. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bandwidth/group.h"
+
+enum { SEC = 1000000, LINE = 2500000, BASE = 20000, MSS = 1448 };
+
+typedef struct Rig {
+        PathMemory path;
+        BwController c;
+        BwSample s;
+        BwDecision d;
+        uint64_t cap;
+        uint64_t foreign_queue_usec; /* of others */
+        uint64_t foreign_bps;
+        bool sensor;
+} Rig;
+
+static void setup(Rig *r, BwDirection direction)
+{
+        *r = (Rig){.cap = UINT64_MAX, .sensor = true};
+        path_memory_init(&r->path);
+        controller_init(&r->c, direction, &r->path, BW_TARGET_NORMAL_USEC);
+        r->s = (BwSample){.now_usec = 100 * (uint64_t) SEC,
+                          .rtt_usec = BASE,
+                          .mss = MSS,
+                          .has_timestamps = true};
+        r->d = controller_tick(&r->c, &r->s, r->cap, r->sensor);
+}
+
+static void tick(Rig *r)
+{
+        double window = r->d.stall ? 0 : r->d.window_bytes, rate;
+        double free_bps = LINE - (double) r->foreign_bps;
+        double rtt = BASE + (double) r->foreign_queue_usec, full = window * 1e6 / free_bps;
+
+        if (full > rtt)
+                rtt = full;
+        rate = window * 1e6 / rtt;
+        r->s.now_usec += BW_TICK_USEC;
+        r->s.rtt_usec = (uint64_t) rtt;
+        r->s.bytes += (uint64_t) (rate * BW_TICK_USEC / 1e6);
+        r->d = controller_tick(&r->c, &r->s, r->cap, r->sensor);
+}
+
+static void run(Rig *r, double sec)
+{
+        for (unsigned i = 0; i < sec * 100 + 0.5; i++)
+                tick(r);
+}
+
+/* At most so many seconds until the state is there. */
+static double until(Rig *r, BwState state, double sec)
+{
+        for (unsigned i = 0; i < sec * 100; i++) {
+                if (controller_state(&r->c) == state)
+                        return i / 100.0;
+                tick(r);
+        }
+        fail_msg("never in %s, but in %s", bw_state_to_string(state),
+                 bw_state_to_string(controller_state(&r->c)));
+        return 0;
+}
+
+static void it_starts_with_ten_segments_and_grows_to_the_line(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        assert_int_equal(r.d.window_bytes, 10 * MSS);
+        assert_int_equal(controller_state(&r.c), BW_START);
+        assert_false(r.d.at_floor);
+        (void) until(&r, BW_CRUISE, 1);
+        run(&r, 3);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 97 / 100, LINE * 101 / 100);
+        assert_in_range(controller_queue_usec(&r.c), 2000, 8000);
+        assert_in_range(controller_base_usec(&r.c), BASE, BASE + 500);
+}
+
+static void loss_ends_the_start(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 0.05);
+        assert_int_equal(controller_state(&r.c), BW_START);
+        r.s.loss++;
+        tick(&r);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+}
+
+static void loss_takes_three_tenths_once_a_round(void **state)
+{
+        Rig r;
+        uint32_t before;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        before = r.d.window_bytes;
+        r.s.loss++;
+        tick(&r);
+        assert_in_range(r.d.window_bytes, before * 69 / 100, before * 71 / 100);
+        before = r.d.window_bytes;
+        r.s.loss++;
+        tick(&r);
+        assert_true(r.d.window_bytes >= before);
+}
+
+static void it_drains_now_and_then_and_comes_back(void **state)
+{
+        Rig r;
+        uint32_t before;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        before = r.d.window_bytes;
+        (void) until(&r, BW_DRAIN, 5);
+        assert_true(r.d.window_bytes < LINE / 1000 * BASE / 1000);
+        run(&r, 0.04);
+        assert_int_equal(controller_queue_usec(&r.c), 0);
+        (void) until(&r, BW_CRUISE, 0.1);
+        assert_true(r.d.window_bytes >= LINE / 1000 * BASE / 1000 * 89 / 100);
+        run(&r, 1);
+        assert_in_range(r.d.window_bytes, before * 9 / 10, before * 11 / 10);
+}
+
+static void it_yields_to_a_queue_that_is_not_its_own(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.foreign_queue_usec = 40000;
+        r.foreign_bps = LINE / 2;
+        assert_true(until(&r, BW_YIELD, 1) <= 0.2);
+        assert_int_equal(r.d.window_bytes, (uint32_t) (1.01 * MSS));
+        assert_true(r.d.at_floor);
+        assert_false(r.d.stall);
+        run(&r, 10);
+        assert_int_equal(controller_state(&r.c), BW_YIELD);
+}
+
+static void it_yields_when_pushed_to_the_floor(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.foreign_queue_usec = 12000; /* below 2.5 targets, but it stays */
+        r.foreign_bps = LINE / 2;
+        assert_true(until(&r, BW_YIELD, 2) <= 0.6);
+}
+
+static void it_comes_back_after_the_hold_which_doubles_in_vain(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        r.foreign_queue_usec = 0;
+        assert_in_range((uint64_t) (until(&r, BW_RAMP, 2) * 100), 95, 112);
+        run(&r, 0.1);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        r.foreign_queue_usec = 0;
+        assert_in_range((uint64_t) (until(&r, BW_RAMP, 3) * 100), 195, 212);
+        run(&r, 8);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 97 / 100, LINE * 101 / 100);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        assert_int_equal(r.path.hold_usec, SEC);
+}
+
+static void it_comes_back_to_a_scavenger_after_sixteen_seconds(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        r.foreign_queue_usec = 7000;
+        assert_in_range((uint64_t) until(&r, BW_RAMP, 20), 15, 16);
+}
+
+static void a_cap_of_nothing_stalls_and_freezes(void **state)
+{
+        Rig r;
+        uint32_t before;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        before = r.d.window_bytes;
+        r.cap = 0;
+        tick(&r);
+        assert_true(r.d.stall);
+        run(&r, 2);
+        assert_true(r.d.stall);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        /* What the persist timer gave for a round trip is no queue. */
+        r.cap = UINT64_MAX;
+        r.s.rtt_usec = 300000;
+        for (unsigned i = 0; i < 55; i++) {
+                r.s.now_usec += BW_TICK_USEC;
+                r.d = controller_tick(&r.c, &r.s, r.cap, true);
+                assert_false(r.d.stall);
+                assert_int_equal(controller_state(&r.c), BW_CRUISE);
+                assert_int_equal(r.d.window_bytes, before);
+        }
+        run(&r, 1);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 9 / 10, LINE * 101 / 100);
+        assert_in_range(controller_base_usec(&r.c), BASE, BASE + 500);
+}
+
+static void after_the_settling_time_a_queue_is_a_queue(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.cap = 0;
+        run(&r, 1);
+        r.cap = UINT64_MAX;
+        r.foreign_queue_usec = 60000;
+        r.foreign_bps = LINE / 2;
+        run(&r, 0.5);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        assert_true(until(&r, BW_YIELD, 1) <= 0.4);
+}
+
+static void a_cap_bounds_the_window(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.cap = LINE / 4;
+        run(&r, 1);
+        assert_in_range(r.d.window_bytes, 12000, 12500 * 103 / 100);
+        r.cap = 1; /* never below the floor */
+        run(&r, 0.1);
+        assert_int_equal(r.d.window_bytes, (uint32_t) (1.01 * MSS));
+}
+
+static void who_is_no_sensor_stalls_in_yield(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        r.sensor = false;
+        run(&r, 3);
+        assert_false(r.d.stall);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        assert_true(r.d.stall);
+        r.foreign_queue_usec = 0;
+        run(&r, 5);
+        assert_int_equal(controller_state(&r.c), BW_YIELD);
+        controller_resume(&r.c, r.s.now_usec);
+        assert_int_equal(controller_state(&r.c), BW_RAMP);
+        run(&r, 3);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 9 / 10, LINE * 101 / 100);
+}
+
+static void an_upload_has_a_floor_of_two_segments(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_UP);
+        run(&r, 3);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 97 / 100, LINE * 101 / 100);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        assert_int_equal(r.d.window_bytes, 2 * MSS);
+        assert_true(r.d.at_floor);
+}
+
+static void without_timestamps_it_estimates_the_round_trip(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        for (unsigned i = 0; i < 400; i++) {
+                tick(&r);
+                r.s.has_timestamps = false;
+                r.s.rcv_ssthresh = 10000000;
+                r.s.rtt_usec = BASE; /* it only ever falls */
+                r.d = controller_tick(&r.c, &r.s, UINT64_MAX, true);
+        }
+        r.s.has_timestamps = false;
+        for (unsigned i = 0; i < 300; i++) {
+                double rtt = r.d.window_bytes * 1e6 / LINE;
+
+                r.s.now_usec += BW_TICK_USEC;
+                r.s.rtt_usec = BASE;
+                r.s.bytes += (uint64_t) (rtt > BASE ? LINE / 100 : r.d.window_bytes / 2);
+                r.d = controller_tick(&r.c, &r.s, UINT64_MAX, true);
+        }
+        /* It does not run away, as it would if it believed the socket. */
+        assert_in_range(r.d.window_bytes, LINE / 1000 * 15, LINE / 1000 * 40);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 8 / 10, LINE * 101 / 100);
+}
+
+static void the_next_connection_knows_the_path(void **state)
+{
+        Rig r, next;
+
+        setup(&r, BW_DOWN);
+        run(&r, 5);
+        setup(&next, BW_DOWN);
+        next.path = r.path;
+        next.s.now_usec = r.s.now_usec + SEC;
+        next.foreign_queue_usec = 50000; /* whoever came in between */
+        tick(&next);
+        assert_in_range(controller_base_usec(&next.c), BASE, BASE + 500);
+        assert_in_range((uint64_t) path_memory_capacity_bps(&next.path), LINE * 97 / 100,
+                        LINE * 101 / 100);
+        assert_true(until(&next, BW_YIELD, 1) <= 0.3);
+}
+
+static void jumps_of_the_clock_and_of_counters_keep_the_window(void **state)
+{
+        Rig r;
+        uint32_t before;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        before = r.d.window_bytes;
+        r.s.now_usec -= 50 * (uint64_t) SEC;
+        r.d = controller_tick(&r.c, &r.s, r.cap, true);
+        assert_in_range(r.d.window_bytes, before * 9 / 10, before * 11 / 10);
+        run(&r, 1);
+        r.s.now_usec += 3600 * (uint64_t) SEC;
+        r.d = controller_tick(&r.c, &r.s, r.cap, true);
+        run(&r, 1);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 9 / 10, LINE * 101 / 100);
+        r.s.bytes = 5;
+        r.s.loss = 0;
+        run(&r, 1);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 9 / 10, LINE * 101 / 100);
+        r.s.bytes += 1000000000000000;
+        run(&r, 1);
+        assert_in_range((uint64_t) path_memory_capacity_bps(&r.path), LINE * 9 / 10,
+                        LINE * 101 / 100);
+}
+
+static void calls_in_quick_succession_change_nothing(void **state)
+{
+        Rig r;
+        uint32_t before;
+
+        setup(&r, BW_DOWN);
+        run(&r, 0.1);
+        before = r.d.window_bytes;
+        for (unsigned i = 0; i < 100; i++) {
+                r.s.now_usec += 5;
+                r.d = controller_tick(&r.c, &r.s, r.cap, true);
+        }
+        assert_int_equal(r.d.window_bytes, before);
+        r.d = controller_tick(&r.c, &r.s, 0, true); /* but a stall is at once */
+        assert_true(r.d.stall);
+}
+
+static void absurd_samples_are_borne(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.s.mss = 0;
+        r.s.rtt_usec = 0;
+        r.s.now_usec += BW_TICK_USEC;
+        r.d = controller_tick(&r.c, &r.s, r.cap, true);
+        r.s.rtt_usec = UINT64_MAX;
+        r.s.mss = UINT32_MAX;
+        r.s.now_usec += BW_TICK_USEC;
+        r.d = controller_tick(&r.c, &r.s, r.cap, true);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        assert_in_range(controller_base_usec(&r.c), BASE, BASE + 500);
+        r.s.mss = MSS;
+        run(&r, 2);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 9 / 10, LINE * 101 / 100);
+}
+
+/* Three connections that yield: one feels, the others stall, the place goes round, and when the
+ * line is free all come back at once. */
+static void a_group_has_one_sensor(void **state)
+{
+        static Rig r[3];
+        bool was_sensor[3] = {false};
+        BwGroup group;
+        unsigned changes = 0;
+
+        bw_group_init(&group);
+        for (unsigned i = 0; i < 3; i++) {
+                setup(&r[i], BW_DOWN);
+                run(&r[i], 3);
+                r[i].foreign_queue_usec = 40000;
+        }
+        for (unsigned t = 0; t < 5000; t++) {
+                unsigned floors = 0, yields = 0;
+
+                for (unsigned i = 0; i < 3; i++) {
+                        r[i].s.now_usec += BW_TICK_USEC;
+                        r[i].s.rtt_usec = BASE + (t < 4500 ? 40000 : 0);
+                        r[i].s.bytes += t < 20 ? 10000 : 240;
+                        r[i].d = bw_group_tick(&group, &r[i].c, &r[i].s, UINT64_MAX);
+                }
+                for (unsigned i = 0; i < 3; i++) {
+                        bool yielding = controller_state(&r[i].c) == BW_YIELD;
+
+                        yields += yielding;
+                        floors += yielding && !r[i].d.stall;
+                        was_sensor[i] = was_sensor[i] || (yielding && !r[i].d.stall && t > 200);
+                }
+                if (t > 50 && t < 4500) {
+                        assert_int_equal(yields, 3);
+                        assert_in_range(floors, 1, 2); /* two in the tick of the change alone */
+                        changes += floors - 1;
+                }
+        }
+        for (unsigned i = 0; i < 3; i++) {
+                assert_true(was_sensor[i]);
+                assert_int_not_equal(controller_state(&r[i].c), BW_YIELD);
+        }
+        assert_in_range(changes, 0, 10);
+        bw_group_forget(&group, group.sensor);
+        assert_null(group.sensor);
+}
+
+static void states_and_targets_have_their_values(void **state)
+{
+        static const char *const names[] = {"start", "cruise", "drain", "yield", "ramp"};
+
+        for (unsigned i = 0; i < BW_STATE_MAX; i++)
+                assert_string_equal(bw_state_to_string((BwState) i), names[i]);
+        assert_null(bw_state_to_string(BW_STATE_MAX));
+        assert_null(bw_state_to_string((BwState) -1));
+        assert_int_equal(BW_TARGET_USEC(1), 10000);
+        assert_int_equal(BW_TARGET_USEC(2), 7000);
+        assert_int_equal(BW_TARGET_USEC(3), 5000);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(it_starts_with_ten_segments_and_grows_to_the_line),
+                cmocka_unit_test(loss_ends_the_start),
+                cmocka_unit_test(loss_takes_three_tenths_once_a_round),
+                cmocka_unit_test(it_drains_now_and_then_and_comes_back),
+                cmocka_unit_test(it_yields_to_a_queue_that_is_not_its_own),
+                cmocka_unit_test(it_yields_when_pushed_to_the_floor),
+                cmocka_unit_test(it_comes_back_after_the_hold_which_doubles_in_vain),
+                cmocka_unit_test(it_comes_back_to_a_scavenger_after_sixteen_seconds),
+                cmocka_unit_test(a_cap_of_nothing_stalls_and_freezes),
+                cmocka_unit_test(after_the_settling_time_a_queue_is_a_queue),
+                cmocka_unit_test(a_cap_bounds_the_window),
+                cmocka_unit_test(who_is_no_sensor_stalls_in_yield),
+                cmocka_unit_test(an_upload_has_a_floor_of_two_segments),
+                cmocka_unit_test(without_timestamps_it_estimates_the_round_trip),
+                cmocka_unit_test(the_next_connection_knows_the_path),
+                cmocka_unit_test(jumps_of_the_clock_and_of_counters_keep_the_window),
+                cmocka_unit_test(calls_in_quick_succession_change_nothing),
+                cmocka_unit_test(absurd_samples_are_borne),
+                cmocka_unit_test(a_group_has_one_sensor),
+                cmocka_unit_test(states_and_targets_have_their_values),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
