@@ -275,8 +275,8 @@ enum { LIMIT_BYTES = 8 };
 
 static size_t bytes_of_program(const bits_job_info *info)
 {
-        return LIMIT_BYTES + 4 + strlen(info->notify_program) + 4 + strlen(info->notify_parameters) + 4 + 8 + 4 +
-               1;
+        return LIMIT_BYTES + 4 + strlen(info->notify_program) + 4 +
+               strlen(info->notify_parameters) + 4 + 8 + 4 + 1;
 }
 
 static size_t bytes_since_reply(const bits_job_info *info)
