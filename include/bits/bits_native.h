@@ -62,7 +62,12 @@ typedef enum bits_why {
         BITS_WHY_NEEDS_COMPLETE,
         BITS_WHY_NEEDS_CREDENTIALS,
         BITS_WHY_ERROR,
-        BITS_WHY_EMPTY
+        BITS_WHY_EMPTY,
+        BITS_WHY_LINK_BUSY,
+        BITS_WHY_LIMIT_RATE,
+        BITS_WHY_SCHEDULE,
+        BITS_WHY_METERED,
+        BITS_WHY_BATTERY
 } bits_why;
 const char *bits_why_name(bits_why why); /* "queued-behind" ...; "" for BITS_WHY_NONE */
 
@@ -93,7 +98,8 @@ typedef struct bits_job_info {
         int has_callback;         /* some client's callback is registered */
         uint64_t rate_bps;        /* bytes per second just now */
         bits_why why;
-        uint64_t retry_time; /* next try, for BITS_WHY_RETRY_AT; else 0 */
+        uint64_t retry_time; /* next try, for BITS_WHY_RETRY_AT; when it may go on, for
+                                BITS_WHY_SCHEDULE; else 0 */
         char *behind;        /* name of the job it queues behind; NULL */
         HRESULT error_code;  /* S_OK when no error is pending */
         BG_ERROR_CONTEXT error_context;
@@ -114,6 +120,7 @@ typedef struct bits_job_info {
         uint64_t program_time;  /* when that run ended; 0 = none has */
         uint32_t program_runs;  /* since it was set */
         int has_credentials;    /* some slot is filled */
+        uint64_t limit_bps;     /* bytes per second in all; 0 = none of its own */
 } bits_job_info;
 void bits_job_info_free(bits_job_info *info);
 
@@ -152,6 +159,9 @@ HRESULT bits_job_set_notify_cmd_line(bits_client *client, const GUID *id, const 
 /* Beyond the Windows interface. */
 HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id, int on);
 HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *id, uint32_t n);
+/* Bytes per second of the whole job, 0 = no limit, at least 256; no FOREGROUND job keeps to it.
+ * Takes effect at once. E_INVALIDARG. */
+HRESULT bits_job_set_limit_rate(bits_client *client, const GUID *id, uint64_t bps);
 
 /* ---- credentials ---- */
 
@@ -220,6 +230,7 @@ HRESULT bits_file_read(bits_client *client, const GUID *id, uint32_t index, bits
 
 /* ---- the service ---- */
 
+#define BITS_LEVELS 4
 typedef struct bits_status {
         char *version;
         uint32_t pid;
@@ -233,9 +244,40 @@ typedef struct bits_status {
         uint64_t rate_bps; /* all jobs together */
         char *state_dir;
         char *store_note; /* "" or what was wrong with the queue's file, for people */
+        int metered;      /* the network costs */
+        int on_battery;
+        /* What the schedules allow just now, by BG_JOB_PRIORITY, bytes per second: UINT64_MAX as
+         * much as is idle, 0 nothing; and when that changes, 0 = never. */
+        uint64_t limit_bps[BITS_LEVELS];
+        uint64_t limits_until;
 } bits_status;
 void bits_status_free(bits_status *status);
 HRESULT bits_service_status(bits_client *client, bits_status **ret);
+
+/* What keeps background transfers out of others' way on a line. */
+typedef enum bits_governor {
+        BITS_GOVERNOR_IDLE = 0, /* nobody else is there */
+        BITS_GOVERNOR_DUCK,     /* somebody came: out of the way */
+        BITS_GOVERNOR_HOLD,     /* somebody is there */
+        BITS_GOVERNOR_SHARE     /* uses what they leave */
+} bits_governor;
+
+/* One interface that transfers go through. Bytes per second; [0] down, [1] up. */
+typedef struct bits_line {
+        char interface_name[16];
+        uint64_t capacity_bps[2];   /* 0: not known yet */
+        uint64_t own_bps[2];        /* background jobs of this service */
+        uint64_t foreground_bps[2]; /* its FOREGROUND jobs */
+        uint64_t foreign_bps[2];    /* everybody else */
+        bits_governor governor[2];
+        uint32_t connections; /* of background jobs ... */
+        uint32_t yielding;    /* ... that hold back just now */
+        uint32_t base_usec;   /* round trip without queues; 0: not known */
+        uint32_t queue_usec;  /* what queues add to it */
+} bits_line;
+/* As they were last seen, at most a second ago while jobs run. *ret_time (may be NULL): when that
+ * was, 0 = never. Free *ret with free(); NULL when there are none. */
+HRESULT bits_lines(bits_client *client, bits_line **ret, size_t *ret_count, uint64_t *ret_time);
 
 /* ---- events ---- */
 

@@ -99,6 +99,10 @@ static void add_settings(Json *to, const bits_job_info *job)
         json_add_u64(to, "retry_delay", job->minimum_retry_delay);
         json_add_u64(to, "give_up_after", job->no_progress_timeout);
         json_add_u64(to, "files_in_flight", job->files_in_flight);
+        if (job->limit_bps > 0)
+                json_add_u64(to, "limit_rate", job->limit_bps);
+        else
+                json_add_null(to, "limit_rate");
         json_add_bool(to, "auto_complete", job->auto_complete);
         json_add_notify(to, job);
         json_add_bool(to, "callback", job->has_callback);

@@ -17,11 +17,11 @@ enum {
 
 #define REPLY_BITS (OPT_BIT(OPT_REPLY) | OPT_BIT(OPT_REPLY_OPTIONAL))
 
-static const uint64_t SETTING_BITS = OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DESCRIPTION) |
-                                     OPT_BIT(OPT_PRIORITY) | OPT_BIT(OPT_RETRY_DELAY) |
-                                     OPT_BIT(OPT_GIVE_UP_AFTER) | OPT_BIT(OPT_PROXY) |
-                                     OPT_BIT(OPT_NO_PROXY) | OPT_BIT(OPT_FILES_IN_FLIGHT) |
-                                     OPT_BIT(OPT_AUTO_COMPLETE) | REPLY_BITS;
+static const uint64_t SETTING_BITS =
+        OPT_BIT(OPT_NAME) | OPT_BIT(OPT_DESCRIPTION) | OPT_BIT(OPT_PRIORITY) |
+        OPT_BIT(OPT_RETRY_DELAY) | OPT_BIT(OPT_GIVE_UP_AFTER) | OPT_BIT(OPT_PROXY) |
+        OPT_BIT(OPT_NO_PROXY) | OPT_BIT(OPT_FILES_IN_FLIGHT) | OPT_BIT(OPT_AUTO_COMPLETE) |
+        OPT_BIT(OPT_LIMIT_RATE) | REPLY_BITS;
 
 int job_settings_check_reply(const Cli *cli)
 {
@@ -150,6 +150,8 @@ static HRESULT set_one(Cli *cli, const bits_job_info *job, OptId id)
                 return options_has(o, OPT_PROXY) ? S_OK : set_proxy(cli, job);
         case OPT_FILES_IN_FLIGHT:
                 return bits_job_set_files_in_flight(cli->client, &job->id, o->files_in_flight);
+        case OPT_LIMIT_RATE:
+                return bits_job_set_limit_rate(cli->client, &job->id, o->limit_bps);
         case OPT_AUTO_COMPLETE:
                 return bits_job_set_auto_complete(cli->client, &job->id, o->auto_complete);
         default:

@@ -270,6 +270,9 @@ char *job_error_brief(const bits_job_info *job)
                 const char *text;
         } briefs[] = {
                 {BG_E_NETWORK_DISCONNECTED, "no network"},
+                {BG_E_BLOCKED_BY_POLICY, "not at this hour"},
+                {BG_E_BLOCKED_BY_COST_TRANSFER_POLICY, "metered network"},
+                {BG_E_BLOCKED_BY_BATTERY_POLICY, "on battery"},
                 {HRESULT_FROM_WIN32(ERROR_WINHTTP_CANNOT_CONNECT), "cannot connect"},
                 {HRESULT_FROM_WIN32(ERROR_WINHTTP_CONNECTION_ERROR), "connection cut"},
                 {HRESULT_FROM_WIN32(ERROR_WINHTTP_NAME_NOT_RESOLVED), "host not found"},
@@ -326,6 +329,27 @@ bool job_needs_login(const bits_job_info *job)
         return job->error_code == BG_E_HTTP_ERROR_401 || job_needs_proxy_login(job);
 }
 
+static char *why_limit(const bits_job_info *job)
+{
+        char rate[JOB_SIZE_BYTES];
+
+        return must(job->limit_bps > 0
+                            ? mem_printf("limited to %s", format_rate(job->limit_bps, rate))
+                            : mem_strdup("limited by the schedule"));
+}
+
+static char *why_schedule(const bits_job_info *job, uint64_t now_wall_usec)
+{
+        uint64_t at_usec = filetime_to_wall_usec(job->retry_time);
+        char left[JOB_SIZE_BYTES];
+
+        if (job->retry_time == 0 || at_usec <= now_wall_usec)
+                return must(mem_strdup("schedule: not now"));
+        (void) str_format_duration(left, sizeof(left),
+                                   (at_usec - now_wall_usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
+        return must(mem_printf("schedule: not for another %s", left));
+}
+
 static char *why_words(const bits_job_info *job, const char *prefix, uint64_t now_wall_usec)
 {
         switch (job->why) {
@@ -350,6 +374,16 @@ static char *why_words(const bits_job_info *job, const char *prefix, uint64_t no
                                        job_needs_proxy_login(job) ? " --proxy" : ""));
         case BITS_WHY_ERROR:
                 return job_error_brief(job);
+        case BITS_WHY_LINK_BUSY:
+                return must(mem_strdup("others use the line"));
+        case BITS_WHY_LIMIT_RATE:
+                return why_limit(job);
+        case BITS_WHY_SCHEDULE:
+                return why_schedule(job, now_wall_usec);
+        case BITS_WHY_METERED:
+                return must(mem_strdup("metered network"));
+        case BITS_WHY_BATTERY:
+                return must(mem_strdup("on battery"));
         case BITS_WHY_EMPTY:
                 return must(mem_printf("no files; run: bitsctl add %s", prefix));
         }

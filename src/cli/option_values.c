@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "option_values.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "base/str.h"
 
 #include "must.h"
+
+enum { INTERVAL_SEC_MAX = 86400 };
 
 typedef struct Word {
         const char *text;
@@ -232,6 +235,21 @@ static bool set_text(Options *o, OptId id, const char *value)
         return false;
 }
 
+/* As a size, with or without "/s". */
+static int read_rate(const char *text, uint64_t *ret)
+{
+        char size[32];
+        size_t len = strlen(text);
+
+        if (len > 2 && strcmp(text + len - 2, "/s") == 0)
+                len -= 2;
+        if (len >= sizeof(size))
+                return -EINVAL;
+        memcpy(size, text, len);
+        size[len] = '\0';
+        return parse_size(size, ret);
+}
+
 void option_set_value(Options *o, OptId id, const char *value, UsageError *error)
 {
         int word = 0;
@@ -274,6 +292,19 @@ void option_set_value(Options *o, OptId id, const char *value, UsageError *error
         case OPT_FILES_IN_FLIGHT:
                 if (parse_u32(value, &o->files_in_flight) < 0)
                         value_error(error, id, value, "a number");
+                break;
+        case OPT_LIMIT_RATE:
+                if (read_rate(value, &o->limit_bps) < 0)
+                        value_error(error, id, value, "a rate such as 500K or 2M, or 0");
+                break;
+        case OPT_SAMPLES:
+                if (parse_u32(value, &o->samples) < 0 || o->samples == 0)
+                        value_error(error, id, value, "a number");
+                break;
+        case OPT_INTERVAL:
+                read_duration(id, value, INTERVAL_SEC_MAX, &o->interval_sec, error);
+                if (o->interval_sec == 0)
+                        value_error(error, id, value, "a time of a second or more");
                 break;
         case OPT_SCHEME:
                 read_words(SCHEMES, id, value, &o->schemes, error);

@@ -84,13 +84,18 @@ static const OptSpec SPECS[OPT_COUNT] = {
         {OPT_FOLLOW, 'f', "follow", OPT_ARG_NONE, NULL, "go on with what comes, until Ctrl-C",
          "log"},
         {OPT_LINES, 'n', "lines", OPT_ARG_NEEDED, "N", "the last N lines alone", "log"},
+        {OPT_LIMIT_RATE, 0, "limit-rate", OPT_ARG_NEEDED, "RATE",
+         "at most so many bytes a second, such as 2M; 0: no limit"},
+        {OPT_ONCE, 0, "once", OPT_ARG_NONE, NULL, "print one picture and leave", "top"},
+        {OPT_SAMPLES, 'n', "count", OPT_ARG_NEEDED, "N", "leave after N pictures", "top"},
+        {OPT_INTERVAL, 0, "interval", OPT_ARG_NEEDED, "TIME", "look so often; 1s", "top"},
 };
 
 /* What the conventions promise for later versions: known, so that the answer can be friendly. */
 static const char *const LATER[] = {
-        "system", "no-pager", "header",     "secret-header",  "method",   "auth",
-        "cert",   "redirect", "limit-rate", "cost",           "max-time", "checksum",
-        "range",  "dynamic",  "notify-run", "replace-prefix", "progress", NULL,
+        "system",  "no-pager",   "header",         "secret-header", "method",   "auth",
+        "cert",    "redirect",   "cost",           "max-time",      "checksum", "range",
+        "dynamic", "notify-run", "replace-prefix", "progress",      NULL,
 };
 
 const OptSpec *options_spec(OptId id)

@@ -70,6 +70,10 @@ typedef enum OptId {
         OPT_WITH_PROGRAM,
         OPT_FOLLOW,
         OPT_LINES,
+        OPT_LIMIT_RATE,
+        OPT_ONCE,
+        OPT_SAMPLES,
+        OPT_INTERVAL,
         OPT_COUNT,
 } OptId;
 
@@ -139,6 +143,9 @@ typedef struct Options { /* strings are borrowed from argv */
         const char *proxy;
         const char *no_proxy;
         uint32_t files_in_flight;
+        uint64_t limit_bps;
+        uint32_t samples;
+        uint64_t interval_sec;
         bool auto_complete;
         const char *fields;
         const char *login;

@@ -110,6 +110,7 @@ static void page_settings(Table *page, const bits_job_info *job)
 {
         bool list = job->proxy_list && *job->proxy_list;
         bool bypass = job->proxy_bypass_list && *job->proxy_bypass_list;
+        char rate[JOB_SIZE_BYTES];
         char *in_flight;
 
         page_line(page, "at end",
@@ -119,6 +120,12 @@ static void page_settings(Table *page, const bits_job_info *job)
                              list ? " " : "", list ? job->proxy_list : "",
                              bypass ? ", not for " : "", bypass ? job->proxy_bypass_list : "",
                              job->has_credentials ? "; with credentials" : ""));
+        if (job->limit_bps > 0)
+                page_line(page, "limit",
+                          mem_printf("%s%s", format_rate(job->limit_bps, rate),
+                                     job->priority == BG_JOB_PRIORITY_FOREGROUND
+                                             ? ", not while it is in the foreground"
+                                             : ""));
         if (job_is_upload(job))
                 return; /* it has one file */
         in_flight = must(job->files_in_flight > 0

@@ -9,7 +9,7 @@
 
 #define SETTINGS                                                                                   \
         (BIT(OPT_DESCRIPTION) | BIT(OPT_PRIORITY) | BIT(OPT_RETRY_DELAY) |                         \
-         BIT(OPT_GIVE_UP_AFTER) | BIT(OPT_PROXY) | BIT(OPT_NO_PROXY))
+         BIT(OPT_GIVE_UP_AFTER) | BIT(OPT_PROXY) | BIT(OPT_NO_PROXY) | BIT(OPT_LIMIT_RATE))
 #define PASSWORD                                                                                   \
         (BIT(OPT_SCHEME) | BIT(OPT_PASSWORD_FILE) | BIT(OPT_PASSWORD_FD) | BIT(OPT_PASSWORD_STDIN))
 #define LOGINS (BIT(OPT_LOGIN) | BIT(OPT_PROXY_LOGIN) | PASSWORD)
@@ -93,6 +93,7 @@ static const char *const ADD_NOTES[] = {
 
 static const char *const SET_NOTES[] = {
         "  bitsctl set nightly --priority high --retry-delay 60 --give-up-after 2d",
+        "  bitsctl set nightly --limit-rate 2M",
         "  bitsctl set nightly --proxy http://gw:3128 --no-proxy '*.corp'",
         "  bitsctl set report --reply answer.json",
         NULL,
@@ -113,6 +114,16 @@ static const char *const CANCEL_NOTES[] = {
 static const char *const WAIT_NOTES[] = {
         "Waits until every job is transferred, in error or ended. Status 0 means that all",
         "arrived, 3 that one is in error, 4 that the time ran out.",
+        NULL,
+};
+
+static const char *const TOP_NOTES[] = {
+        "How fast jobs go, what else is on the lines they use, and why they go no faster. On a",
+        "terminal it is drawn anew every second until q or Ctrl-C; anywhere else it is printed",
+        "once, or as often as --count says.",
+        "",
+        "  bitsctl top --interval 5s",
+        "  bitsctl top -j -n 60 > minute.json",
         NULL,
 };
 
@@ -176,6 +187,8 @@ static const Verb VERBS[] = {
          VERB_ARGS_ANY, verb_watch, JOB_NOTES},
         {"log", NULL, "look", "[JOB]", "what the service did", BIT(OPT_FOLLOW) | BIT(OPT_LINES), 0,
          1, verb_log, LOG_NOTES},
+        {"top", NULL, "look", "", "live picture of jobs and lines",
+         BIT(OPT_ONCE) | BIT(OPT_SAMPLES) | BIT(OPT_INTERVAL), 0, 0, verb_top, TOP_NOTES},
         {"status", NULL, "look", "", "the service: version, limits, network, counts", 0, 0, 0,
          verb_status, NULL},
         {"create", NULL, "build", "NAME", "new suspended job",
@@ -216,7 +229,7 @@ static const Verb VERBS[] = {
 };
 
 static const char *const LATER[] = {
-        "top", "chown", "export", "import", "completion", NULL,
+        "chown", "export", "import", "completion", NULL,
 };
 
 const Verb *verbs_table(void)

@@ -37,6 +37,7 @@ int verb_list(Cli *cli);
 int verb_show(Cli *cli);
 int verb_files(Cli *cli);
 int verb_status(Cli *cli);
+int verb_top(Cli *cli);
 int verb_create(Cli *cli);
 int verb_add(Cli *cli);
 int verb_set(Cli *cli);

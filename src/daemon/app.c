@@ -16,6 +16,7 @@
 #include "daemon/app_paths.h"
 #include "daemon/bus_server.h"
 #include "daemon/client.h"
+#include "daemon/conditions.h"
 #include "daemon/config.h"
 #include "daemon/idle.h"
 #include "daemon/instance.h"
@@ -28,6 +29,7 @@
 #include "daemon/socket_guard.h"
 #include "daemon/start_report.h"
 #include "daemon/turn.h"
+#include "daemon/wall_clock.h"
 #include "daemon/watch.h"
 #include "daemon/worker_path.h"
 #include "daemon/worker_pool.h"
@@ -50,6 +52,7 @@ typedef struct App {
         QueueStore *store;
         WorkerPool *pool;
         Netmon *netmon;
+        Conditions *conditions;
         Idle *idle;
         Listener *listener;
         SocketGuard *guard;   /* NULL when the socket is not ours to keep */
@@ -159,11 +162,6 @@ static uint64_t idle_exit_sec(const App *app)
         return DEFAULT_IDLE_EXIT_SEC;
 }
 
-static uint64_t program_timeout_usec(const App *app)
-{
-        return app->config.service.program_timeout_sec * USEC_PER_SEC;
-}
-
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *ctx)
 {
         App *app = ctx;
@@ -180,6 +178,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 idle_set(app->idle, idle_exit_sec(app));
                 app->service.policy = fresh.policy;
                 manager_set_policy(app->service.manager, &fresh.policy);
+                conditions_set_metered(app->conditions, fresh.metered);
                 program_pool_set_timeout(app->service.programs, program_timeout_usec(app));
                 if (worker_pool_set_config(app->pool, &fresh.transfer) < 0)
                         log_error("no memory: settings of transfers stay as they were");
@@ -330,6 +329,7 @@ static int start_pool(App *app)
                                     .answer_usec = WORKER_ANSWER_USEC,
                             },
                             on_transfer_event, app, &app->pool);
+        app->service.pool = app->pool;
         return r < 0 ? start_failed("the worker pool", r) : APP_EXIT_OK;
 }
 
@@ -362,7 +362,7 @@ static int start_programs(App *app)
         const ProgramPoolOptions options = {
                 .loop = app->loop,
                 .uid = app->service.uid,
-                .timeout_usec = program_timeout_usec(app),
+                .timeout_usec = app->config.service.program_timeout_sec * USEC_PER_SEC,
                 .grace_usec = PROGRAM_GRACE_USEC,
                 .ended = on_program_ended,
                 .ctx = app,
@@ -381,6 +381,7 @@ static int start_engine(App *app)
                 .notifier = notifier_port(s->notifier),
                 .random = {.fill = fill_random},
                 .vault = vault_port(s->vault),
+                .local_time = wall_clock_port(),
                 .clock = s->clock,
         };
         int r;
@@ -396,6 +397,8 @@ static int start_engine(App *app)
         r = turn_new(s, after_turn, app, &s->turn);
         if (r >= 0)
                 r = netmon_new(s->loop, on_network, app, &app->netmon);
+        if (r >= 0)
+                r = conditions_new(s, app->config.metered, &app->conditions);
         if (r >= 0)
                 r = idle_new(s, idle_exit_sec(app), on_idle_expired, app, &app->idle);
         return r < 0 ? start_failed("the queue", r) : APP_EXIT_OK;
@@ -549,6 +552,7 @@ static void app_stop(App *app)
         s->programs = program_pool_free(s->programs);
         (void) worker_pool_free(app->pool);
         (void) netmon_free(app->netmon);
+        (void) conditions_free(app->conditions);
         (void) idle_free(app->idle);
         (void) manager_free(s->manager);
         (void) rekey_free(s->rekey);

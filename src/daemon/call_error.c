@@ -39,6 +39,8 @@ static const struct {
         {"TakeOwnership", "take ownership of"},
         {"SetAutoComplete", "set the automatic completion of"},
         {"SetFilesInFlight", "set the number of files in flight of"},
+        {"SetLimitRate", "set the limit of"},
+        {"Lines", "read how the lines are used"},
         {"SetReplyName", "set the name of the reply of"},
         {"SetReplyOptional", "change the need of a reply of"},
         {"ReplyData", "read the reply of"},

@@ -65,6 +65,21 @@ HRESULT call_set_files_in_flight(Call *call)
         return set_number(call, manager_set_files_in_flight);
 }
 
+HRESULT call_set_limit_rate(Call *call)
+{
+        uint64_t bps;
+        HRESULT hr = call_read_id(call);
+
+        if (SUCCEEDED(hr))
+                hr = call_read(call, "t", &bps);
+        if (FAILED(hr))
+                return hr;
+        hr = manager_set_limit_rate(call->service->manager, &call->caller, &call->job, bps);
+        if (hr == E_INVALIDARG)
+                call_explain(call, "a limit is at least %d bytes per second", LIMIT_RATE_BPS_MIN);
+        return hr;
+}
+
 HRESULT call_set_auto_complete(Call *call)
 {
         int on;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about the service itself. */
+#include <string.h>
 #include <unistd.h>
 
+#include "base/hresult.h"
 #include "base/log.h"
 #include "daemon/call.h"
+#include "daemon/worker_pool.h"
 #include "ipc/protocol.h"
 #include "ipc/record.h"
 
@@ -88,10 +91,47 @@ HRESULT call_status(Call *call)
                 .network_up = counts.network_up,
                 .state_dir = (char *) s->state_dir,
                 .store_note = (char *) s->store_note,
+                .metered = counts.metered,
+                .on_battery = counts.on_battery,
         };
+        memcpy(status.limit_bps, counts.limits.level_bps, sizeof(status.limit_bps));
+        if (counts.limits_until_wall != USEC_INFINITY)
+                status.limits_until = filetime_from_wall_usec(counts.limits_until_wall);
         hr = sum_rates(s, counts.jobs_active, &status.rate_bps);
         if (FAILED(hr))
                 return hr;
         record_put_status(&b, &status);
         return call_reply_bytes(call, &b);
+}
+
+static int append_line(sd_bus_message *m, const LineState *l)
+{
+        char name[sizeof(l->interface) + 1] = "";
+
+        memcpy(name, l->interface, sizeof(l->interface));
+        return sd_bus_message_append(
+                m, "(sttttttttyyuuuu)", name, l->capacity_bps[0], l->capacity_bps[1], l->own_bps[0],
+                l->own_bps[1], l->foreground_bps[0], l->foreground_bps[1], l->foreign_bps[0],
+                l->foreign_bps[1], l->governor[0], l->governor[1], (uint32_t) l->connections,
+                (uint32_t) l->yielding, l->base_usec, l->queue_usec);
+}
+
+HRESULT call_lines(Call *call)
+{
+        static const LineReport NONE = {0};
+        const LineReport *report = worker_pool_lines(call->service->pool);
+        HRESULT hr;
+        int r;
+
+        if (!report)
+                report = &NONE;
+        hr = call_reply(call, "t", report->wall_usec);
+        if (FAILED(hr))
+                return hr;
+        r = sd_bus_message_open_container(call->reply, 'a', "(sttttttttyyuuuu)");
+        for (size_t i = 0; i < report->lines_len && r >= 0; i++)
+                r = append_line(call->reply, &report->lines[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(call->reply);
+        return r < 0 ? hresult_from_errno(r) : S_OK;
 }

@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "daemon/config_keys.h"
 
 #define FILE_MAX_BYTES (1024 * 1024)
 #define DROPINS_MAX 1000 /* more are a mistake */
@@ -30,95 +31,28 @@ enum {
         WARNING_BYTES = 512,
         SHOWN_BYTES = 80, /* of a strange value */
         LIST_MAX_BYTES = 16000,
-};
-
-/* ---- the settings ---- */
-
-typedef enum KeyKind {
-        KEY_COUNT,    /* uint32_t; also "unlimited" */
-        KEY_NUMBER,   /* uint32_t */
-        KEY_DAYS,     /* uint64_t of seconds; the number is days */
-        KEY_MIB,      /* uint64_t of bytes; the number is MiB */
-        KEY_SECONDS,  /* uint32_t; a time such as 90s */
-        KEY_LONG,     /* uint64_t of seconds; likewise */
-        KEY_USECONDS, /* uint64_t of microseconds; likewise */
-        KEY_TEXT,     /* char *; empty = not set */
-        KEY_PATH,     /* char *; absolute; empty = not set */
-        KEY_LIST,     /* char *; joined by commas over several lines; empty = begin anew */
-        KEY_LEVEL,    /* int; a level of syslog */
-        KEY_SWITCH,   /* bool; yes or no */
-} KeyKind;
-
-typedef struct Key {
-        const char *section;
-        const char *name;
-        KeyKind kind;
-        size_t offset;     /* in Config */
-        uint64_t min, max; /* of numbers, in the unit that is written */
-} Key;
-
-#define POLICY(name, kind, field, min, max)                                                        \
-        {                                                                                          \
-                "Policy", name, kind, offsetof(Config, policy.field), min, max                     \
-        }
-#define TRANSFER(name, kind, field, min, max)                                                      \
-        {                                                                                          \
-                "Transfer", name, kind, offsetof(Config, transfer.field), min, max                 \
-        }
-#define SERVICE(name, kind, field, min, max)                                                       \
-        {                                                                                          \
-                "Service", name, kind, offsetof(Config, service.field), min, max                   \
-        }
-
-/* Ranges of the policies that Windows has are those of its administrative templates. */
-static const Key keys[] = {
-        POLICY("MaxJobsPerMachine", KEY_COUNT, max_jobs_per_machine, 1, 4294967200u),
-        POLICY("MaxJobsPerUser", KEY_COUNT, max_jobs_per_user, 1, 4294967200u),
-        POLICY("MaxFilesPerJob", KEY_COUNT, max_files_per_job, 1, 4294967200u),
-        POLICY("JobInactivityTimeout", KEY_DAYS, job_inactivity_sec, 1, 999),
-        POLICY("MaxDownloadTime", KEY_LONG, max_download_time_sec, 1, 2147483648u),
-        POLICY("TimeSlice", KEY_SECONDS, time_slice_sec, 1, DAY_SEC),
-        POLICY("BackgroundJobs", KEY_NUMBER, background_jobs, 1, 1000),
-        POLICY("ForegroundJobs", KEY_NUMBER, foreground_jobs, 1, 1000),
-        POLICY("ForegroundFilesInFlight", KEY_NUMBER, files_in_flight_foreground, 1, 64),
-        POLICY("BackgroundFilesInFlight", KEY_NUMBER, files_in_flight_background, 1, 64),
-        POLICY("CheckpointInterval", KEY_USECONDS, checkpoint_usec, 0, 3600),
-        POLICY("EndedJobsKeptFor", KEY_LONG, tombstone_sec, 0, 90 * DAY_SEC),
-        POLICY("EndedJobsKept", KEY_NUMBER, tombstones_max, 0, 100000),
-        POLICY("MaxCredentialMiBPerUser", KEY_MIB, sealed_bytes_per_user, 1, 65536),
-        POLICY("AllowPrograms", KEY_SWITCH, allow_programs, 0, 0),
-        POLICY("AllowRootPrograms", KEY_SWITCH, allow_root_programs, 0, 0),
-        TRANSFER("ConnectTimeout", KEY_SECONDS, connect_timeout_sec, 1, 3600),
-        TRANSFER("NoProgressStall", KEY_SECONDS, stall_timeout_sec, 1, DAY_SEC),
-        TRANSFER("MaxRedirects", KEY_NUMBER, redirects_max, 0, 100),
-        TRANSFER("ConnectionsPerHost", KEY_NUMBER, connections_per_host, 1, 64),
-        TRANSFER("UserAgent", KEY_TEXT, user_agent, 0, 0),
-        TRANSFER("CABundle", KEY_PATH, ca_bundle, 0, 0),
-        TRANSFER("HttpProxy", KEY_TEXT, http_proxy, 0, 0),
-        TRANSFER("HttpsProxy", KEY_TEXT, https_proxy, 0, 0),
-        TRANSFER("NoProxy", KEY_LIST, no_proxy, 0, 0),
-        SERVICE("IdleExitSec", KEY_LONG, idle_exit_sec, 0, 365 * DAY_SEC),
-        SERVICE("ProgramTimeout", KEY_SECONDS, program_timeout_sec, 1, 30 * DAY_SEC),
-        SERVICE("LogLevel", KEY_LEVEL, log_level, 0, 0),
+        KBIT_BYTES = 125,
 };
 
 bool config_describe(size_t n, const char **ret_section, const char **ret_key)
 {
-        if (n >= ARRAY_LEN(keys))
+        const ConfigKey *key = config_key(n);
+
+        if (!key)
                 return false;
-        *ret_section = keys[n].section;
-        *ret_key = keys[n].name;
+        *ret_section = key->section;
+        *ret_key = key->name;
         return true;
 }
 
 /* ---- reading one value: 0, or negative errno with nothing changed ---- */
 
-static int in_range(const Key *key, uint64_t value)
+static int in_range(const ConfigKey *key, uint64_t value)
 {
         return value < key->min || value > key->max ? -ERANGE : 0;
 }
 
-static int parse_number(const Key *key, const char *text, uint64_t *ret)
+static int parse_number(const ConfigKey *key, const char *text, uint64_t *ret)
 {
         bool is_time =
                 key->kind == KEY_SECONDS || key->kind == KEY_LONG || key->kind == KEY_USECONDS;
@@ -135,7 +69,7 @@ static int parse_number(const Key *key, const char *text, uint64_t *ret)
         return 0;
 }
 
-static int set_number(const Key *key, const char *text, void *field)
+static int set_number(const ConfigKey *key, const char *text, void *field)
 {
         uint64_t value;
         int r;
@@ -153,6 +87,8 @@ static int set_number(const Key *key, const char *text, void *field)
                 *(uint64_t *) field = value << 20;
         else if (key->kind == KEY_USECONDS)
                 *(uint64_t *) field = value * USEC_PER_SEC;
+        else if (key->kind == KEY_KBITS)
+                *(uint64_t *) field = value * KBIT_BYTES;
         else if (key->kind == KEY_LONG)
                 *(uint64_t *) field = value;
         else
@@ -169,7 +105,7 @@ static bool text_is_plain(const char *text)
         return true;
 }
 
-static int set_text(const Key *key, const char *text, char **field)
+static int set_text(const ConfigKey *key, const char *text, char **field)
 {
         if (text[0] == '\0')
                 return str_replace(field, NULL);
@@ -231,7 +167,32 @@ static int set_switch(const char *text, bool *field)
         return -EINVAL;
 }
 
-static int set_value(const Key *key, const char *text, Config *config)
+static int set_metered(const char *text, MeteredConfig *field)
+{
+        bool on;
+        int r;
+
+        if (str_equal_nocase(text, "auto")) {
+                *field = METERED_AUTO;
+                return 0;
+        }
+        r = set_switch(text, &on);
+        if (r == 0)
+                *field = on ? METERED_YES : METERED_NO;
+        return r;
+}
+
+static int set_adapt(const char *text, bool *field)
+{
+        bool adaptive = str_equal_nocase(text, "adaptive");
+
+        if (!adaptive && !str_equal_nocase(text, "off"))
+                return -EINVAL;
+        *field = adaptive;
+        return 0;
+}
+
+static int set_value(const ConfigKey *key, const char *text, Config *config)
 {
         void *field = (char *) config + key->offset;
 
@@ -245,6 +206,10 @@ static int set_value(const Key *key, const char *text, Config *config)
                 return set_level(text, field);
         case KEY_SWITCH:
                 return set_switch(text, field);
+        case KEY_METERED:
+                return set_metered(text, field);
+        case KEY_ADAPT:
+                return set_adapt(text, field);
         default:
                 return set_number(key, text, field);
         }
@@ -277,7 +242,7 @@ static void warn(const ConfigSource *source, const char *fmt, ...)
                 log_warning("%s", text);
 }
 
-static void warn_value(const Reading *r, const Key *key, const char *value, int err)
+static void warn_value(const Reading *r, const ConfigKey *key, const char *value, int err)
 {
         char shown[SHOWN_BYTES], range[64] = "";
 
@@ -294,17 +259,18 @@ static int on_value(Reading *r, const char *section, const char *name, const cha
 {
         char shown_section[SHOWN_BYTES], shown_name[SHOWN_BYTES];
 
-        for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const ConfigKey *key;
+
+        for (size_t i = 0; (key = config_key(i)); i++) {
                 int err;
 
-                if (!str_equal_nocase(section, keys[i].section) ||
-                    !str_equal_nocase(name, keys[i].name))
+                if (!str_equal_nocase(section, key->section) || !str_equal_nocase(name, key->name))
                         continue;
-                err = set_value(&keys[i], value, r->config);
+                err = set_value(key, value, r->config);
                 if (err == -ENOMEM)
                         r->no_memory = true;
                 else if (err < 0)
-                        warn_value(r, &keys[i], value, err);
+                        warn_value(r, key, value, err);
                 return 1;
         }
         warn(r->source, "%s:%u: unknown setting %s in section [%s]: ignored", r->file, r->line,

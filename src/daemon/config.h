@@ -26,8 +26,16 @@ typedef struct ServiceConfig {        /* the command line has the last word on b
         uint32_t program_timeout_sec; /* how long a notification program may run */
 } ServiceConfig;
 
+/* Does the network cost? */
+typedef enum MeteredConfig {
+        METERED_AUTO, /* as NetworkManager says; without it, no */
+        METERED_YES,
+        METERED_NO,
+} MeteredConfig;
+
 typedef struct Config {
         Policy policy;
+        MeteredConfig metered;
         TransferConfig transfer;
         ServiceConfig service;
 } Config;

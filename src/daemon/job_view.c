@@ -16,6 +16,11 @@ static_assert((int) WHY_NEEDS_COMPLETE == (int) BITS_WHY_NEEDS_COMPLETE, "");
 static_assert((int) WHY_NEEDS_CREDENTIALS == (int) BITS_WHY_NEEDS_CREDENTIALS, "");
 static_assert((int) WHY_ERROR == (int) BITS_WHY_ERROR, "");
 static_assert((int) WHY_EMPTY == (int) BITS_WHY_EMPTY, "");
+static_assert((int) WHY_LINK_BUSY == (int) BITS_WHY_LINK_BUSY, "");
+static_assert((int) WHY_LIMIT_RATE == (int) BITS_WHY_LIMIT_RATE, "");
+static_assert((int) WHY_SCHEDULE == (int) BITS_WHY_SCHEDULE, "");
+static_assert((int) WHY_METERED == (int) BITS_WHY_METERED, "");
+static_assert((int) WHY_BATTERY == (int) BITS_WHY_BATTERY, "");
 
 /* Before its file is added a job has no reply, but it may have the name for one. */
 static void fill_reply(const Job *job, bits_job_info *info)
@@ -73,6 +78,7 @@ void job_view_fill_plain(const Job *job, bits_job_info *info)
                 .proxy_list = props->proxy_list,
                 .proxy_bypass_list = props->proxy_bypass,
                 .files_in_flight = props->files_in_flight,
+                .limit_bps = props->limit_bps,
                 .auto_complete = props->auto_complete,
                 .error_code = status->error.code,
                 .error_context = status->error.context,
@@ -100,7 +106,7 @@ void job_view_fill(Manager *m, const Job *job, bits_job_info *info)
         info->rate_bps = manager_job_rate_bps(m, job);
         manager_why(m, job, &why);
         info->why = (bits_why) why.code;
-        if (why.code == WHY_RETRY_AT)
+        if (why.code == WHY_RETRY_AT || (why.code == WHY_SCHEDULE && why.retry_wall != 0))
                 info->retry_time = filetime_from_wall_usec(why.retry_wall);
         if (why.behind)
                 info->behind = why.behind->props.name;

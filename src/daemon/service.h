@@ -18,6 +18,7 @@ typedef struct Rekey Rekey;
 typedef struct Turn Turn;
 typedef struct Vault Vault;
 typedef struct Watch Watch;
+typedef struct WorkerPool WorkerPool;
 
 typedef struct Service {
         sd_event *loop;
@@ -33,6 +34,7 @@ typedef struct Service {
         Clients *clients;
         Notifier *notifier;
         ProgramPool *programs;
+        const WorkerPool *pool;
         Vault *vault;
         Rekey *rekey;
         Turn *turn;

@@ -225,6 +225,14 @@ HRESULT job_set_proxy(JobProps *props, uint32_t usage, const char *list, const c
         return S_OK;
 }
 
+HRESULT job_set_limit_rate(JobProps *props, uint64_t bps)
+{
+        if ((bps > 0 && bps < LIMIT_RATE_BPS_MIN) || bps > INT64_MAX)
+                return E_INVALIDARG;
+        props->limit_bps = bps;
+        return S_OK;
+}
+
 HRESULT job_set_files_in_flight(JobProps *props, uint32_t n)
 {
         if (n > FILES_IN_FLIGHT_MAX)

@@ -140,6 +140,7 @@ HRESULT job_set_retry_delay(JobProps *props, uint32_t sec);
 HRESULT job_set_no_progress(JobProps *props, uint32_t sec);
 HRESULT job_set_proxy(JobProps *props, uint32_t usage, const char *list, const char *bypass);
 HRESULT job_set_files_in_flight(JobProps *props, uint32_t n);
+HRESULT job_set_limit_rate(JobProps *props, uint64_t bps);
 /* NULL or "": to be generated. */
 HRESULT job_set_reply_name(JobProps *props, const char *name);
 /* NULL or "" twice removes it. No check whether the program is there or its path absolute: that

@@ -54,6 +54,8 @@ static const HRESULT FATAL_CODES[] = {
 static const HRESULT EVENT_CODES[] = {
         BG_E_NETWORK_DISCONNECTED,
         BG_E_BLOCKED_BY_POLICY,
+        BG_E_BLOCKED_BY_COST_TRANSFER_POLICY,
+        BG_E_BLOCKED_BY_BATTERY_POLICY,
 };
 
 bool job_error_http_is_fatal(int32_t status)

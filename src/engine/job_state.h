@@ -33,6 +33,8 @@ typedef enum JobEvent {
         /* The world and time. */
         JOB_EVENT_NETWORK_LOST,
         JOB_EVENT_NETWORK_BACK,
+        JOB_EVENT_BRAKED,   /* schedule, cost or battery: not now */
+        JOB_EVENT_RELEASED, /* the last of these is over */
         JOB_EVENT_RETRY_DUE,
         JOB_EVENT_GIVE_UP,  /* no-progress time-out */
         JOB_EVENT_INACTIVE, /* records the intent to cancel */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manager's life, its turn of the loop, and the events of the network. */
+/* The manager's life and its turn of the loop. */
 #include "engine/manager.h"
 
 #include <assert.h>
 
-#include "engine/job_error.h"
 #include "engine/job_file.h"
 #include "engine/job_upload.h"
 #include "engine/manager_state.h"
@@ -25,6 +24,9 @@ Manager *manager_new(const ManagerPorts *ports, const Policy *policy)
         m->ports = *ports;
         m->next_op = 1;
         m->network_up = true;
+        for (int level = 0; level < LIMIT_LEVELS; level++)
+                m->limits.level_bps[level] = UINT64_MAX;
+        m->limits_until_wall = m->limits_until = USEC_INFINITY;
         list_init(&m->todo);
         list_init(&m->dirty);
         list_init(&m->farewells_waiting);
@@ -60,6 +62,7 @@ Manager *manager_free(Manager *m)
 void manager_set_policy(Manager *m, const Policy *policy)
 {
         take_policy(m, policy);
+        m->limits_known = false;
         m->schedule = true;
         LIST_FOREACH (it, &m->queue.live)
                 manager_todo(m, QUEUE_JOB(it));
@@ -67,92 +70,6 @@ void manager_set_policy(Manager *m, const Policy *policy)
                 if (QUEUE_JOB(it)->status.undelivered != NOTIFY_NONE)
                         manager_todo(m,
                                      QUEUE_JOB(it)); /* its program may run now, or not any more */
-}
-
-/* Puts many jobs through one event in one transaction: stored first, all or none. */
-typedef struct Sweep {
-        Job **jobs;
-        uint32_t len;
-} Sweep;
-
-static bool is_swept(const Job *job, JobEvent event)
-{
-        const JobRow *row = job_state_row(job->status.state, event);
-
-        if (row->kind != JOB_ROW_MOVE || job->status.intent != INTENT_NONE)
-                return false;
-        return event != JOB_EVENT_NETWORK_LOST || job_needs_network(job);
-}
-
-static int sweep_collect(Manager *m, JobEvent event, Sweep *sweep)
-{
-        sweep->jobs = mem_array(m->queue.live_len + 1, sizeof(*sweep->jobs));
-        if (!sweep->jobs)
-                return -1;
-        LIST_FOREACH (it, &m->queue.live)
-                if (is_swept(QUEUE_JOB(it), event))
-                        sweep->jobs[sweep->len++] = QUEUE_JOB(it);
-        return 0;
-}
-
-static int sweep_store(Manager *m, const Sweep *sweep, JobEvent event, const JobError *error)
-{
-        Txn t;
-
-        if (sweep->len == 0)
-                return 0;
-        txn_begin(&t, m);
-        for (uint32_t i = 0; i < sweep->len; i++) {
-                const Job *job = sweep->jobs[i];
-                Job view;
-
-                if (manager_step_view(m, job, job_state_row(job->status.state, event), error, S_OK,
-                                      &view))
-                        txn_save_job(&t, &view);
-        }
-        return txn_commit(&t, false);
-}
-
-static bool sweep(Manager *m, JobEvent event, const JobError *error)
-{
-        _cleanup_free_ Job **jobs = NULL;
-        Sweep s = {0};
-        int r = sweep_collect(m, event, &s);
-
-        jobs = s.jobs;
-        if (r < 0 || sweep_store(m, &s, event, error) < 0)
-                return false;
-        for (uint32_t i = 0; i < s.len; i++) {
-                const JobRow *row = job_state_row(jobs[i]->status.state, event);
-                Job view;
-
-                if (manager_step_view(m, jobs[i], row, error, S_OK, &view))
-                        manager_step_apply(m, jobs[i], row, &view.status);
-        }
-        return true;
-}
-
-/* A change of the network reaches all jobs it concerns; what the store refuses is done later. */
-static void sweep_network(Manager *m)
-{
-        JobError error = job_error_make(BG_E_NETWORK_DISCONNECTED,
-                                        BG_ERROR_CONTEXT_GENERAL_TRANSPORT, JOB_NO_FILE, NULL);
-        bool done = m->network_up ? sweep(m, JOB_EVENT_NETWORK_BACK, NULL)
-                                  : sweep(m, JOB_EVENT_NETWORK_LOST, &error);
-
-        m->network_pending = !done;
-        m->network_after = manager_now(m) + COMMIT_RETRY_USEC;
-        m->schedule = true;
-}
-
-void manager_network_changed(Manager *m, bool up)
-{
-        if (m->network_up == up)
-                return;
-        m->network_up = up;
-        if (up)
-                manager_hurry_farewells(m);
-        sweep_network(m);
 }
 
 uint64_t manager_next_wakeup_mono(const Manager *m)
@@ -177,6 +94,7 @@ uint64_t manager_next_wakeup_mono(const Manager *m)
                 next = MIN(next, m->network_after);
         if (m->queue.tombstones_len > m->policy.tombstones_max && manager_oldest_tombstone(m))
                 next = MIN(next, m->buried_after);
+        next = MIN(next, manager_limits_due(m));
         next = MIN(next, manager_rekey_due(m));
         return next;
 }
@@ -216,8 +134,7 @@ void manager_run(Manager *m)
 
         collect_due(m, now);
         manager_expire_deliveries(m);
-        if (m->network_pending && m->network_after <= now)
-                sweep_network(m);
+        manager_tend_brakes(m);
         do {
                 tend_all(m);
                 manager_schedule(m);
@@ -257,6 +174,10 @@ void manager_counts(const Manager *m, ManagerCounts *ret)
         *ret = (ManagerCounts){
                 .jobs = m->queue.live_len,
                 .network_up = m->network_up,
+                .metered = m->metered,
+                .on_battery = m->on_battery,
+                .limits = m->limits,
+                .limits_until_wall = m->limits_until_wall,
                 .store_error = m->store_error,
         };
         for (int s = 0; s < JOB_STATE_COUNT; s++)

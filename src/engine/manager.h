@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "engine/policy.h"
+#include "engine/port/local_time.h"
 #include "engine/port/notifier.h"
 #include "engine/port/random.h"
 #include "engine/port/store.h"
@@ -29,6 +30,7 @@ typedef struct ManagerPorts {
         NotifierPort notifier;
         VaultPort vault; /* all NULL: none, and credentials are E_NOTIMPL */
         RandomPort random;
+        LocalTimePort local_time;
         Clock clock;
 } ManagerPorts;
 
@@ -86,6 +88,8 @@ HRESULT manager_take_ownership(Manager *m, const Caller *caller, const GUID *id)
 /* Ours, beyond the Windows interface. */
 HRESULT manager_set_auto_complete(Manager *m, const Caller *caller, const GUID *id, bool on);
 HRESULT manager_set_files_in_flight(Manager *m, const Caller *caller, const GUID *id, uint32_t n);
+/* Bytes per second, 0 = none, at least LIMIT_RATE_BPS_MIN; E_INVALIDARG. At once. */
+HRESULT manager_set_limit_rate(Manager *m, const Caller *caller, const GUID *id, uint64_t bps);
 
 /* IBackgroundCopyJob2, replies of UPLOAD_REPLY jobs (E_NOTIMPL for the others). The file name:
  * NULL or "" asks for a generated one; BG_E_INVALID_STATE once the reply's download has begun. The
@@ -136,6 +140,9 @@ void manager_client_gone(Manager *m, uint64_t client);
 /* Outside events. */
 void manager_transfer_event(Manager *m, const TransferEvent *ev);
 void manager_network_changed(Manager *m, bool up);
+/* What the network costs, and where the power comes from; both false at first. */
+void manager_metered_changed(Manager *m, bool metered);
+void manager_battery_changed(Manager *m, bool on_battery);
 /* The clock's next deadline on the mono clock; 0 = now, USEC_INFINITY = none. */
 uint64_t manager_next_wakeup_mono(const Manager *m);
 void manager_run(Manager *m);
@@ -155,7 +162,12 @@ typedef enum WhyCode {
         WHY_NEEDS_COMPLETE,
         WHY_NEEDS_CREDENTIALS,
         WHY_ERROR,
-        WHY_EMPTY, /* suspended and without files */
+        WHY_EMPTY,      /* suspended and without files */
+        WHY_LINK_BUSY,  /* others use the line */
+        WHY_LIMIT_RATE, /* its own limit, or an administrator's, takes effect */
+        WHY_SCHEDULE,   /* nothing may be moved at this hour */
+        WHY_METERED,
+        WHY_BATTERY,
         WHY_MAX,
 } WhyCode;
 
@@ -163,7 +175,7 @@ const char *why_code_to_string(WhyCode code); /* "queued-behind" … ; "" for NO
 
 typedef struct Why {
         WhyCode code;
-        uint64_t retry_wall; /* when code has a time, else 0 */
+        uint64_t retry_wall; /* when code has a time, else 0; SCHEDULE: when that changes */
         const Job *behind;   /* the job it queues behind, may be NULL; borrowed */
 } Why;
 
@@ -175,7 +187,9 @@ typedef struct ManagerCounts {
         uint32_t jobs;        /* live */
         uint32_t jobs_active; /* CONNECTING or TRANSFERRING */
         uint32_t by_state[BG_JOB_STATE_CANCELLED + 1];
-        bool network_up;
+        bool network_up, metered, on_battery;
+        TransferLimits limits;      /* what the schedules allow just now … */
+        uint64_t limits_until_wall; /* … and when that changes; USEC_INFINITY: never */
         int store_error; /* negative errno of the last failed commit not yet repeated, else 0 */
 } ManagerCounts;
 

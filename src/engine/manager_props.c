@@ -38,6 +38,21 @@ static HRESULT edit_store(Manager *m, const Edit *e, const JobRow *row, JobStatu
         return S_OK;
 }
 
+/* How its transfers are paced was told when they began. */
+static HRESULT follow_pace(Manager *m, Job *job, const JobProps *old)
+{
+        const JobProps *props = &job->props;
+        bool was_foreground = old->priority == BG_JOB_PRIORITY_FOREGROUND;
+
+        if (was_foreground != job_is_foreground(job))
+                return job->run->place == JOB_PLACE_ACTIVE
+                               ? manager_step(m, job, JOB_EVENT_PREEMPT, NULL)
+                               : S_OK;
+        if (old->priority != props->priority || old->limit_bps != props->limit_bps)
+                manager_retune(m, job);
+        return S_OK;
+}
+
 /* The new values were checked; now the caller and the state. */
 static HRESULT edit_commit(Manager *m, const Caller *caller, Edit *e)
 {
@@ -59,7 +74,7 @@ static HRESULT edit_commit(Manager *m, const Caller *caller, Edit *e)
         e->props = old;
         manager_touch(m, job);
         manager_step_apply(m, job, row, &next);
-        return S_OK;
+        return follow_pace(m, job, &e->props);
 }
 
 HRESULT manager_set_name(Manager *m, const Caller *caller, const GUID *id, const char *name)
@@ -152,6 +167,16 @@ HRESULT manager_set_files_in_flight(Manager *m, const Caller *caller, const GUID
 
         if (SUCCEEDED(hr))
                 hr = job_set_files_in_flight(&e.props, n);
+        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+}
+
+HRESULT manager_set_limit_rate(Manager *m, const Caller *caller, const GUID *id, uint64_t bps)
+{
+        _cleanup_(edit_done) Edit e = {0};
+        HRESULT hr = edit_open(m, id, &e);
+
+        if (SUCCEEDED(hr))
+                hr = job_set_limit_rate(&e.props, bps);
         return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
 }
 

@@ -57,11 +57,18 @@ struct Manager {
         uint64_t network_after;  /* the same for a change of the network */
         uint64_t buried_after;   /* the same for the removal of old tombstones */
         bool network_up;
-        bool network_pending; /* jobs are still to be told of its last change */
-        bool schedule;        /* something changed that the scheduler should see */
-        bool restated;        /* files that a restart of the machine shortened are not stored yet */
-        bool overreached;     /* a refused commit may stand in the file all the same */
-        uint32_t intents;     /* jobs with a final step under way */
+        bool network_pending;   /* jobs are still to be told of its last change, or of a brake's */
+        bool network_came_back; /* and so those that wait for their retry go on */
+        bool metered, on_battery;
+        bool limits_known; /* told to the transfer side; the next three are valid */
+        TransferLimits limits;
+        uint64_t limits_until_wall;
+        uint64_t limits_until; /* the same on the mono clock */
+        uint64_t limits_skew;  /* wall minus mono then: another one means that a clock was set */
+        bool schedule;         /* something changed that the scheduler should see */
+        bool restated;    /* files that a restart of the machine shortened are not stored yet */
+        bool overreached; /* a refused commit may stand in the file all the same */
+        uint32_t intents; /* jobs with a final step under way */
         uint32_t farewells_running;
         List farewells_waiting; /* JobUpload.in_farewell: enough others run */
         Rekey rekey;
@@ -126,7 +133,21 @@ void manager_tend(Manager *m, Job *job);
 void manager_schedule(Manager *m);
 void manager_set_timer(Manager *m, Job *job, uint64_t deadline_mono);
 
+/* manager_brake.c: what holds jobs up from outside, and lets them go again. */
+/* Why the job may not run just now: BG_E_NETWORK_DISCONNECTED or BG_E_BLOCKED_BY_…; else S_OK. */
+HRESULT manager_obstacle(const Manager *m, const Job *job);
+/* Puts a job to which `obstacle` stands in the way into TRANSIENT_ERROR, or one that waits for such
+ * to pass back into the queue (S_OK). */
+HRESULT manager_brake(Manager *m, Job *job, HRESULT obstacle);
+/* The same for all jobs in one transaction; what the store refuses is done later. */
+void manager_brake_all(Manager *m);
+void manager_tend_brakes(Manager *m);
+/* When the limits change next, if that is of interest to any job. */
+uint64_t manager_limits_due(const Manager *m);
+
 /* manager_transfer.c */
+/* The job's limit or level changed. */
+void manager_retune(Manager *m, Job *job);
 _must_use_ Op *manager_op_new(Manager *m, OpKind kind, Job *job, JobFile *file);
 void manager_op_end(Manager *m, Op *op);
 /* Asks all running transfers of the job to stop. */

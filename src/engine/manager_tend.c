@@ -75,13 +75,20 @@ static void step_or_block(Manager *m, Job *job, JobEvent event, const JobError *
                 job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
 }
 
+static void brake_or_block(Manager *m, Job *job, HRESULT obstacle)
+{
+        if (FAILED(manager_brake(m, job, obstacle)))
+                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+}
+
 static void tend_transient(Manager *m, Job *job)
 {
         uint64_t now = manager_now(m);
+        HRESULT obstacle = manager_obstacle(m, job);
 
         /* The network may have come back while a final step that failed held the job. */
-        if (job->status.error.event_driven && m->network_up)
-                step_or_block(m, job, JOB_EVENT_NETWORK_BACK, NULL);
+        if (job->status.error.event_driven && obstacle != job->status.error.code)
+                brake_or_block(m, job, obstacle);
         else if (retry_give_up(job) <= now && retry_give_up(job) <= retry_due(job))
                 step_or_block(m, job, JOB_EVENT_GIVE_UP, NULL);
         else if (retry_due(job) <= now)
@@ -102,7 +109,7 @@ static void settle_failure(Manager *m, Job *job)
                 return;
         }
         /* Nobody would wake the job if what it waits for is not known to be missing. */
-        if (m->network_up)
+        if (manager_obstacle(m, job) != error.code)
                 error.event_driven = false;
         if (error.fatal || retry_is_hopeless(job, &error, manager_now(m)))
                 step_or_block(m, job, JOB_EVENT_FATAL, &error);
@@ -112,6 +119,14 @@ static void settle_failure(Manager *m, Job *job)
 
 static void tend_active(Manager *m, Job *job)
 {
+        HRESULT obstacle = manager_obstacle(m, job);
+
+        /* All were told when it began, but this one may have needed no network then: files were
+         * added, or the reply of an upload is on another server. */
+        if (!job->run->failed && FAILED(obstacle)) {
+                brake_or_block(m, job, obstacle);
+                return;
+        }
         if (download_time_end(m, job) <= manager_now(m)) {
                 JobError error =
                         job_error_make(BG_E_MAXDOWNLOAD_TIMEOUT,
@@ -128,9 +143,15 @@ static void tend_active(Manager *m, Job *job)
 static void tend_queued(Manager *m, Job *job)
 {
         JobRun *run = job->run;
+        HRESULT obstacle = manager_obstacle(m, job);
 
         if (run->place != JOB_PLACE_NONE || run->ops_len > 0)
                 return;
+        /* Else it would take the place of one that may run, just to give it back. */
+        if (FAILED(obstacle) && obstacle != BG_E_NETWORK_DISCONNECTED) {
+                brake_or_block(m, job, obstacle);
+                return;
+        }
         scheduler_enqueue(&m->scheduler, job, run->requeue_front);
         run->requeue_front = false;
         m->schedule = true;
@@ -182,13 +203,11 @@ void manager_tend(Manager *m, Job *job)
 /* False when the store refused. */
 static bool start_job(Manager *m, Job *job)
 {
-        JobError error;
+        HRESULT obstacle = manager_obstacle(m, job);
 
-        if (m->network_up || !job_needs_network(job))
+        if (SUCCEEDED(obstacle))
                 return SUCCEEDED(manager_step(m, job, JOB_EVENT_START, NULL));
-        error = job_error_make(BG_E_NETWORK_DISCONNECTED, BG_ERROR_CONTEXT_GENERAL_TRANSPORT,
-                               JOB_NO_FILE, NULL);
-        return SUCCEEDED(manager_step(m, job, JOB_EVENT_NETWORK_LOST, &error));
+        return SUCCEEDED(manager_brake(m, job, obstacle));
 }
 
 void manager_schedule(Manager *m)

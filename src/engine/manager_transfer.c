@@ -21,8 +21,10 @@ Op *manager_op_new(Manager *m, OpKind kind, Job *job, JobFile *file)
                 mem_free(op);
                 return NULL;
         }
-        if (kind == OP_FILE)
+        if (kind == OP_FILE) {
                 file->op = op->id;
+                file->pace = PACE_FREE;
+        }
         if (kind == OP_FILE || kind == OP_SYNC || kind == OP_SWEEP) {
                 list_append(&job->run->ops, &op->in_job);
                 job->run->ops_len++;
@@ -37,6 +39,7 @@ void manager_op_end(Manager *m, Op *op)
         if (op->file) {
                 op->file->op = 0;
                 op->file->stopping = false;
+                op->file->pace = PACE_FREE;
         }
         if (op->kind == OP_SYNC)
                 run->syncing = false;
@@ -57,6 +60,25 @@ void manager_stop_ops(Manager *m, Job *job)
                 op->file->stopping = true;
                 m->ports.transfer.stop(m->ports.transfer.ctx, op->id);
         }
+}
+
+void manager_retune(Manager *m, Job *job)
+{
+        LIST_FOREACH (it, &job->run->ops) {
+                const Op *op = list_item(it, Op, in_job);
+
+                if (op->kind == OP_FILE && !op->file->stopping)
+                        m->ports.transfer.retune(m->ports.transfer.ctx, op->id, job);
+        }
+}
+
+/* Known to WHY only; nothing to store, and no sign of life. */
+static void learn_pace(Manager *m, const Op *op, TransferPaceKind pace)
+{
+        if (op->kind != OP_FILE || (unsigned) pace >= PACE_KIND_MAX || op->file->pace == pace)
+                return;
+        op->file->pace = (uint8_t) pace;
+        m->ports.notifier.changed(m->ports.notifier.ctx, op->job, false);
 }
 
 void manager_fail(Manager *m, Job *job, const JobError *error)
@@ -379,6 +401,10 @@ void manager_transfer_event(Manager *m, const TransferEvent *ev)
         if (!op)
                 return; /* of an operation that ended long ago */
         job = op->job;
+        if (ev->kind == TRANSFER_PACE) {
+                learn_pace(m, op, ev->pace);
+                return;
+        }
         if (op->kind == OP_FAREWELL)
                 manager_farewell_event(m, op, ev);
         else if (op->kind == OP_SWEEP)

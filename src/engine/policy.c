@@ -27,6 +27,9 @@ Policy policy_default(bool system_instance)
                 .sealed_bytes_per_user = (uint64_t) 64 << 20,
                 .allow_programs = true,
                 .allow_root_programs = !system_instance,
+                .limits = limit_policy_default(),
+                .run_on_metered = {true, true, true, true},
+                .run_on_battery = {true, true, true, true},
         };
 
         if (system_instance) {

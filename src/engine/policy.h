@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/limit_schedule.h"
+
 typedef struct Policy {
         uint32_t max_jobs_per_machine;       /* MaxJobsPerMachine; UINT32_MAX = no limit */
         uint32_t max_jobs_per_user;          /* MaxJobsPerUser */
@@ -19,10 +21,13 @@ typedef struct Policy {
         uint64_t checkpoint_usec;            /* least time between two progress commits; 2 s */
         uint64_t tombstone_sec;              /* how long final jobs answer; 24 h */
         uint32_t tombstones_max;             /* and how many; 200 */
-        uint64_t sealed_bytes_per_user; /* credentials of all jobs, sealed; MaxCredentialMiBPerUser
-                                         */
-        bool allow_programs;            /* SetNotifyCmdLine is allowed and has effect */
-        bool allow_root_programs;       /* also for programs that root has set */
+        uint64_t sealed_bytes_per_user;      /* MaxCredentialMiBPerUser; 64 MiB */
+        bool allow_programs;                 /* SetNotifyCmdLine is allowed and has effect */
+        bool allow_root_programs;            /* also for programs that root has set */
+        LimitPolicy limits;
+        /* By BG_JOB_PRIORITY. */
+        bool run_on_metered[LIMIT_LEVELS]; /* RunOnMetered…; yes: BITS always transfers */
+        bool run_on_battery[LIMIT_LEVELS]; /* RunOnBattery…; yes */
 } Policy;
 
 /* Defaults of a user instance (private: the count limits guard a shared queue, a user's own queue

@@ -41,6 +41,7 @@ enum {
         MAX_NOTIFICATIONS_PER_USER = 4,
         LIMIT_PROGRAM_UNITS = 260, /* MAX_PATH */
         LIMIT_PARAMETERS_UNITS = 4000,
+        LIMIT_RATE_BPS_MIN = 256, /* 2 Kbit/s, below which nothing would ever end */
 };
 
 /* Why a transfer or a job failed; a value, copied whole. code S_OK means "no error". */
@@ -80,6 +81,7 @@ typedef struct JobFile {
 
         /* Runtime only. */
         uint64_t op;   /* running transfer operation, 0 = none */
+        uint8_t pace;  /* TransferPaceKind of `op` */
         bool dirty;    /* differs from the store */
         bool stopping; /* a stop was asked for `op` */
 } JobFile;

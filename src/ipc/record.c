@@ -90,6 +90,7 @@ void record_put_job(Buf *b, const bits_job_info *info)
         pack_u64(b, info->program_time);
         pack_u32(b, info->program_runs);
         pack_bool(b, info->has_credentials);
+        pack_u64(b, info->limit_bps);
         pack_record_end(b, begin);
 }
 
@@ -156,6 +157,8 @@ int record_get_job(PackReader *r, bits_job_info *info)
         info->end_result = unpack_i32(&in);
         get_reply(&in, info);
         get_program(&in, info);
+        if (!unpack_at_end(&in))
+                info->limit_bps = unpack_u64(&in);
         return pack_reader_end(&in);
 }
 
@@ -222,7 +225,24 @@ void record_put_status(Buf *b, const bits_status *status)
         pack_u64(b, status->rate_bps);
         pack_text(b, status->state_dir);
         pack_text(b, status->store_note);
+        pack_bool(b, status->metered);
+        pack_bool(b, status->on_battery);
+        for (int level = 0; level < BITS_LEVELS; level++)
+                pack_u64(b, status->limit_bps[level]);
+        pack_u64(b, status->limits_until);
         pack_record_end(b, begin);
+}
+
+/* Older services end before it. */
+static void get_limits(PackReader *in, bits_status *status)
+{
+        bool none = unpack_at_end(in);
+
+        status->metered = none ? 0 : unpack_bool(in);
+        status->on_battery = none ? 0 : unpack_bool(in);
+        for (int level = 0; level < BITS_LEVELS; level++)
+                status->limit_bps[level] = none ? UINT64_MAX : unpack_u64(in);
+        status->limits_until = none ? 0 : unpack_u64(in);
 }
 
 int record_get_status(PackReader *r, bits_status *status)
@@ -241,6 +261,7 @@ int record_get_status(PackReader *r, bits_status *status)
         status->rate_bps = unpack_u64(&in);
         status->state_dir = unpack_text(&in);
         status->store_note = unpack_text(&in);
+        get_limits(&in, status);
         return pack_reader_end(&in);
 }
 

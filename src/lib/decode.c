@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/guid.h"
+#include "base/str.h"
 #include "ipc/protocol.h"
 #include "ipc/record.h"
 #include "link.h"
@@ -15,7 +17,7 @@
 enum { JOB_RECORD_MIN_BYTES = 100, FILE_RECORD_MIN_BYTES = 24 };
 
 /* Room for schemes that a later service may know. */
-enum { CREDENTIALS_MAX = 64 };
+enum { CREDENTIALS_MAX = 64, LINES_MAX = 64 };
 
 DEFINE_CLEANUP(bits_job_info *, bits_job_info_free)
 DEFINE_CLEANUP(bits_job_list *, bits_job_list_free)
@@ -204,6 +206,49 @@ HRESULT decode_credentials(sd_bus_message *m, void *ctx)
         if (r < 0)
                 return HR_CALL_FAILED;
         *(CredentialsAnswer *) ctx = (CredentialsAnswer){n > 0 ? TAKE_PTR(slots) : NULL, n};
+        return S_OK;
+}
+
+static int read_line(sd_bus_message *m, bits_line *line)
+{
+        const char *name;
+        uint8_t down, up;
+        int r = sd_bus_message_read(
+                m, "(sttttttttyyuuuu)", &name, &line->capacity_bps[0], &line->capacity_bps[1],
+                &line->own_bps[0], &line->own_bps[1], &line->foreground_bps[0],
+                &line->foreground_bps[1], &line->foreign_bps[0], &line->foreign_bps[1], &down, &up,
+                &line->connections, &line->yielding, &line->base_usec, &line->queue_usec);
+
+        if (r > 0) {
+                (void) str_copy(line->interface_name, sizeof(line->interface_name), name);
+                line->governor[0] = (bits_governor) down;
+                line->governor[1] = (bits_governor) up;
+        }
+        return r;
+}
+
+HRESULT decode_lines(sd_bus_message *m, void *ctx)
+{
+        _cleanup_free_ bits_line *lines = mem_array(LINES_MAX, sizeof(*lines));
+        bits_line line = {0};
+        uint64_t wall_usec;
+        size_t n = 0;
+        int r;
+
+        if (!lines)
+                return E_OUTOFMEMORY;
+        if (sd_bus_message_read(m, "t", &wall_usec) <= 0 ||
+            sd_bus_message_enter_container(m, 'a', "(sttttttttyyuuuu)") < 0)
+                return HR_CALL_FAILED;
+        while ((r = read_line(m, &line)) > 0) {
+                if (n == LINES_MAX)
+                        return HR_CALL_FAILED;
+                lines[n++] = line;
+        }
+        if (r < 0)
+                return HR_CALL_FAILED;
+        *(LinesAnswer *) ctx = (LinesAnswer){n > 0 ? TAKE_PTR(lines) : NULL, n,
+                                             filetime_from_wall_usec(wall_usec)};
         return S_OK;
 }
 

@@ -32,5 +32,12 @@ typedef struct CredentialsAnswer {
 } CredentialsAnswer;
 HRESULT decode_credentials(sd_bus_message *m, void *ctx); /* CredentialsAnswer * */
 
+typedef struct LinesAnswer { /* likewise */
+        bits_line *lines;
+        size_t count;
+        uint64_t time; /* filetime */
+} LinesAnswer;
+HRESULT decode_lines(sd_bus_message *m, void *ctx); /* LinesAnswer * */
+
 HRESULT decode_number(sd_bus_message *m, void *ctx); /* uint32_t * */
 HRESULT decode_status(sd_bus_message *m, void *ctx); /* bits_status ** */

@@ -187,6 +187,16 @@ _public_ HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *i
         return set_number(client, "SetFilesInFlight", id, n);
 }
 
+_public_ HRESULT bits_job_set_limit_rate(bits_client *client, const GUID *id, uint64_t bps)
+{
+        Call call = {.member = "SetLimitRate", .job = id, .repeatable = true};
+
+        last_message_clear();
+        if (!client || !id)
+                return E_INVALIDARG;
+        return client_call(client, &call, "t", bps);
+}
+
 _public_ HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id, int on)
 {
         Call call = {.member = "SetAutoComplete", .job = id, .repeatable = true};

@@ -73,3 +73,25 @@ _public_ HRESULT bits_service_status(bits_client *client, bits_status **ret)
         *ret = NULL;
         return client_call(client, &call, NULL);
 }
+
+_public_ HRESULT bits_lines(bits_client *client, bits_line **ret, size_t *ret_count,
+                            uint64_t *ret_time)
+{
+        LinesAnswer answer = {0};
+        Call call = {.member = "Lines", .repeatable = true, .decode = decode_lines, .ctx = &answer};
+        HRESULT hr;
+
+        last_message_clear();
+        if (!client || !ret || !ret_count)
+                return E_INVALIDARG;
+        *ret = NULL;
+        *ret_count = 0;
+        hr = client_call(client, &call, NULL);
+        if (FAILED(hr))
+                return hr;
+        *ret = answer.lines;
+        *ret_count = answer.count;
+        if (ret_time)
+                *ret_time = answer.time;
+        return S_OK;
+}

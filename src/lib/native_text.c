@@ -19,6 +19,11 @@ static const char *const why_names[] = {
         [BITS_WHY_NEEDS_CREDENTIALS] = "needs-credentials",
         [BITS_WHY_ERROR] = "error",
         [BITS_WHY_EMPTY] = "empty",
+        [BITS_WHY_LINK_BUSY] = "link-busy",
+        [BITS_WHY_LIMIT_RATE] = "limit-rate",
+        [BITS_WHY_SCHEDULE] = "schedule",
+        [BITS_WHY_METERED] = "metered",
+        [BITS_WHY_BATTERY] = "battery",
 };
 
 static const char *const state_names[] = {

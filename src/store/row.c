@@ -125,6 +125,7 @@ static void put_program(RowWriter *w, const Job *job)
         put_int(w, job->status.program_result);
         put_size(w, job->status.program_time_wall);
         put_int(w, job->status.program_runs);
+        put_size(w, job->props.limit_bps);
 }
 
 int row_bind_job(Db *db, sqlite3_stmt *stmt, const Job *job)
@@ -391,6 +392,7 @@ static void get_program(RowReader *r, Job *job)
         job->status.program_result = get_i32(r);
         job->status.program_time_wall = get_number(r);
         job->status.program_runs = get_u32(r);
+        job->props.limit_bps = get_number(r);
 }
 
 int row_read_job(Db *db, sqlite3_stmt *stmt, Job **ret)

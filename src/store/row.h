@@ -16,12 +16,13 @@
         "end_result,active_usec,error_code,error_context,error_file,error_http_status,"            \
         "error_curl_code,error_errno,error_retry_after_sec,error_fatal,error_event_driven,"        \
         "error_host,error_text,reply_name,reply_optional,uploaded,farewell_wall,session,"          \
-        "notify_program,notify_parameters,notify_uid,program_result,program_time_wall,program_"    \
-        "runs"
+        "notify_program,notify_parameters,notify_uid,program_result,program_time_wall,"            \
+        "program_runs,limit_bps"
 #define ROW_JOB_KEY_PARAMS "?1,?2"
 #define ROW_JOB_VALUE_PARAMS                                                                       \
         "?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,"    \
-        "?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,?45,?46,?47"
+        "?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,?45,?46,?47," \
+        "?48"
 
 #define ROW_FILE_KEY "job,idx"
 #define ROW_FILE_VALUES "remote,local,state,size_bytes,done_bytes,synced_bytes,etag,modified_sec"

@@ -90,7 +90,10 @@ static const char step_3[] =
         " PRIMARY KEY (job, target, scheme)"
         ") STRICT, WITHOUT ROWID;";
 
-static const char *const step_list[] = {step_1, step_2, step_3};
+/* A limit of its own to what a job takes of the line. */
+static const char step_4[] = "ALTER TABLE jobs ADD COLUMN limit_bps INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const step_list[] = {step_1, step_2, step_3, step_4};
 
 const SchemaSteps *schema_steps(void)
 {

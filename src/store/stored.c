@@ -169,6 +169,8 @@ static const char *props_bad_field(const JobProps *p)
                 return "priority";
         if (!enum_is_good(p->proxy_usage, BG_JOB_PROXY_USAGE_AUTODETECT))
                 return "proxy_usage";
+        if (p->limit_bps > STORED_NUMBER_MAX)
+                return "limit_bps";
         return NULL;
 }
 

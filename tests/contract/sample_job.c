@@ -99,6 +99,7 @@ Job *sample_job_distinct(uint64_t serial)
                 .notify_program = text("/opt/finish"),
                 .notify_parameters = text("finish \"now\" "),
                 .notify_uid = 43,
+                .limit_bps = 47,
         };
         job->status = (JobStatus){
                 .state = BG_JOB_STATE_TRANSIENT_ERROR,
@@ -201,6 +202,7 @@ Job *sample_job_extreme(uint64_t serial)
                 .notify_program = sample_long_text(LIMIT_PROGRAM_UNITS),
                 .notify_parameters = sample_long_text(LIMIT_PARAMETERS_UNITS),
                 .notify_uid = UINT32_MAX,
+                .limit_bps = STORED_NUMBER_MAX,
         };
         job->status = (JobStatus){
                 .state = BG_JOB_STATE_CANCELLED,
@@ -308,6 +310,7 @@ static const char *props_difference(const JobProps *a, const JobProps *b)
         TEXT_DIFFERS(notify_program);
         TEXT_DIFFERS(notify_parameters);
         DIFFERS(notify_uid);
+        DIFFERS(limit_bps);
         return NULL;
 }
 

@@ -181,15 +181,15 @@ static void newer_file_is_refused_and_left_alone(void **state)
         StoreStatus status;
 
         make_queue(p, 2);
-        run_sql(p->db, "PRAGMA user_version=4; ALTER TABLE jobs ADD COLUMN later TEXT");
+        run_sql(p->db, "PRAGMA user_version=5; ALTER TABLE jobs ADD COLUMN later TEXT");
         assert_int_equal(store_open(p->dir, NULL, &status, &store), -ENOTSUP);
         assert_int_equal(status.outcome, STORE_NEWER);
-        assert_int_equal(status.version, 4);
-        assert_non_null(strstr(status.detail, "version 4"));
+        assert_int_equal(status.version, 5);
+        assert_non_null(strstr(status.detail, "version 5"));
         assert_string_equal(status.aside_path, "");
         assert_null(store);
 
-        run_sql(p->db, "PRAGMA user_version=3; ALTER TABLE jobs DROP COLUMN later");
+        run_sql(p->db, "PRAGMA user_version=4; ALTER TABLE jobs DROP COLUMN later");
         store = open_expecting(p, STORE_OPENED, NULL);
         assert_int_equal(count_jobs(store), 2);
         store_close(store);
@@ -363,7 +363,7 @@ static void nonsense_values_are_damage(void **state)
                 "error_file,error_http_status,error_curl_code,error_errno,error_retry_after_sec,"
                 "error_fatal,error_event_driven,error_host,error_text,reply_name,reply_optional,"
                 "uploaded,farewell_wall,session,notify_program,notify_parameters,notify_uid,"
-                "program_result,program_time_wall,program_runs FROM jobs WHERE serial=1",
+                "program_result,program_time_wall,program_runs,limit_bps FROM jobs WHERE serial=1",
                 "UPDATE jobs SET session=zeroblob(16385) WHERE serial=3",
                 "UPDATE jobs SET session=zeroblob(0) WHERE serial=3",
                 "UPDATE jobs SET session=CAST('no bytes' AS BLOB) WHERE serial=2",

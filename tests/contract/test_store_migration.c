@@ -2,7 +2,8 @@
 /* Files that earlier versions wrote, in data/. queue-1.db is of the store of version 1, closed in
  * good order: sample jobs 1 (two files), 7 (distinct values, an upload) and 9 (extreme values, an
  * upload, without proxy lists). queue-2.db is of version 2: the same jobs, 8 (an upload with a
- * reply) and 9 (extreme values, with a reply). */
+ * reply) and 9 (extreme values, with a reply). queue-3.db is of version 3: the same, and
+ * credentials of 7. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,8 +24,14 @@
 #include "store/schema.h"
 #include "store_rig.h"
 
+static void forget_what_version_3_had_not(Job *job)
+{
+        job->props.limit_bps = 0;
+}
+
 static void forget_what_version_2_had_not(Job *job)
 {
+        forget_what_version_3_had_not(job);
         mem_free(job->props.notify_program);
         mem_free(job->props.notify_parameters);
         job->props.notify_program = job->props.notify_parameters = NULL;
@@ -78,7 +85,8 @@ static void assert_version_1(Store *store)
         rig_queue_done(&queue);
 }
 
-static void assert_version_2(Store *store, uint32_t credentials)
+/* Version 2 and what came after it has the same jobs. */
+static void assert_version(Store *store, void (*forget)(Job *job), uint32_t credentials)
 {
         _cleanup_(stored_job_freep) Job *plain = sample_job(1), *distinct = sample_job_distinct(7),
                                         *upload = sample_upload(8),
@@ -98,7 +106,7 @@ static void assert_version_2(Store *store, uint32_t credentials)
         if (credentials > 0)
                 stored_job_free_credentials(queue.jobs[1]);
         for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
-                forget_what_version_2_had_not(expected[i]);
+                forget(expected[i]);
                 field = sample_job_difference(expected[i], queue.jobs[i]);
                 if (field)
                         fail_msg("job %zu: %s differs", i, field);
@@ -146,6 +154,27 @@ static void bring_queue_of(const char *name, const char *state_dir)
         copy_file(from, to);
 }
 
+static void queue_of_version_3_is_raised_with_all_it_holds(void **state)
+{
+        _cleanup_(stored_job_freep) Job *more = sample_job_distinct(20);
+        const char *state_dir = *state;
+        RigQueue queue;
+        Store *store;
+
+        bring_queue_of("queue-3.db", state_dir);
+        store = open_expecting(state_dir, 3); /* as found */
+        assert_version(store, forget_what_version_3_had_not, 1);
+        rig_save_job(store_port(store), more, true);
+        store_close(store);
+
+        store = open_expecting(state_dir, schema_steps()->n);
+        queue = rig_load(store_port(store));
+        assert_int_equal(queue.len, 5);
+        assert_null(sample_job_difference(more, queue.jobs[4])); /* with its limit */
+        rig_queue_done(&queue);
+        store_close(store);
+}
+
 static void queue_of_version_2_is_raised_with_all_it_holds(void **state)
 {
         _cleanup_(stored_job_freep) Job *job = sample_job_distinct(7),
@@ -157,12 +186,12 @@ static void queue_of_version_2_is_raised_with_all_it_holds(void **state)
 
         bring_queue_of("queue-2.db", state_dir);
         store = open_expecting(state_dir, 2); /* as found */
-        assert_version_2(store, 0);
+        assert_version(store, forget_what_version_2_had_not, 0);
         rig_save_credential(store_port(store), job, &c, true);
         store_close(store);
 
         store = open_expecting(state_dir, schema_steps()->n);
-        assert_version_2(store, 1);
+        assert_version(store, forget_what_version_2_had_not, 1);
         rig_save_job(store_port(store), more, true);
         store_close(store);
 
@@ -225,6 +254,8 @@ static int remove_dir(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(queue_of_version_3_is_raised_with_all_it_holds,
+                                                make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(queue_of_version_2_is_raised_with_all_it_holds,
                                                 make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(queue_of_version_1_is_raised_with_all_it_holds,

@@ -50,6 +50,8 @@ def marshal(signature, args, data=b""):
     for kind, value in zip(split_signature(signature), args, strict=True):
         if kind in "ub":
             data = pad(data, 4) + struct.pack("<I", int(value) & 0xffffffff)
+        elif kind == "t":
+            data = pad(data, 8) + struct.pack("<Q", value)
         elif kind in "so":
             raw = value if isinstance(value, bytes) else value.encode()
             data = pad(data, 4) + struct.pack("<I", len(raw)) + raw + b"\0"
@@ -85,6 +87,9 @@ class Cursor:
             return self.u32()
         if kind == "b":
             return bool(self.u32())
+        if kind == "t":
+            self.align(8)
+            return struct.unpack("<Q", self.take(8))[0]
         if kind in "so":
             text = self.take(self.u32()).decode()
             self.take(1)
@@ -327,6 +332,7 @@ class Record:
         out["notify_program"], out["notify_parameters"] = self.str(), self.str()
         out["program_result"], out["program_time"] = self.get("i"), self.get("Q")
         out["program_runs"], out["has_credentials"] = self.get("I"), bool(self.get("B"))
+        out["limit_bps"] = self.get("Q")
         return out
 
     def file(self):
@@ -341,6 +347,9 @@ class Record:
             out[key] = self.get("I")
         out["network_up"], out["rate_bps"] = bool(self.get("B")), self.get("Q")
         out["state_dir"], out["store_note"] = self.str(), self.str()
+        out["metered"], out["on_battery"] = bool(self.get("B")), bool(self.get("B"))
+        out["limit_bps"] = [self.get("Q") for _ in range(4)]
+        out["limits_until"] = self.get("Q")
         return out
 
 

@@ -20,7 +20,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src/ipc/methods.def"
 METHODS = {name: (args, out) for name, args, out in
            re.findall(r'^METHOD\((\w+), "(\w*)", "(\w*)", \w+\)', SOURCE.read_text(), re.M)}
 JOB_METHODS = [name for name, (args, _) in METHODS.items() if args.startswith("ay")]
-SAMPLE = {"s": "text", "u": 1, "b": True, "ay": b"\0" * 16}
+SAMPLE = {"s": "text", "u": 1, "t": 1, "b": True, "ay": b"\0" * 16}
 
 
 def sample_args(signature):

@@ -18,7 +18,7 @@ VERBS = {  # a line for each verb, valid in itself
     "add": ["add", "j", "http://127.0.0.1:9/x"], "resume": ["resume", "j"], "pause": ["pause", "j"],
     "complete": ["complete", "j"], "cancel": ["cancel", "j"], "wait": ["wait", "j"],
     "set": ["set", "j", "--priority=low"], "put": ["put", __file__, "http://127.0.0.1:9/x"],
-    "reply": ["reply", "j"], "cred": ["cred", "list", "j"], "notify": ["notify", "j"], "log": ["log"],
+    "reply": ["reply", "j"], "cred": ["cred", "list", "j"], "top": ["top"], "notify": ["notify", "j"], "log": ["log"],
 }
 ALWAYS = {"help", "version"}
 

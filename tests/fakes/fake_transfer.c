@@ -273,6 +273,35 @@ static HRESULT fake_check_destination(void *ctx, uint32_t owner_uid, const char 
         return t->destination;
 }
 
+static void fake_set_limits(void *ctx, const TransferLimits *limits)
+{
+        FakeTransfer *t = ctx;
+
+        (void) is_alive(t);
+        t->limits = *limits;
+        t->limits_told++;
+}
+
+static void fake_retune(void *ctx, uint64_t number, const Job *job)
+{
+        FakeTransfer *t = ctx;
+        bool found = false;
+
+        if (!is_alive(t))
+                return;
+        LIST_FOREACH (it, &t->ops) {
+                const FakeOp *op = list_item(it, FakeOp, in_all);
+
+                found = found || (op->op == number && op->kind == FAKE_FILE && !op->stopped);
+        }
+        if (!found)
+                t->violation = "retune of something that does not run";
+        t->retuned_op = number;
+        t->retuned_bps = job->props.limit_bps;
+        t->retuned_level = job->props.priority;
+        t->retunes++;
+}
+
 TransferPort fake_transfer_port(FakeTransfer *t)
 {
         TransferPort port = {
@@ -282,6 +311,8 @@ TransferPort fake_transfer_port(FakeTransfer *t)
                 .publish = fake_publish,
                 .discard = fake_discard,
                 .check_destination = fake_check_destination,
+                .set_limits = fake_set_limits,
+                .retune = fake_retune,
                 .ctx = t,
         };
 
@@ -306,6 +337,15 @@ void fake_op_connected(FakeTransfer *t, Manager *m, FakeOp *op)
         TransferEvent ev = event_of(op, TRANSFER_CONNECTED);
 
         (void) t;
+        manager_transfer_event(m, &ev);
+}
+
+void fake_op_pace(FakeTransfer *t, Manager *m, FakeOp *op, TransferPaceKind pace)
+{
+        TransferEvent ev = event_of(op, TRANSFER_PACE);
+
+        (void) t;
+        ev.pace = pace;
         manager_transfer_event(m, &ev);
 }
 

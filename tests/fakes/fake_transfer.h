@@ -89,6 +89,12 @@ typedef struct FakeTransfer {
         int start_error; /* negative errno of the next start, once */
         bool dead;       /* the process is gone: calls do nothing */
         const char *violation;
+        TransferLimits limits; /* as last told … */
+        uint32_t limits_told;  /* … and how often */
+        uint64_t retuned_op;   /* the last one, … */
+        uint64_t retuned_bps;  /* … the job's limit and level then, … */
+        BG_JOB_PRIORITY retuned_level;
+        uint32_t retunes;           /* … and how often */
         void (*on_call)(void *ctx); /* before every call of the port; NULL = nothing */
         void *on_call_ctx;
         /* What a worker is started with; NULL = nothing. */
@@ -109,6 +115,7 @@ uint32_t fake_transfer_count(const FakeTransfer *t, FakeOpKind kind, const GUID 
 
 /* One event each; those that end the operation free it. */
 void fake_op_connected(FakeTransfer *t, Manager *m, FakeOp *op);
+void fake_op_pace(FakeTransfer *t, Manager *m, FakeOp *op, TransferPaceKind pace);
 void fake_op_meta(FakeTransfer *t, Manager *m, FakeOp *op);
 void fake_op_progress(FakeTransfer *t, Manager *m, FakeOp *op, uint64_t done, uint64_t synced);
 void fake_op_done(FakeTransfer *t, Manager *m, FakeOp *op);

@@ -187,6 +187,7 @@ static void crash(Sim *sim)
         sim->store_bad = store_bad;
         if (!sim->network_up)
                 manager_network_changed(sim->rig.m, false);
+        sim_tell_brakes(sim);
         sim_check_restart(sim);
 }
 
@@ -287,6 +288,7 @@ static void calm_down(Sim *sim)
                 sim->network_up = true;
                 manager_network_changed(sim->rig.m, true);
         }
+        sim_release_brakes(sim);
         if (sim_chance(sim, 500)) {
                 /* One whose time is nearly up is asked once more, and that may fail now. */
                 for (uint32_t i = 0; i < sim->jobs_len; i++)

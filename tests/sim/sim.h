@@ -53,7 +53,7 @@ typedef struct Sim {
         uint32_t jobs_len;
         bool store_bad; /* the disk under the store fails now and then */
         uint64_t store_bad_until;
-        bool network_up;
+        bool network_up, metered, on_battery;
         bool files_vanish; /* some temporary files are taken away by others */
         bool servers_lie;  /* about sizes and versions */
         bool calm;         /* no more faults: everything must come to an end */
@@ -109,6 +109,13 @@ void sim_change_the_world(Sim *sim);
 
 /* sim_wrong.c: a call that must be refused and change nothing. */
 void sim_call_wrongly(Sim *sim, SimJob *j, const Caller *caller);
+
+/* sim_brakes.c */
+void sim_change_brakes(Sim *sim);
+void sim_tell_brakes(Sim *sim); /* a new process does not know */
+void sim_release_brakes(Sim *sim);
+bool sim_is_braked(const Sim *sim, const Job *job, bool needs_network);
+void sim_check_brake(Sim *sim, const Job *job, bool needs_network);
 
 /* sim_credentials.c */
 void sim_use_credentials(Sim *sim, SimJob *j, const Caller *caller);

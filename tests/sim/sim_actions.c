@@ -276,7 +276,7 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
         uint32_t sec = (uint32_t) sim_below(sim, 4000);
         HRESULT hr;
 
-        switch (sim_below(sim, 7)) {
+        switch (sim_below(sim, 8)) {
         case 0:
                 hr = manager_set_priority(m, caller, &j->id, level);
                 if (hr == S_OK && !sim->crashed &&
@@ -300,6 +300,9 @@ static void set_property(Sim *sim, SimJob *j, const Caller *caller)
                 break;
         case 5:
                 hr = manager_set_files_in_flight(m, caller, &j->id, (uint32_t) sim_below(sim, 4));
+                break;
+        case 6:
+                hr = manager_set_limit_rate(m, caller, &j->id, sec >= 256 ? sec : 0);
                 break;
         default:
                 hr = manager_set_name(m, caller, &j->id, "renamed");
@@ -565,6 +568,8 @@ void sim_act(Sim *sim)
                         sim_answer_deliveries(sim, 200);
                 else
                         sim_end_program(sim, 400);
+        } else if (pick < 983) {
+                sim_change_brakes(sim);
         } else if (pick < 992) {
                 sim_change_the_world(sim);
         } else {

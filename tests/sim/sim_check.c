@@ -124,7 +124,8 @@ static bool may_start(const Sim *sim, const Job *job)
         return job->status.state == BG_JOB_STATE_QUEUED && job->status.intent == INTENT_NONE &&
                fake_transfer_count(&sim->rig.transfer, FAKE_FILE, &job->id) == 0 &&
                !fake_transfer_find(&sim->rig.transfer, FAKE_SYNC, &job->id) &&
-               (sim->network_up || !needs_network(job));
+               (sim->network_up || !needs_network(job)) &&
+               !sim_is_braked(sim, job, needs_network(job));
 }
 
 typedef struct Levels {
@@ -163,6 +164,14 @@ static void check_scheduler(Sim *sim)
                 sim_break(sim, "too many background jobs run");
         if (l.running[0] > policy->foreground_jobs)
                 sim_break(sim, "too many foreground jobs run");
+        for (uint32_t i = 0; i < sim->jobs_len && !is_store_bad(sim); i++) {
+                const Job *job;
+
+                if (sim->jobs[i].live &&
+                    SUCCEEDED(manager_read_job(sim->rig.m, &ADMIN, &sim->jobs[i].id, &job)) &&
+                    job->files_len > 0)
+                        sim_check_brake(sim, job, needs_network(job));
+        }
         if (is_store_bad(sim))
                 return; /* a refused commit holds the scheduler up for a moment */
         if (l.waiting[0] > 0 && l.running[0] < policy->foreground_jobs)

@@ -432,6 +432,13 @@ static void set_number(FakeService *f, FakeJob *job, sd_bus_message *m, bool qui
         answer_empty(m, quiet);
 }
 
+static void set_limit_rate(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
+{
+        assert(sd_bus_message_read(m, "t", &job->info.limit_bps) > 0);
+        note_arguments(f, "%llu", (unsigned long long) job->info.limit_bps);
+        answer_empty(m, quiet);
+}
+
 static void set_proxy(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
 {
         const char *list, *bypass;
@@ -575,6 +582,23 @@ static void call_rekey(FakeService *f, FakeClient *c, sd_bus_message *m, bool qu
                 (void) sd_bus_reply_method_return(m, "u", (uint32_t) 42);
 }
 
+static void call_lines(FakeService *f, FakeClient *c, sd_bus_message *m, bool quiet)
+{
+        sd_bus_message *reply = NULL;
+
+        if (quiet)
+                return;
+        assert(sd_bus_message_new_method_return(m, &reply) >= 0);
+        assert(sd_bus_message_append(
+                       reply, "ta(sttttttttyyuuuu)", (uint64_t) 1000000, 2, "eth0", (uint64_t) 1,
+                       (uint64_t) 2, (uint64_t) 3, (uint64_t) 4, (uint64_t) 5, (uint64_t) 6,
+                       (uint64_t) 7, (uint64_t) 8, 3, 1, 9, 10, 11, 12, "a-name-without-end",
+                       (uint64_t) 0, (uint64_t) 0, (uint64_t) 0, (uint64_t) 0, (uint64_t) 0,
+                       (uint64_t) 0, (uint64_t) 0, (uint64_t) 0, 0, 0, 0, 0, 0, 0) >= 0);
+        assert(sd_bus_send(NULL, reply, NULL) >= 0);
+        sd_bus_message_unref(reply);
+}
+
 static void take_ownership(FakeService *f, FakeJob *job, sd_bus_message *m, bool quiet)
 {
         answer_empty(m, quiet);
@@ -627,6 +651,7 @@ static const struct {
         {"ListJobs", call_list_jobs, NULL},
         {"Watch", call_watch, NULL},
         {"Rekey", call_rekey, NULL},
+        {"Lines", call_lines, NULL},
         {"OpenJob", NULL, open_job},
         {"ReadJob", NULL, read_job},
         {"ListFiles", NULL, list_files},
@@ -643,6 +668,7 @@ static const struct {
         {"SetRetryDelay", NULL, set_number},
         {"SetNoProgressTimeout", NULL, set_number},
         {"SetFilesInFlight", NULL, set_number},
+        {"SetLimitRate", NULL, set_limit_rate},
         {"SetProxy", NULL, set_proxy},
         {"SetAutoComplete", NULL, set_auto_complete},
         {"SetReplyName", NULL, set_reply_name},

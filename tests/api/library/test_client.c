@@ -50,6 +50,56 @@ static void a_socket_path_that_is_too_long_is_an_argument_error(void **state)
         assert_hr(bits_connect(&options, &c), E_INVALIDARG);
 }
 
+static void a_limit_is_set_with_all_its_bits(void **state)
+{
+        Rig *rig = *state;
+        GUID id = fake_add_job(rig->fake, "a", BG_JOB_STATE_SUSPENDED);
+        bits_job_info *info = NULL;
+        char arguments[64];
+
+        assert_hr(bits_job_set_limit_rate(rig->client, &id, (uint64_t) 1 << 40), S_OK);
+        fake_last_arguments(rig->fake, arguments, sizeof(arguments));
+        assert_string_equal(arguments, "1099511627776");
+        assert_hr(bits_job_read(rig->client, &id, &info), S_OK);
+        assert_true(info->limit_bps == (uint64_t) 1 << 40);
+        bits_job_info_free(info);
+        assert_hr(bits_job_set_limit_rate(NULL, &id, 0), E_INVALIDARG);
+        assert_hr(bits_job_set_limit_rate(rig->client, NULL, 0), E_INVALIDARG);
+}
+
+static void lines_are_told_field_by_field(void **state)
+{
+        Rig *rig = *state;
+        bits_line *lines = NULL;
+        uint64_t time = 0;
+        size_t n = 0;
+
+        assert_hr(bits_lines(rig->client, &lines, &n, &time), S_OK);
+        assert_int_equal(n, 2);
+        assert_true(time == 116444736010000000); /* a second past 1970 */
+        assert_string_equal(lines[0].interface_name, "eth0");
+        for (int way = 0; way < 2; way++) {
+                assert_int_equal(lines[0].capacity_bps[way], 1 + way);
+                assert_int_equal(lines[0].own_bps[way], 3 + way);
+                assert_int_equal(lines[0].foreground_bps[way], 5 + way);
+                assert_int_equal(lines[0].foreign_bps[way], 7 + way);
+        }
+        assert_int_equal(lines[0].governor[0], BITS_GOVERNOR_SHARE);
+        assert_int_equal(lines[0].governor[1], BITS_GOVERNOR_DUCK);
+        assert_int_equal(lines[0].connections, 9);
+        assert_int_equal(lines[0].yielding, 10);
+        assert_int_equal(lines[0].base_usec, 11);
+        assert_int_equal(lines[0].queue_usec, 12);
+        assert_string_equal(lines[1].interface_name, "a-name-without-"); /* cut */
+        free(lines);
+
+        assert_hr(bits_lines(rig->client, NULL, &n, NULL), E_INVALIDARG);
+        assert_hr(bits_lines(NULL, &lines, &n, NULL), E_INVALIDARG);
+        fake_fault(rig->fake, "Lines", FAULT_WRONG_SIGNATURE, S_OK, 1);
+        assert_true(FAILED(bits_lines(rig->client, &lines, &n, NULL)));
+        assert_null(lines);
+}
+
 static void errors_carry_code_and_message_of_the_service(void **state)
 {
         Rig *rig = *state;
@@ -550,6 +600,8 @@ int main(int argc, char **argv)
                 TEST(connecting_says_whether_anybody_listens),
                 TEST(a_socket_path_that_is_too_long_is_an_argument_error),
                 TEST(errors_carry_code_and_message_of_the_service),
+                TEST(a_limit_is_set_with_all_its_bits),
+                TEST(lines_are_told_field_by_field),
                 TEST(messages_belong_to_their_thread),
                 TEST(a_restart_between_calls_is_not_noticed),
                 TEST(calls_that_set_a_value_are_repeated_when_the_answer_is_lost),

@@ -47,6 +47,10 @@ static struct {
         size_t reply_bytes;
         size_t password_bytes;
         const char *state_dir;
+        bits_line lines[4];
+        size_t n_lines;
+        bool metered, on_battery;
+        uint64_t low_bps, limits_until;
 } fake;
 
 struct bits_client {
@@ -58,6 +62,20 @@ struct bits_events {
 };
 
 /* ---- for the tests ---- */
+
+void fake_set_lines(const bits_line *lines, size_t n)
+{
+        memcpy(fake.lines, lines, n * sizeof(*lines));
+        fake.n_lines = n;
+}
+
+void fake_set_conditions(bool metered, bool on_battery, uint64_t low_bps, uint64_t limits_until)
+{
+        fake.metered = metered;
+        fake.on_battery = on_battery;
+        fake.low_bps = low_bps;
+        fake.limits_until = limits_until;
+}
 
 void fake_set_state_dir(const char *dir)
 {
@@ -91,6 +109,8 @@ void fake_reset(void)
         fake.gave_event = false;
         fake.last_message = "";
         fake.reply = NULL;
+        fake.n_lines = 0;
+        fake_set_conditions(false, false, 0, 0);
         fake.state_dir = "/home/ann/.local/state/bitsd";
         fake.reply_bytes = 0;
         fake.next_id = 0xa0000001;
@@ -250,6 +270,11 @@ const char *bits_why_name(bits_why why)
                 "needs-credentials",
                 "error",
                 "empty",
+                "link-busy",
+                "limit-rate",
+                "schedule",
+                "metered",
+                "battery",
         };
 
         return names[why];
@@ -427,6 +452,15 @@ HRESULT bits_job_set_auto_complete(bits_client *client, const GUID *id, int on)
 HRESULT bits_job_set_files_in_flight(bits_client *client, const GUID *id, uint32_t n)
 {
         return begin_change("set_files_in_flight", id, "%" PRIu32, n);
+}
+
+HRESULT bits_job_set_limit_rate(bits_client *client, const GUID *id, uint64_t bps)
+{
+        HRESULT hr = begin_change("set_limit_rate", id, "%" PRIu64, bps);
+
+        if (SUCCEEDED(hr))
+                fake.jobs[index_of(id)]->limit_bps = bps;
+        return hr;
 }
 
 HRESULT bits_job_set_notify_flags(bits_client *client, const GUID *id, uint32_t flags)
@@ -669,8 +703,31 @@ HRESULT bits_service_status(bits_client *client, bits_status **ret)
                 .rate_bps = 8493466,
                 .state_dir = mem_strdup(fake.state_dir),
                 .store_note = mem_strdup(""),
+                .metered = fake.metered,
+                .on_battery = fake.on_battery,
+                .limit_bps = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+                .limits_until = fake.limits_until,
         };
+        if (fake.low_bps > 0)
+                status->limit_bps[BG_JOB_PRIORITY_LOW] = fake.low_bps;
         *ret = status;
+        return S_OK;
+}
+
+HRESULT bits_lines(bits_client *client, bits_line **ret, size_t *ret_count, uint64_t *ret_time)
+{
+        HRESULT hr = begin("lines");
+
+        if (FAILED(hr))
+                return hr;
+        *ret_count = fake.n_lines;
+        *ret = NULL;
+        if (fake.n_lines > 0) {
+                *ret = calloc(fake.n_lines, sizeof(**ret));
+                memcpy(*ret, fake.lines, fake.n_lines * sizeof(**ret));
+        }
+        if (ret_time)
+                *ret_time = 0;
         return S_OK;
 }
 

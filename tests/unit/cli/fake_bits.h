@@ -37,6 +37,11 @@ const char *fake_calls(void);
 /* Where the service says its state is; borrowed. */
 void fake_set_state_dir(const char *dir);
 
+/* What the service says of its lines, copied. */
+void fake_set_lines(const bits_line *lines, size_t n);
+/* What it says of cost, power and what LOW may use (0: no limit). */
+void fake_set_conditions(bool metered, bool on_battery, uint64_t low_bps, uint64_t limits_until);
+
 /* Bytes of the password that was set last. */
 size_t fake_password_bytes(void);
 

@@ -285,6 +285,50 @@ static void scene_job_limit(void)
         fake_fail("job_create", BG_E_TOO_MANY_JOBS_PER_USER, "");
 }
 
+static bits_job_info *held(const char *id, const char *name, BG_JOB_STATE state, bits_why why)
+{
+        bits_job_info *job = fake_add_job(id, name);
+
+        job->state = state;
+        job->why = why;
+        set_bytes(job, GIB, 2 * GIB, state == BG_JOB_STATE_TRANSFERRING ? 1 << 20 : 0);
+        return job;
+}
+
+/* Everything that holds jobs back, and two lines. */
+static void scene_held_back(void)
+{
+        const bits_line lines[] = {
+                {.interface_name = "lo"},
+                {.interface_name = "eth0",
+                 .capacity_bps = {2500000, 0},
+                 .own_bps = {1 << 20, 4096},
+                 .foreground_bps = {0, 8192},
+                 .foreign_bps = {1200000, 0},
+                 .governor = {BITS_GOVERNOR_SHARE, BITS_GOVERNOR_IDLE},
+                 .connections = 4,
+                 .yielding = 3,
+                 .base_usec = 20300,
+                 .queue_usec = 4100},
+        };
+        bits_job_info *job;
+
+        fake_set_lines(lines, 2);
+        fake_set_conditions(true, true, 250000, 133772376000000000);
+        (void) held("a0000001", "waits", BG_JOB_STATE_TRANSIENT_ERROR, BITS_WHY_SCHEDULE);
+        job = held("a0000002", "for-the-evening", BG_JOB_STATE_TRANSIENT_ERROR, BITS_WHY_SCHEDULE);
+        job->retry_time =
+                filetime_from_wall_usec(clock_wall_usec(&CLOCK_SYSTEM) + 252 * USEC_PER_SEC);
+        set_error(job, BG_E_BLOCKED_BY_POLICY, 0, "");
+        job = held("a0000003", "costs", BG_JOB_STATE_TRANSIENT_ERROR, BITS_WHY_METERED);
+        set_error(job, BG_E_BLOCKED_BY_COST_TRANSFER_POLICY, 0, "");
+        (void) held("a0000004", "drains", BG_JOB_STATE_TRANSIENT_ERROR, BITS_WHY_BATTERY);
+        (void) held("a0000005", "yields", BG_JOB_STATE_TRANSFERRING, BITS_WHY_LINK_BUSY);
+        job = held("a0000006", "limited", BG_JOB_STATE_TRANSFERRING, BITS_WHY_LIMIT_RATE);
+        job->limit_bps = 2 << 20;
+        (void) held("a0000007", "scheduled", BG_JOB_STATE_TRANSFERRING, BITS_WHY_LIMIT_RATE);
+}
+
 static void set_scene(const char *name)
 {
         static const struct {
@@ -307,6 +351,7 @@ static void set_scene(const char *name)
                 {"binary-reply", scene_binary_reply},
                 {"empty-reply", scene_empty_reply},
                 {"large-reply", scene_large_reply},
+                {"held-back", scene_held_back},
                 {"nothing-in-it", scene_nothing_in_it},
                 {"nothing-kept", scene_nothing_kept},
                 {"still-suspended", scene_still_suspended},
@@ -325,7 +370,11 @@ static void set_scene(const char *name)
 /* Times of day that depend on now become zeros. */
 static void hide_times(char *text)
 {
-        static const char *const before[] = {"retry_at\":\"", "next at "};
+        static const char *const before[] = {"retry_at\":\"", "next at ", "{\"v\":1,\"at\":\""};
+
+        /* `top` begins with the time of day. */
+        if (strlen(text) > 8 && text[2] == ':' && text[5] == ':')
+                memcpy(text, "00:00:00", 8);
 
         for (size_t i = 0; i < ARRAY_LEN(before); i++)
                 for (char *p = strstr(text, before[i]); p; p = strstr(p, before[i])) {

@@ -591,6 +591,62 @@ static void mutilated_files_do_no_harm(void **state)
         }
 }
 
+static void limits_go_where_they_belong(void **state)
+{
+        const LimitPolicy *p;
+        Fixture *f = *state;
+
+        read_text(f, "[Bandwidth]\nEnableBITSMaxBandwidth=1\nMaxTransferRateOnSchedule=0\n"
+                     "MaxBandwidthValidFrom=22\nMaxBandwidthValidTo=6\nUseSystemMaximum=no\n"
+                     "MaxTransferRateOffSchedule=4294967200\nEnableBandwidthLimits=yes\n"
+                     "EnableMaintenanceLimits=yes\nIgnoreBandwidthLimitsOnLan=yes\n"
+                     "Metered=yes\nRunOnMeteredLow=no\nRunOnBatteryHigh=no\n"
+                     "Background=off\nControlLoopback=yes\nLineDown=20000\nLineUp=8\n"
+                     "[WorkSchedule]\nStartDay=0\nEndDay=6\nStartHour=1\nEndHour=23\n"
+                     "HighBandwidthLimit=5\nHighBandwidthType=2\n"
+                     "[NonWorkSchedule]\nNormalBandwidthLimit=6\nNormalBandwidthType=1\n"
+                     "[MaintenanceSchedule]\nStartDay=3\nLowBandwidthLimit=7\n"
+                     "LowBandwidthType=2\n");
+        assert_int_equal(f->warnings_len, 0);
+        p = &f->config.policy.limits;
+        assert_true(p->daily && p->week && p->maintenance && p->lan_exempt);
+        assert_false(p->daily_off_unlimited);
+        assert_int_equal(p->daily_kbps, 0);
+        assert_int_equal(p->daily_from, 22);
+        assert_int_equal(p->daily_to, 6);
+        assert_int_equal(p->daily_off_kbps, 4294967200u);
+        assert_int_equal(p->work.end_day, 6);
+        assert_int_equal(p->work.end_hour, 23);
+        assert_int_equal(p->work_rate[BG_JOB_PRIORITY_HIGH].amount, 5);
+        assert_int_equal(p->work_rate[BG_JOB_PRIORITY_HIGH].unit, LIMIT_MBPS);
+        assert_int_equal(p->off_rate[BG_JOB_PRIORITY_NORMAL].unit, LIMIT_KBPS);
+        assert_int_equal(p->maintenance_window.start_day, 3);
+        assert_int_equal(p->maintenance_rate[BG_JOB_PRIORITY_LOW].amount, 7);
+        assert_int_equal(f->config.metered, METERED_YES);
+        assert_false(f->config.policy.run_on_metered[BG_JOB_PRIORITY_LOW]);
+        assert_true(f->config.policy.run_on_metered[BG_JOB_PRIORITY_HIGH]);
+        assert_false(f->config.policy.run_on_battery[BG_JOB_PRIORITY_HIGH]);
+        assert_false(f->config.transfer.adapt);
+        assert_true(f->config.transfer.control_loopback);
+        assert_int_equal(f->config.transfer.line_bps_down, 2500000);
+        assert_int_equal(f->config.transfer.line_bps_up, 1000);
+}
+
+static void senseless_limits_change_nothing(void **state)
+{
+        Fixture *f = *state;
+
+        read_text(f, "[Bandwidth]\nMaxBandwidthValidFrom=24\nMaxTransferRateOnSchedule=-1\n"
+                     "Metered=perhaps\nBackground=on\n[WorkSchedule]\nEndDay=7\n"
+                     "HighBandwidthType=0\nHighBandwidthType=4\n");
+        assert_int_equal(f->warnings_len, 7);
+        assert_int_equal(f->config.policy.limits.daily_from, 8);
+        assert_int_equal(f->config.policy.limits.work.end_day, 5);
+        assert_int_equal(f->config.policy.limits.work_rate[BG_JOB_PRIORITY_HIGH].unit, LIMIT_NONE);
+        assert_int_equal(f->config.metered, METERED_AUTO);
+        assert_true(f->config.transfer.adapt);
+}
+
 static void usual_places_are_found(void **state)
 {
         char path[PATH_BYTES];
@@ -670,6 +726,8 @@ int main(void)
                 CASE(switches_are_yes_or_no_in_many_words),
                 CASE(programs_have_a_time),
                 CASE(mutilated_files_do_no_harm),
+                CASE(limits_go_where_they_belong),
+                CASE(senseless_limits_change_nothing),
                 CASE(usual_places_are_found),
                 CASE(memory_shortage_is_reported),
         };

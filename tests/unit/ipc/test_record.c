@@ -69,6 +69,7 @@ static bits_job_info full_job(void)
                 .program_time = UINT64_C(0x3456789abcdef012),
                 .program_runs = 0xfffffffd,
                 .has_credentials = 1,
+                .limit_bps = 0x123456789abcdef0,
         };
 }
 
@@ -130,6 +131,7 @@ static void assert_same_job(const bits_job_info *a, const bits_job_info *b)
         assert_int_equal(x.program_time, y.program_time);
         assert_int_equal(x.program_runs, y.program_runs);
         assert_int_equal(x.has_credentials, y.has_credentials);
+        assert_true(x.limit_bps == y.limit_bps);
 }
 
 static PackReader reader_of(const Buf *b)
@@ -269,10 +271,12 @@ static void what_a_newer_writer_appends_is_skipped(void **state)
 }
 
 /* What writers of today append to the record of one that knew no programs, or no replies either. */
+enum { LIMIT_BYTES = 8 };
+
 static size_t bytes_of_program(const bits_job_info *info)
 {
-        return 4 + strlen(info->notify_program) + 4 + strlen(info->notify_parameters) + 4 + 8 + 4 +
-               1;
+        return LIMIT_BYTES + 4 + strlen(info->notify_program) + 4 +
+               strlen(info->notify_parameters) + 4 + 8 + 4 + 1;
 }
 
 static size_t bytes_since_reply(const bits_job_info *info)
@@ -311,6 +315,8 @@ static void what_an_older_writer_does_not_send_is_null(void **state)
         bits_job_info expected = full_job();
         size_t program = bytes_of_program(&expected), reply = bytes_since_reply(&expected);
 
+        expected.limit_bps = 0;
+        assert_older_is_read(LIMIT_BYTES, &expected);
         expected.notify_program = expected.notify_parameters = NULL;
         expected.program_result = 0;
         expected.program_time = expected.program_runs = 0;
@@ -343,7 +349,7 @@ static void every_truncation_is_refused(void **state)
                 assert_int_equal(record_get_job(&r, &got), -EBADMSG);
                 record_done_job(&got);
                 if (len < 4 || len == b.len - bytes_since_reply(&info) ||
-                    len == b.len - bytes_of_program(&info))
+                    len == b.len - bytes_of_program(&info) || len == b.len - LIMIT_BYTES)
                         continue;
                 memcpy(copy, &inner, sizeof(inner));
                 pack_reader_init(&r, copy, len);
