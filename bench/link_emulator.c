@@ -32,7 +32,14 @@
 
 #include "link_queue.h"
 
-enum { HOSTS_MAX = 4, CLASSES = 16, DOWN = 0, UP = 1, READS_IN_A_ROW = 64 };
+enum {
+        HOSTS_MAX = 4,
+        CLASSES = 16,
+        DOWN = 0,
+        UP = 1,
+        READS_IN_A_ROW = 64,
+        LATE_NSEC = 5 * 1000 * 1000
+};
 
 typedef struct Count {
         uint64_t bytes, packets, drops, delay_sum_usec, delay_max_usec;
@@ -57,6 +64,7 @@ typedef struct Emulator {
         uint64_t queue_bytes[2];
         FILE *series;
         uint64_t bin_end_nsec;
+        uint64_t late_nsec; /* in this bin, the greatest */
         uint64_t random;
 } Emulator;
 
@@ -219,6 +227,11 @@ static uint64_t serve(Emulator *e, Direction *d)
 
 static void write_bin(Emulator *e)
 {
+        if (e->late_nsec > LATE_NSEC)
+                fprintf(e->series, "%llu l 0 0 0 0 0 %llu\n",
+                        (unsigned long long) e->bin_end_nsec / 1000,
+                        (unsigned long long) e->late_nsec / 1000);
+        e->late_nsec = 0;
         for (int way = DOWN; way <= UP; way++)
                 for (size_t k = 0; k < CLASSES; k++) {
                         Count *c = &e->way[way].counts[k];
@@ -239,19 +252,24 @@ static void write_bin(Emulator *e)
 static void run(Emulator *e, const sigset_t *waiting)
 {
         struct pollfd polled[1 + HOSTS_MAX];
+        uint64_t due = UINT64_MAX;
 
         for (int i = 0; i < e->tun_len; i++)
                 polled[i] = (struct pollfd){.fd = e->tun[i], .events = POLLIN};
         e->bin_end_nsec = now_nsec() + e->bin_nsec;
         while (!ended) {
-                uint64_t down = serve(e, &e->way[DOWN]), up = serve(e, &e->way[UP]);
+                uint64_t woken = now_nsec(), down = serve(e, &e->way[DOWN]),
+                         up = serve(e, &e->way[UP]);
                 uint64_t next = down < up ? down : up, now = now_nsec();
                 struct timespec wait = {0, 0};
 
+                if (woken > due && woken - due > e->late_nsec)
+                        e->late_nsec = woken - due;
                 while (now >= e->bin_end_nsec)
                         write_bin(e);
                 if (next > e->bin_end_nsec)
                         next = e->bin_end_nsec;
+                due = next > now ? next : now;
                 if (next > now)
                         wait = (struct timespec){(time_t) ((next - now) / 1000000000),
                                                  (long) ((next - now) % 1000000000)};

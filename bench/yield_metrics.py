@@ -48,6 +48,12 @@ class Series:
         return result
 
 
+def greatest_lateness(record):
+    """Seconds for which the emulator itself was held up between start and stop: such a run says little."""
+    return max((int(row[7]) for row in record["series"] if row[1] == "l" and record["start"] <= int(row[0]) <= record["stop"]),
+               default=0) / 1e6
+
+
 def delays(record, first_usec, last_usec):
     """What the queue adds to the probe's way: mean and 95th percentile in ms, against the least before the start."""
     base = min((rtt for sent, rtt in record["probe"] if sent < record["start"]), default=0)
