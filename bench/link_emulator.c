@@ -282,6 +282,18 @@ static void run(Emulator *e, const sigset_t *waiting)
         write_bin(e);
 }
 
+static void emulator_free(Emulator *e)
+{
+        for (int way = DOWN; way <= UP; way++) {
+                Packet *p;
+
+                while ((p = packet_list_pop(&e->way[way].on_way)) ||
+                       (p = queue_pop(&e->way[way].queue, now_nsec())))
+                        free(p);
+        }
+        free(e);
+}
+
 static uint64_t number(const char *text)
 {
         char *end;
@@ -397,5 +409,8 @@ int main(int argc, char **argv)
         if (ready_fd >= 0)
                 close(ready_fd);
         run(e, &waiting);
-        return fclose(e->series) ? die("--series") : 0;
+        if (fclose(e->series))
+                return die("--series");
+        emulator_free(e);
+        return 0;
 }
