@@ -49,7 +49,7 @@ class Servers:
         paths = " ".join(f"{kind}_temp_path {work}/ngx-{kind};"
                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (work / "nginx.conf").write_text(f"""
-daemon off; master_process off; pid {work}/nginx.pid; error_log {work}/nginx.err;
+user root; daemon off; master_process off; pid {work}/nginx.pid; error_log {work}/nginx.err;
 events {{ worker_connections 256; }}
 http {{ access_log off; sendfile on; tcp_nopush on; client_max_body_size 0; {paths}
   ssl_certificate {work}/chain.pem; ssl_certificate_key {work}/key.pem;
