@@ -179,7 +179,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 app->service.policy = fresh.policy;
                 manager_set_policy(app->service.manager, &fresh.policy);
                 conditions_set_metered(app->conditions, fresh.metered);
-                program_pool_set_timeout(app->service.programs, program_timeout_usec(app));
+                program_pool_set_timeout(app->service.programs,
+                                         fresh.service.program_timeout_sec * USEC_PER_SEC);
                 if (worker_pool_set_config(app->pool, &fresh.transfer) < 0)
                         log_error("no memory: settings of transfers stay as they were");
                 turn_request(app->service.turn);

@@ -36,10 +36,7 @@ void sim_check_credentials(Sim *sim, SimJob *j, const Job *job)
 {
         const Job *durable = fake_store_durable_job(&sim->rig.store, &j->id);
 
-        /* What took a refused commit back may itself be lost with the power, the refused one not.
-         */
-        if (!fake_store_is_tainted(&sim->rig.store, &j->id) &&
-            fake_store_journal_len(&sim->rig.store) == 0)
+        if (!fake_store_is_tainted(&sim->rig.store, &j->id))
                 j->doubts = 0;
         if (job_state_is_final(job->status.state) && job->status.farewell_wall == 0) {
                 if (job->credentials_len > 0)
