@@ -119,7 +119,8 @@ static int append_line(sd_bus_message *m, const LineState *l)
 HRESULT call_lines(Call *call)
 {
         static const LineReport NONE = {0};
-        const LineReport *report = worker_pool_lines(call->service->pool);
+        const WorkerPool *pool = call->service->pool;
+        const LineReport *report = pool ? worker_pool_lines(pool) : NULL;
         HRESULT hr;
         int r;
 

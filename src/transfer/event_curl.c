@@ -65,6 +65,7 @@ static void fail_all(EventCurl *c)
                 EventCurlTransfer *t = list_item(doomed.next, EventCurlTransfer, link);
 
                 take_out(c, t);
+                t->starved = true;
                 t->done(t->ctx, CURLE_OUT_OF_MEMORY);
         }
 }

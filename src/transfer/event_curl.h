@@ -21,9 +21,10 @@ typedef struct EventCurlTransfer {
         void (*done)(void *ctx, CURLcode code);
         void *ctx;
         bool running;
-        int fd;     /* the socket it waits for, while running; -1 = none yet */
-        CURL *easy; /* while running; borrowed */
-        List link;  /* of those running */
+        bool starved; /* ended for want of memory, which curl itself also calls other things */
+        int fd;       /* the socket it waits for, while running; -1 = none yet */
+        CURL *easy;   /* while running; borrowed */
+        List link;    /* of those running */
 } EventCurlTransfer;
 
 /* In place of curl_global_init(), once and before anything else. */

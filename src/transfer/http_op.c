@@ -319,7 +319,8 @@ static void on_challenge(HttpOp *op, int status)
 /* curl has no line of a head over 100 KiB, and calls that a lack of memory. */
 static JobError error_of(HttpOp *op, CURLcode code)
 {
-        if (code == CURLE_OUT_OF_MEMORY && op->request_usec != 0 && !op->head_done)
+        if (code == CURLE_OUT_OF_MEMORY && !op->transfer.starved && op->request_usec != 0 &&
+            !op->head_done)
                 return invalid_answer("a line in the head of the server's answer is too long");
         return transfer_error_curl(op->easy, code, op->curl_text);
 }

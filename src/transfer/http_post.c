@@ -300,7 +300,7 @@ static void on_done(void *ctx, CURLcode code)
                 answered_challenge_of_proxy(p);
         } else if (code == CURLE_OK) {
                 failed(p, invalid_answer("the server's answer has no head"));
-        } else if (code == CURLE_OUT_OF_MEMORY && p->request_mono != 0) {
+        } else if (code == CURLE_OUT_OF_MEMORY && !p->transfer.starved && p->request_mono != 0) {
                 /* So curl calls a line of a head over 100 KiB. */
                 failed(p, invalid_answer("a line in the head of the server's answer is too long"));
         } else if (!try_next_proxy(p, code)) {

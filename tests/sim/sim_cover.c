@@ -66,6 +66,7 @@ static const char *const EVENTS[TRANSFER_EVENT_MAX] = {
         [TRANSFER_PUBLISHED] = "PUBLISHED", [TRANSFER_DISCARDED] = "DISCARDED",
         [TRANSFER_SESSION] = "SESSION",     [TRANSFER_UPLOADED] = "UPLOADED",
         [TRANSFER_FAREWELL] = "FAREWELL",   [TRANSFER_REPLY] = "REPLY",
+        [TRANSFER_PACE] = "PACE",
 };
 
 static const char *const PORT_CALLS[SIM_PORT_CALL_MAX] = {
@@ -84,7 +85,8 @@ static const char *const WORLD[SIM_WORLD_MAX] = {
 static bool can_fail(SimPortCall call)
 {
         return call != SIM_store_rollback && call != SIM_transfer_stop &&
-               call != SIM_transfer_session_stored && call != SIM_notifier_reply &&
+               call != SIM_transfer_session_stored && call != SIM_transfer_set_limits &&
+               call != SIM_transfer_retune && call != SIM_notifier_reply &&
                call != SIM_notifier_changed;
 }
 

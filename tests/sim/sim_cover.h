@@ -30,6 +30,8 @@
         X(transfer, discard)                                                                       \
         X(transfer, farewell)                                                                      \
         X(transfer, session_stored)                                                                \
+        X(transfer, set_limits)                                                                    \
+        X(transfer, retune)                                                                        \
         X(transfer, read_reply)                                                                    \
         X(transfer, check_destination)                                                             \
         X(notifier, reply)                                                                         \

@@ -240,6 +240,23 @@ static void transfer_session_stored(void *ctx, uint64_t op)
         INNER(transfer, session_stored, op);
 }
 
+static void transfer_set_limits(void *ctx, const TransferLimits *limits)
+{
+        Sim *sim = ctx;
+
+        enter(sim, SIM_transfer_set_limits);
+        INNER(transfer, set_limits, limits);
+}
+
+static void transfer_retune(void *ctx, uint64_t op, const Job *job)
+{
+        Sim *sim = ctx;
+
+        search_job(sim, job);
+        enter(sim, SIM_transfer_retune);
+        INNER(transfer, retune, op, job);
+}
+
 static HRESULT transfer_read_reply(void *ctx, const Job *job, uint8_t **ret_data, uint64_t *ret)
 {
         Sim *sim = ctx;

@@ -153,7 +153,7 @@ def test_a_foreground_download_does_not_yield(net, url, driver, out):
                              url + "&seed=other"], stdin=subprocess.DEVNULL)
     try:
         watch.catch_up(time.monotonic() + 2)
-        assert watch.rate(4) > 0.1 * LINE_BPS
+        assert watch.rate(4) > 0.03 * LINE_BPS  # one that yields takes a tenth of that
         assert watch.paces == []
     finally:
         curl.kill()
