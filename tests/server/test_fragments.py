@@ -352,5 +352,12 @@ def test_s20_two_clients_that_fight_over_one_session_do_not_harm_the_file(server
         thread.start()
     for thread in threads:
         thread.join()
-    assert server.wire().fragment("/f", session, 0, data, len(data)).received == len(data)
+    # Of what the fighters left half sent, the server may hear later than of this, and then it cuts this
+    # one off as the older. A client asks again.
+    for left in range(5, -1, -1):
+        try:
+            assert server.wire().fragment("/f", session, 0, data, len(data)).received == len(data)
+            break
+        except Closed:
+            assert left
     assert (server.root / "f").read_bytes() == data
