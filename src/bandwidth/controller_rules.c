@@ -10,6 +10,9 @@
 #define EXTRA_USEC 20e3  /* what a change of the window needs beyond its rounds */
 #define SHORT_USEC 10e3
 #define FEW_PART 0.25
+#define BURSTY_USEC 30e3 /* beyond this base a small window comes as a burst in an empty pipe */
+#define RAMP_PART 0.25   /* of the pipe: where RAMP begins … */
+#define RAMP_LEAST 0.15  /* … and what it leaves, whatever the rate still shows */
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
 #define RIVAL_MOST_USEC 100e3
@@ -111,8 +114,19 @@ void controller_enter(BwController *c, BwState state)
                 enter_drain(c);
         if (state == BW_RAMP) {
                 c->path->ramp_usec = c->now_usec;
-                c->window = most(2 * c->floor_bytes, 0.25 * controller_pipe_bytes(c, c->base_usec));
+                c->window = most(2 * c->floor_bytes,
+                                 RAMP_PART * controller_pipe_bytes(c, c->base_usec));
         }
+}
+
+/* What leaves in a burst waits for itself: half of it on the average, though the queue does not
+ * stand. Only a window too small for a queue of its own is believed so. */
+static double burst_usec(const BwController *c)
+{
+        if (c->base_usec < BURSTY_USEC || c->capacity_bps <= 0 ||
+            c->window > controller_pipe_bytes(c, c->base_usec) / 2)
+                return 0;
+        return c->window / c->capacity_bps * 1e6 / 2;
 }
 
 /* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
@@ -120,18 +134,21 @@ static void run_start(BwController *c)
 {
         bool is_slow = c->direction == BW_UP && c->state == BW_START;
         double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
+        double pipe = controller_pipe_bytes(c, c->base_usec);
+        double burst = c->state == BW_RAMP ? burst_usec(c) : 0;
+        double kept = c->state == BW_RAMP && !c->lost ? RAMP_LEAST * pipe : 0;
 
         c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
         if (c->now_usec >= c->refill_until_usec)
                 c->window = least(c->window, most(room, c->floor_bytes));
-        if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {
-                c->window = least(c->window, fitting_window(c));
+        if (c->queue_usec > most(0.75 * c->goal_usec, least(1.5 * c->goal_usec, burst)) ||
+            c->lost) {
+                c->window = least(c->window, most(fitting_window(c), kept));
                 controller_set_grace(c, change_usec(c));
                 controller_enter(c, BW_CRUISE);
         } else if (c->queue_now_usec > c->goal_usec && c->window > 20 * c->mss) {
                 controller_enter(c, BW_CRUISE);
-        } else if (c->state == BW_RAMP &&
-                   c->window >= NEAR_CAPACITY * controller_pipe_bytes(c, c->base_usec)) {
+        } else if (c->state == BW_RAMP && c->window >= NEAR_CAPACITY * pipe) {
                 controller_enter(c, BW_CRUISE);
         }
 }
@@ -147,8 +164,9 @@ static void grow(BwController *c)
         double pipe = controller_pipe_bytes(c, c->base_usec), part = round_part(c);
         double rounds = quiet_rounds(c);
 
-        if (c->window < NEAR_CAPACITY * pipe && c->queue_usec < c->goal_usec / 4 &&
-            c->queue_now_usec < c->goal_usec)
+        if (c->window < NEAR_CAPACITY * pipe &&
+            c->queue_usec < most(c->goal_usec / 4, least(0.75 * c->goal_usec, burst_usec(c))) &&
+            c->queue_now_usec < c->goal_usec + burst_usec(c))
                 c->window *= power(c->window < pipe / 2 ? GROWTH : GROWTH_NEAR, part);
         else if (c->queue_now_usec > c->goal_usec && c->base_usec > 30e3)
                 return; /* a burst of our own is on its way */
@@ -200,6 +218,14 @@ static bool was_pushed_aside(BwController *c)
                least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
 }
 
+/* A packet was lost in a queue that is too long to be ours: somebody fills it to the brim. Loss by
+ * chance meets a queue of the usual length. */
+static bool overflowed(const BwController *c)
+{
+        return c->lost && c->queue_now_usec > 1.5 * c->goal_usec &&
+               c->queue_now_usec > c->own_queue_usec + c->goal_usec;
+}
+
 /* A queue that our window cannot explain, or one that stays when we have nearly gone. */
 static bool has_rival(BwController *c)
 {
@@ -209,7 +235,7 @@ static bool has_rival(BwController *c)
                 c->rival_usec = c->weak_usec = 0;
                 return false;
         }
-        if (was_pushed_aside(c))
+        if (was_pushed_aside(c) || overflowed(c))
                 return true;
         if (c->queue_usec <= c->goal_usec)
                 c->pushed_usec = 0;

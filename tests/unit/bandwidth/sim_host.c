@@ -28,7 +28,10 @@ static void run_governor(Sim *s, SimHost *h, unsigned number)
                                                       f->share.grant_bps)
                                    : 0;
         }
-        h->cap_bps = governor_step(&h->governor, s->now_usec, h->iface_bytes, own, base);
+        h->cap_bps =
+                s->now_usec % GOVERNOR_STEP_USEC == 0
+                        ? governor_step(&h->governor, s->now_usec, h->iface_bytes, own, base)
+                        : governor_glance(&h->governor, s->now_usec, h->iface_bytes, own, base);
         if (!s->config->has_governor)
                 h->cap_bps = UINT64_MAX;
         share_distribute(&h->tree.line, h->cap_bps);
@@ -70,8 +73,7 @@ static void run_flow(Sim *s, SimHost *h, SimFlow *f)
 
 void sim_host_tick(Sim *s, SimHost *h, unsigned number)
 {
-        if (s->now_usec % GOVERNOR_STEP_USEC == 0)
-                run_governor(s, h, number);
+        run_governor(s, h, number);
         for (size_t i = 0; i < s->config->flows_len; i++)
                 if (s->flows[i].config->kind == SIM_BACKGROUND && s->flows[i].is_open &&
                     s->flows[i].config->host == number)
