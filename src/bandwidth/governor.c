@@ -21,7 +21,7 @@
 #define TREND_LEAST_STEPS 5
 #define TREND_MOST_STEPS 10
 #define TREND_BASES 10
-#define TREND 1.08    /* from one half of the trend to the other: it has not got what it wants */
+#define TREND 1.06    /* from one half of the trend to the other: it has not got what it wants */
 #define REGROWTH 1.12 /* since we share */
 #define GLANCES 2     /* one may be an interruption between two counters */
 #define ELASTIC_PART 0.7
