@@ -249,8 +249,23 @@ static double few_samples_usec(const BwController *c)
         return c->direction == BW_DOWN && c->window < FEW_PART * full ? 1000 : 0;
 }
 
+/* Between two fragments the sender had nothing to say: rate and round trip of the next round do not
+ * show what the line bears. */
+static void sit_out(BwController *c)
+{
+        double rate_span = most(150e3, 1.5 * c->rtt_usec);
+
+        c->quiet_usec = 0;
+        controller_set_grace(c, change_usec(c));
+        c->refill_until_usec = c->grace_until_usec + (uint64_t) rate_span;
+}
+
 static void run_cruise(BwController *c)
 {
+        if (c->direction == BW_UP && c->last.is_idle) {
+                sit_out(c);
+                return;
+        }
         if (c->queue_usec > c->goal_usec / 8 || c->queue_now_usec >= c->goal_usec / 2)
                 c->quiet_usec = 0;
         else if (c->quiet_usec == 0)
