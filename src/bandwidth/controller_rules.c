@@ -69,6 +69,12 @@ static double change_usec(const BwController *c)
         return 1.5 * c->rtt_usec + EXTRA_USEC;
 }
 
+/* Between two fragments the sender has nothing to say. */
+static bool is_idle(const BwController *c)
+{
+        return c->direction == BW_UP && c->last.is_idle;
+}
+
 /* The window that matches the rate seen. */
 static double fitting_window(const BwController *c)
 {
@@ -120,6 +126,11 @@ static void run_start(BwController *c)
 {
         bool is_slow = c->direction == BW_UP && c->state == BW_START;
         double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
+
+        if (is_idle(c))
+                controller_set_grace(c, change_usec(c));
+        if (c->direction == BW_UP && in_grace(c))
+                return;
 
         c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
         if (c->now_usec >= c->refill_until_usec)
@@ -249,8 +260,7 @@ static double few_samples_usec(const BwController *c)
         return c->direction == BW_DOWN && c->window < FEW_PART * full ? 1000 : 0;
 }
 
-/* Between two fragments the sender had nothing to say: rate and round trip of the next round do not
- * show what the line bears. */
+/* Rate and round trip of the next round do not show what the line bears. */
 static void sit_out(BwController *c)
 {
         double rate_span = most(150e3, 1.5 * c->rtt_usec);
@@ -262,7 +272,7 @@ static void sit_out(BwController *c)
 
 static void run_cruise(BwController *c)
 {
-        if (c->direction == BW_UP && c->last.is_idle) {
+        if (is_idle(c)) {
                 sit_out(c);
                 return;
         }

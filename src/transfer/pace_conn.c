@@ -19,7 +19,9 @@
 
 /* What is written goes out over most of a round. Without it the window leaves as one burst when a
  * fragment begins, and stands as a queue at the bottleneck. */
-#define PACE_PART_OF_4 5             /* of the window a round trip: room for it to grow */
+#define PACE_OF_WINDOW 1.25 /* a round trip: room for it to grow */
+#define PACE_MOST_OF_LINE 1.05
+#define PACE_LEAST_OF_LINE 0.75
 #define PACE_CHANGE_PART 32          /* smaller changes are not worth telling */
 #define LONG_RTT_TICKS 64            /* in which a long round trip is forgotten to a third */
 #define RECORD_BYTES ((uint64_t) 64) /* what TLS adds to a write */
@@ -27,10 +29,10 @@
 #define WRITE_MAX_BYTES ((uint64_t) 16 * 1024) /* at once, on lines where that is much */
 #define WRITE_WINDOW_PART 8                    /* … else a part of the window */
 #define FLOOR_EVERY_USEC (60 * USEC_PER_MSEC)
-/* As much as a download gets through the smallest window: a server that hears nothing at all for a
- * minute or two gives up. */
-#define STALL_EVERY_USEC (500 * USEC_PER_MSEC)
-#define FLOOR_SEGMENTS 2
+/* A server that hears nothing at all for a minute or two gives up. One segment, and seldom: two in
+ * the queue of somebody else are soon sent again by the kernel (tail loss probe), and each one that
+ * is lost takes a third of the congestion window, which is then missing for seconds at the end. */
+#define STALL_EVERY_USEC USEC_PER_SEC
 #define ROOM_SOONEST_USEC USEC_PER_MSEC
 #define ROOM_LATEST_USEC (10 * USEC_PER_MSEC)
 
@@ -115,17 +117,23 @@ void pace_conn_apply(PaceConn *c)
 }
 
 /* A round trip that shrinks as the queue drains at the end of a fragment would let the next one go
- * out faster than the line is. */
+ * out faster than the line is; so would a window of a long path, a quarter faster than that. And
+ * slower than the line there is no need to be: on a long way single segments, far apart, would be
+ * acknowledged late. */
 static uint64_t wanted_pace(PaceConn *c)
 {
+        double line = c->controller.capacity_bps, bps;
+
         if (!c->adaptive || c->blind || c->direction != BW_UP || c->rtt_usec == 0 ||
             c->decision.stall || c->decision.at_floor) {
                 c->long_rtt_usec = 0;
                 return UINT64_MAX;
         }
         c->long_rtt_usec = MAX(c->rtt_usec, c->long_rtt_usec - c->long_rtt_usec / LONG_RTT_TICKS);
-        return (uint64_t) c->decision.window_bytes * PACE_PART_OF_4 * USEC_PER_SEC / 4 /
-               c->long_rtt_usec;
+        bps = PACE_OF_WINDOW * c->decision.window_bytes * USEC_PER_SEC / c->long_rtt_usec;
+        if (controller_state(&c->controller) != BW_START)
+                bps = MIN(bps, PACE_MOST_OF_LINE * line);
+        return (uint64_t) MIN(MAX(bps, PACE_LEAST_OF_LINE * line), (double) UINT32_MAX);
 }
 
 static void apply_pace(PaceConn *c)
@@ -301,11 +309,23 @@ void pace_conn_control(PaceConn *c, uint64_t now_usec)
         c->yield_ticks += pace_conn_yields(c);
 }
 
+/* What is acknowledged at once; a third segment, however small, would be late, as is a single one.
+ */
+static uint64_t pair_bytes(const PaceConn *c)
+{
+        return 2 * (uint64_t) mss_of(c) - RECORD_BYTES;
+}
+
+static uint64_t least_bytes(const PaceConn *c)
+{
+        return c->decision.stall ? mss_of(c) - RECORD_BYTES : pair_bytes(c);
+}
+
 /* Without counting the tokens. */
 static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, bool *ret_rule)
 {
         uint64_t window = c->decision.window_bytes;
-        uint64_t chunk = MAX(WRITE_MAX_BYTES, window / WRITE_WINDOW_PART);
+        uint64_t chunk = MAX(MAX(WRITE_MAX_BYTES, window / WRITE_WINDOW_PART), pair_bytes(c));
 
         *ret_rule = queued == 0;
         if (c->decision.stall || c->decision.at_floor) {
@@ -313,8 +333,7 @@ static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, 
 
                 if (queued > 0 || now_usec - c->floor_usec < every)
                         return 0;
-                /* A third segment, and a small one, would be acknowledged late. */
-                return FLOOR_SEGMENTS * (uint64_t) mss_of(c) - RECORD_BYTES;
+                return least_bytes(c);
         }
         return queued < window ? MIN(window - queued, chunk) : 0;
 }
@@ -322,7 +341,7 @@ static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, 
 size_t pace_conn_room(PaceConn *c, uint64_t now_usec, size_t bytes, bool *ret_rule)
 {
         uint32_t queued = 0;
-        uint64_t room = bytes, least = MIN((uint64_t) bytes, (uint64_t) mss_of(c)), tokens;
+        uint64_t room = bytes, least = MIN((uint64_t) bytes, least_bytes(c)), tokens;
 
         *ret_rule = false;
         if (!c->adaptive && !is_limited(c))
