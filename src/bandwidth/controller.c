@@ -14,6 +14,8 @@
 #define BLIND_USEC (300 * 1000)
 #define TICK_LEAST_USEC 1000
 #define TICK_MOST_USEC (2 * 1000 * 1000) /* a longer gap ends what the history says */
+#define LONG_BASE_USEC 50e3
+#define UP_BACK_PART 6
 #define GOAL_MOST_USEC 100e3
 #define MSS_DEFAULT 1448
 #define MSS_LEAST 256
@@ -70,6 +72,7 @@ static void begin_anew(BwController *c, const BwSample *s)
         c->tick_usec = BW_TICK_USEC;
         c->loss_usec = c->grace_until_usec = c->settle_until_usec = 0;
         c->strong_usec = c->weak_usec = c->refill_until_usec = c->fresh_usec = 0;
+        c->company_usec = 0;
         c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
         c->state_usec = s->now_usec;
         if (c->path->ramp_usec > s->now_usec)
@@ -206,12 +209,30 @@ static void stand_still(BwController *c)
         c->settle_until_usec = c->now_usec + SETTLE_USEC;
 }
 
+/* A download's window opens segment by segment, an upload's comes in one burst, which a short queue
+ * does not hold. */
+static double coming_back(const BwController *c)
+{
+        double pipe = controller_pipe_bytes(c, c->base_usec);
+
+        if (c->direction == BW_DOWN || c->base_usec < LONG_BASE_USEC)
+                return pipe / 2;
+        return least(pipe / 2, most(pipe / UP_BACK_PART, START_SEGMENTS * c->mss));
+}
+
 static void move(BwController *c, uint64_t cap)
 {
         bool is_settling = c->settle_until_usec > c->now_usec;
 
-        if (c->decision.stall && cap > 0 && c->state == BW_CRUISE)
-                c->window = most(c->window, controller_pipe_bytes(c, c->base_usec) / 2);
+        /* A cap may have been next to nothing for a moment, while others were leaving. */
+        if ((c->decision.stall || (c->capped && cap == UINT64_MAX)) && c->state == BW_CRUISE) {
+                c->window = most(c->window, coming_back(c));
+                controller_refill(c);
+        }
+        /* Not all at once into what somebody else leaves: on a long line that is a long burst. */
+        if (c->decision.stall && cap != UINT64_MAX && c->base_usec >= LONG_BASE_USEC)
+                c->window = least(c->window, (double) cap * c->base_usec / 1e6 / 4);
+        c->capped = cap != UINT64_MAX;
         if (!is_settling)
                 controller_run_state(c);
         if (cap != UINT64_MAX)

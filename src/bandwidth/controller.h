@@ -57,21 +57,24 @@ typedef struct BwController {
         double own_queue_usec;
         double rate_bps, capacity_bps, goal_usec;
         double floor_bytes;
-        bool lost; /* in this tick */
+        bool lost;   /* in this tick */
+        bool capped; /* in the last one */
 
         uint64_t loss_usec;        /* of the last loss; 0 none */
         uint64_t grace_until_usec; /* reactions to our own last step are not ours to judge */
         uint64_t state_usec;       /* when the state was entered */
         double window_before_drain;
-        uint64_t quiet_usec;        /* since when the queue is empty; 0 it is not */
-        uint64_t rival_usec;        /* since when a queue is not ours; 0 it is */
-        uint64_t pushed_usec;       /* since when we are pushed to the floor; 0 we are not */
-        uint64_t strong_usec;       /* when most of the capacity was last ours; 0 never */
-        uint64_t weak_usec;         /* since when little of it is, though a queue stands; 0 no */
-        uint64_t refill_until_usec; /* the rate still shows the last DRAIN */
-        uint64_t fresh_usec;        /* when the socket's round trip last changed */
-        uint64_t calm_usec;         /* in YIELD: since when the queue is small; 0 it is not */
-        uint64_t settle_until_usec; /* after a stall: samples are not believed; 0 they are */
+        uint64_t quiet_usec;   /* since when the queue is empty; 0 it is not */
+        uint64_t rival_usec;   /* since when a queue is not ours; 0 it is */
+        uint64_t pushed_usec;  /* since when we are pushed to the floor; 0 we are not */
+        uint64_t strong_usec;  /* when most of the capacity was last ours; 0 never */
+        uint64_t company_usec; /* when a queue last stood that our window does not explain; 0 never
+                                */
+        uint64_t weak_usec;    /* since when little of it is, though a queue stands; 0 no */
+        uint64_t refill_until_usec;       /* the rate still shows the last DRAIN */
+        uint64_t fresh_usec;              /* when the socket's round trip last changed */
+        uint64_t calm_usec;               /* in YIELD: since when the queue is small; 0 it is not */
+        uint64_t settle_until_usec;       /* after a stall: samples are not believed; 0 they are */
         uint64_t yield_usec, sensor_turn; /* of the BwGroup */
 } BwController;
 

@@ -10,6 +10,12 @@
 #define EXTRA_USEC 20e3  /* what a change of the window needs beyond its rounds */
 #define SHORT_USEC 10e3
 #define FEW_PART 0.25
+#define BURSTY_USEC 30e3 /* beyond this base a small window comes as a burst in an empty pipe */
+#define RAMP_PART 0.25   /* of the pipe: where RAMP begins … */
+#define RAMP_LEAST 0.15  /* … and what it leaves, whatever the rate still shows */
+#define COMPANY_USEC 3e6
+#define COMPANY_ROUNDS 30
+#define COMPANY_SEGMENTS 1.0
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
 #define RIVAL_MOST_USEC 100e3
@@ -75,6 +81,13 @@ static bool is_idle(const BwController *c)
         return c->direction == BW_UP && c->last.is_idle;
 }
 
+void controller_refill(BwController *c)
+{
+        uint64_t from = c->grace_until_usec > c->now_usec ? c->grace_until_usec : c->now_usec;
+
+        c->refill_until_usec = from + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
+}
+
 /* The window that matches the rate seen. */
 static double fitting_window(const BwController *c)
 {
@@ -116,9 +129,21 @@ void controller_enter(BwController *c, BwState state)
         if (state == BW_DRAIN)
                 enter_drain(c);
         if (state == BW_RAMP) {
+                c->company_usec = 0;
                 c->path->ramp_usec = c->now_usec;
-                c->window = most(2 * c->floor_bytes, 0.25 * controller_pipe_bytes(c, c->base_usec));
+                c->window = most(2 * c->floor_bytes,
+                                 RAMP_PART * controller_pipe_bytes(c, c->base_usec));
         }
+}
+
+/* What leaves in a burst waits for itself: half of it on the average, though the queue does not
+ * stand. Only a window too small for a queue of its own is believed so. */
+static double burst_usec(const BwController *c)
+{
+        if (c->base_usec < BURSTY_USEC || c->capacity_bps <= 0 ||
+            c->window > controller_pipe_bytes(c, c->base_usec) / 2)
+                return 0;
+        return c->window / c->capacity_bps * 1e6 / 2;
 }
 
 /* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
@@ -126,6 +151,9 @@ static void run_start(BwController *c)
 {
         bool is_slow = c->direction == BW_UP && c->state == BW_START;
         double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
+        double pipe = controller_pipe_bytes(c, c->base_usec);
+        double burst = c->state == BW_RAMP ? burst_usec(c) : 0;
+        double kept = c->state == BW_RAMP && !c->lost ? RAMP_LEAST * pipe : 0;
 
         if (is_idle(c))
                 controller_set_grace(c, change_usec(c));
@@ -135,14 +163,14 @@ static void run_start(BwController *c)
         c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
         if (c->now_usec >= c->refill_until_usec)
                 c->window = least(c->window, most(room, c->floor_bytes));
-        if (c->queue_usec > 0.75 * c->goal_usec || c->lost) {
-                c->window = least(c->window, fitting_window(c));
+        if (c->queue_usec > most(0.75 * c->goal_usec, least(1.5 * c->goal_usec, burst)) ||
+            c->lost) {
+                c->window = least(c->window, most(fitting_window(c), kept));
                 controller_set_grace(c, change_usec(c));
                 controller_enter(c, BW_CRUISE);
         } else if (c->queue_now_usec > c->goal_usec && c->window > 20 * c->mss) {
                 controller_enter(c, BW_CRUISE);
-        } else if (c->state == BW_RAMP &&
-                   c->window >= NEAR_CAPACITY * controller_pipe_bytes(c, c->base_usec)) {
+        } else if (c->state == BW_RAMP && c->window >= NEAR_CAPACITY * pipe) {
                 controller_enter(c, BW_CRUISE);
         }
 }
@@ -153,13 +181,32 @@ static double quiet_rounds(const BwController *c)
         return c->quiet_usec == 0 ? 0 : (double) (c->now_usec - c->quiet_usec) / c->rtt_usec;
 }
 
+/* Another scavenger is on the line: a queue stands, near the target, though our window is less than
+ * what the line holds. Who was there first knows the capacity, and would win every bit back at once
+ * that the other lets go. */
+static bool has_company(BwController *c)
+{
+        double most_usec = most(COMPANY_USEC, COMPANY_ROUNDS * c->rtt_usec);
+
+        if (c->base_usec >= SHORT_USEC && c->queue_usec > c->goal_usec / 2 &&
+            c->rate_bps < NEAR_CAPACITY * c->capacity_bps && c->own_queue_usec <= 0 &&
+            c->now_usec >= c->refill_until_usec)
+                c->company_usec = c->now_usec;
+        return c->company_usec > 0 && (double) (c->now_usec - c->company_usec) < most_usec;
+}
+
 static void grow(BwController *c)
 {
         double pipe = controller_pipe_bytes(c, c->base_usec), part = round_part(c);
         double rounds = quiet_rounds(c);
 
-        if (c->window < NEAR_CAPACITY * pipe && c->queue_usec < c->goal_usec / 4 &&
-            c->queue_now_usec < c->goal_usec)
+        if (c->window > pipe / 4 && has_company(c))
+                c->window += part * COMPANY_SEGMENTS * c->mss *
+                             most(0.1, 1 - c->queue_usec / c->goal_usec);
+        else if (c->window < NEAR_CAPACITY * pipe &&
+                 c->queue_usec <
+                         most(c->goal_usec / 4, least(0.75 * c->goal_usec, burst_usec(c))) &&
+                 c->queue_now_usec < c->goal_usec + burst_usec(c))
                 c->window *= power(c->window < pipe / 2 ? GROWTH : GROWTH_NEAR, part);
         else if (c->queue_now_usec > c->goal_usec && c->base_usec > 30e3)
                 return; /* a burst of our own is on its way */
@@ -247,7 +294,8 @@ static bool is_drain_due(BwController *c)
                 p->drain_usec = c->now_usec;
                 p->next_drain_usec = c->now_usec + (uint64_t) period;
         }
-        return p->drain_usec > c->state_usec && p->drain_usec <= c->now_usec &&
+        return c->now_usec >= c->refill_until_usec && p->drain_usec > c->state_usec &&
+               p->drain_usec <= c->now_usec &&
                (double) (c->now_usec - p->drain_usec) < c->rtt_usec / 2 + c->tick_usec;
 }
 
@@ -257,17 +305,17 @@ static double few_samples_usec(const BwController *c)
 {
         double full = controller_pipe_bytes(c, c->base_usec + c->goal_usec);
 
-        return c->direction == BW_DOWN && c->window < FEW_PART * full ? 1000 : 0;
+        if (c->direction == BW_UP)
+                return c->window < 0.5 * full ? 0.3 * c->goal_usec : 0;
+        return c->window < FEW_PART * full ? 1000 : 0;
 }
 
 /* Rate and round trip of the next round do not show what the line bears. */
 static void sit_out(BwController *c)
 {
-        double rate_span = most(150e3, 1.5 * c->rtt_usec);
-
         c->quiet_usec = 0;
         controller_set_grace(c, change_usec(c));
-        c->refill_until_usec = c->grace_until_usec + (uint64_t) rate_span;
+        controller_refill(c);
 }
 
 static void run_cruise(BwController *c)
@@ -323,9 +371,12 @@ static void run_drain(BwController *c)
         learn_short_base(c);
         restored = least(c->window_before_drain,
                          least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
+        if (has_company(c))
+                restored = least(restored, 0.9 * c->window_before_drain * c->base_usec /
+                                                   (c->base_usec + c->goal_usec));
         c->window = most(c->window, restored);
         controller_set_grace(c, change_usec(c));
-        c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
+        controller_refill(c);
         controller_enter(c, BW_CRUISE);
 }
 
@@ -338,7 +389,7 @@ static void join_scavenger(BwController *c)
         c->window =
                 most(2 * c->floor_bytes, least(c->window, controller_pipe_bytes(c, c->goal_usec)));
         controller_set_grace(c, change_usec(c));
-        c->refill_until_usec = c->grace_until_usec + (uint64_t) most(150e3, 1.5 * c->rtt_usec);
+        controller_refill(c);
         controller_enter(c, BW_CRUISE);
 }
 

@@ -11,3 +11,5 @@ void controller_enter(BwController *c, BwState state);
 /* The path's capacity times `usec`, bytes; 0 while the capacity is unknown. */
 double controller_pipe_bytes(const BwController *c, double usec);
 void controller_set_grace(BwController *c, double usec);
+/* The rate seen is that of another time: for a while it bounds nothing. */
+void controller_refill(BwController *c);

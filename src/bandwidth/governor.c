@@ -16,6 +16,14 @@
 #define DUCK_BASES 10
 #define DUCK_GAP_USEC (2 * 1000 * 1000)
 #define DUCK_GROWTH 1.15 /* per step: still taking off */
+#define LONG_BASE_USEC (50 * 1000)
+#define LONG_DUCK_USEC (4 * 1000 * 1000)
+#define TREND_LEAST_STEPS 5
+#define TREND_MOST_STEPS 10
+#define TREND_BASES 10
+#define TREND 1.06    /* from one half of the trend to the other: it has not got what it wants */
+#define REGROWTH 1.12 /* since we share */
+#define GLANCES 2     /* one may be an interruption between two counters */
 #define ELASTIC_PART 0.7
 #define HOLD_PART 0.5
 #define PEAK_STEPS 4 /* 350 ms */
@@ -68,7 +76,7 @@ static void enter(Governor *g, GovernorState state)
         g->state_usec = g->now_usec;
 }
 
-static void enter_duck(Governor *g, uint64_t base_usec)
+static void enter_duck(Governor *g, uint64_t now_usec, uint64_t base_usec)
 {
         uint64_t wait = DUCK_BASES * (base_usec < DUCK_MOST_USEC ? base_usec : DUCK_MOST_USEC);
 
@@ -77,25 +85,73 @@ static void enter_duck(Governor *g, uint64_t base_usec)
         if (wait > DUCK_MOST_USEC)
                 wait = DUCK_MOST_USEC;
         enter(g, GOVERNOR_DUCK);
-        g->duck_usec = g->now_usec;
-        g->duck_until_usec = g->now_usec + wait;
+        g->state_usec = g->duck_usec = now_usec;
+        g->duck_until_usec = now_usec + wait;
 }
 
-static bool may_duck(const Governor *g)
+static bool may_duck(const Governor *g, uint64_t now_usec)
 {
-        return g->duck_usec == 0 || g->now_usec - g->duck_usec > DUCK_GAP_USEC;
+        return g->duck_usec == 0 || now_usec - g->duck_usec > DUCK_GAP_USEC;
 }
 
-static void end_duck(Governor *g, double before_bps)
+/* Mean of `steps` steps, of which the newest is `ago` steps old; 0 where nothing was seen. */
+static double mean_seen(const Governor *g, unsigned ago, unsigned steps)
+{
+        double sum = 0;
+
+        if (ago + steps > g->seen_len)
+                return 0;
+        for (unsigned i = ago + 1; i <= ago + steps; i++)
+                sum += g->seen[(g->seen_next + GOVERNOR_SEEN - i) % GOVERNOR_SEEN];
+        return sum / steps;
+}
+
+static unsigned trend_steps(uint64_t base_usec)
+{
+        uint64_t steps = TREND_BASES * base_usec / GOVERNOR_STEP_USEC;
+
+        return steps < TREND_LEAST_STEPS  ? TREND_LEAST_STEPS
+               : steps > TREND_MOST_STEPS ? TREND_MOST_STEPS
+                                          : (unsigned) steps;
+}
+
+/* On a long line a foreground that lost packets as it came needs seconds to win the line back. As
+ * long as it grows it wants more than it has, however little that is. */
+static bool is_rising(const Governor *g, uint64_t base_usec)
+{
+        unsigned steps = trend_steps(base_usec);
+        double older = mean_seen(g, steps, steps);
+
+        return base_usec >= LONG_BASE_USEC && older > threshold(g) &&
+               mean_seen(g, 0, steps) > TREND * older;
+}
+
+static void end_duck(Governor *g, uint64_t base_usec, double before_bps)
 {
         bool is_growing = g->foreign_bps > DUCK_GROWTH * before_bps;
+        bool is_rising_now = is_rising(g, base_usec);
+        uint64_t longest = is_rising_now ? LONG_DUCK_USEC : DUCK_MOST_USEC;
 
         if (g->now_usec < g->duck_until_usec)
                 return;
-        if (is_growing && g->now_usec - g->duck_usec < DUCK_MOST_USEC)
-                return;
         g->known_bps = peak(g, PEAK_STEPS);
-        enter(g, g->known_bps >= ELASTIC_PART * capacity(g) ? GOVERNOR_HOLD : GOVERNOR_SHARE);
+        g->shared_bps = mean_seen(g, 0, trend_steps(base_usec));
+        if (g->known_bps >= ELASTIC_PART * capacity(g))
+                enter(g, GOVERNOR_HOLD);
+        else if ((!is_growing && !is_rising_now) || g->now_usec - g->duck_usec >= longest)
+                enter(g, is_rising_now ? GOVERNOR_HOLD : GOVERNOR_SHARE);
+}
+
+/* What we leave to it, it takes: then it may want all. */
+static bool wants_more(const Governor *g, uint64_t base_usec)
+{
+        unsigned steps = trend_steps(base_usec);
+
+        if (g->foreign_bps > MORE * g->known_bps + threshold(g))
+                return true;
+        return base_usec >= LONG_BASE_USEC && g->shared_bps > threshold(g) &&
+               g->now_usec - g->state_usec >= (uint64_t) steps * GOVERNOR_STEP_USEC &&
+               mean_seen(g, 0, steps) > REGROWTH * g->shared_bps;
 }
 
 /* On a long line a foreground that lost packets is silent for a few round trips. */
@@ -106,11 +162,20 @@ static uint64_t quiet_wait_usec(uint64_t base_usec)
         return wait < QUIET_USEC ? QUIET_USEC : wait < QUIET_MOST_USEC ? wait : QUIET_MOST_USEC;
 }
 
+/* A newcomer's first packets must not wait for the smoothing: on a long line with a short queue his
+ * slow start would meet ours. They are ten, and may fall into two steps. `bytes`: foreign, of two
+ * steps or less. */
+static bool is_newcomer(const Governor *g, double bytes)
+{
+        double before = mean_seen(g, 2, TREND_LEAST_STEPS);
+
+        return bytes > (FIRST_PART * threshold(g) + 2 * before) * GOVERNOR_STEP_USEC / 1e6;
+}
+
 static void decide(Governor *g, uint64_t base_usec, double before_bps, double newest_bps)
 {
-        /* A newcomer's first packets must not wait for the smoothing: on a long line with a short
-         * queue his slow start would meet ours. */
-        bool somebody = g->foreign_bps > threshold(g) || newest_bps > FIRST_PART * threshold(g);
+        bool somebody = g->foreign_bps > threshold(g) || newest_bps > FIRST_PART * threshold(g) ||
+                        is_newcomer(g, g->last_bytes + g->earlier_bytes);
 
         /* The smoothed figure would show him for half a second after he has gone. */
         if (newest_bps > threshold(g))
@@ -124,21 +189,23 @@ static void decide(Governor *g, uint64_t base_usec, double before_bps, double ne
         }
         switch (g->state) {
         case GOVERNOR_IDLE:
-                if (somebody && may_duck(g))
-                        enter_duck(g, base_usec);
+                if (somebody && may_duck(g, g->now_usec))
+                        enter_duck(g, g->now_usec, base_usec);
                 else if (somebody)
                         enter(g, GOVERNOR_SHARE);
                 break;
         case GOVERNOR_DUCK:
-                end_duck(g, before_bps);
+                end_duck(g, base_usec, before_bps);
                 break;
         case GOVERNOR_HOLD:
-                if (peak(g, PEAK_STEPS) < HOLD_PART * capacity(g))
+                if (peak(g, PEAK_STEPS) < HOLD_PART * capacity(g) && !is_rising(g, base_usec)) {
+                        g->shared_bps = mean_seen(g, 0, trend_steps(base_usec));
                         enter(g, GOVERNOR_SHARE);
+                }
                 break;
         case GOVERNOR_SHARE:
-                if (g->foreign_bps > MORE * g->known_bps + threshold(g) && may_duck(g))
-                        enter_duck(g, base_usec);
+                if (wants_more(g, base_usec) && may_duck(g, g->now_usec))
+                        enter_duck(g, g->now_usec, base_usec);
                 break;
         case GOVERNOR_STATE_MAX:
                 enter(g, GOVERNOR_IDLE);
@@ -166,6 +233,8 @@ static void begin_anew(Governor *g, uint64_t now_usec, uint64_t iface_bytes, uin
         g->own_bytes = own_bytes;
         g->state_usec = now_usec;
         g->duck_usec = g->quiet_usec = 0;
+        g->seen_len = g->glances = 0;
+        g->last_bytes = g->earlier_bytes = 0;
         g->duck_until_usec = now_usec;
 }
 
@@ -173,6 +242,8 @@ uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
                        uint64_t own_wire_bytes, uint64_t base_usec)
 {
         double sec, total, own, before = g->foreign_bps;
+
+        g->glances = 0;
 
         /* A jump of the clock, or an interface that came anew, says nothing about rates. */
         if (!g->has_step || now_usec < g->now_usec || now_usec - g->now_usec > STEP_MOST_USEC ||
@@ -197,9 +268,35 @@ uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
         window_filter_add(&g->capacity, now_usec, g->total_bps);
         g->peaks[g->next] = g->foreign_bps;
         g->next = (g->next + 1) % GOVERNOR_PEAKS;
+        g->seen[g->seen_next] = most(0, total - own);
+        g->seen_next = (g->seen_next + 1) % GOVERNOR_SEEN;
+        g->seen_len += g->seen_len < GOVERNOR_SEEN;
+        g->earlier_bytes = g->last_bytes;
+        g->last_bytes = (total - own) * sec;
         decide(g, base_usec, before, most(0, total - own));
         g->cap_bps = cap_of_state(g);
         return g->cap_bps;
+}
+
+uint64_t governor_glance(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
+                         uint64_t own_wire_bytes, uint64_t base_usec)
+{
+        double bytes;
+
+        if (g->seen_len < TREND_LEAST_STEPS || g->state != GOVERNOR_IDLE ||
+            now_usec <= g->now_usec || now_usec - g->now_usec > GOVERNOR_STEP_USEC ||
+            iface_bytes < g->iface_bytes || own_wire_bytes < g->own_bytes)
+                return g->cap_bps;
+        bytes = (double) (iface_bytes - g->iface_bytes) - (double) (own_wire_bytes - g->own_bytes);
+        if (bytes > SPEED_MOST || !is_newcomer(g, bytes + g->last_bytes)) {
+                g->glances = 0;
+                return g->cap_bps;
+        }
+        if (++g->glances < GLANCES || !may_duck(g, now_usec))
+                return g->cap_bps;
+        enter_duck(g, now_usec, base_usec);
+        g->quiet_usec = 0;
+        return g->cap_bps = cap_of_state(g);
 }
 
 uint64_t governor_foreign_bps(const Governor *g)

@@ -9,7 +9,7 @@
 
 #include "bandwidth/path.h"
 
-enum { GOVERNOR_STEP_USEC = 100 * 1000, GOVERNOR_PEAKS = 8 };
+enum { GOVERNOR_STEP_USEC = 100 * 1000, GOVERNOR_PEAKS = 8, GOVERNOR_SEEN = 32 };
 
 typedef enum GovernorState {
         GOVERNOR_IDLE,  /* nobody else */
@@ -29,9 +29,14 @@ typedef struct Governor {
         double foreign_bps;                        /* smoothed */
         double peaks[GOVERNOR_PEAKS]; /* foreign, the last steps, newest at `next` - 1 */
         unsigned next;
-        double known_bps;    /* what the others took when they could take all */
-        uint64_t state_usec; /* when the state was entered */
-        uint64_t duck_usec;  /* when the last duck began; 0 never */
+        double seen[GOVERNOR_SEEN]; /* the same unsmoothed; the newest at `seen_next` - 1 */
+        unsigned seen_next, seen_len;
+        double last_bytes, earlier_bytes; /* foreign, the last two steps; below 0: ours came late */
+        unsigned glances;                 /* in a row that showed a newcomer */
+        double known_bps;                 /* what the others took when they could take all */
+        double shared_bps;                /* their mean when SHARE began */
+        uint64_t state_usec;              /* when the state was entered */
+        uint64_t duck_usec;               /* when the last duck began; 0 never */
         uint64_t duck_until_usec;
         uint64_t quiet_usec; /* since when nobody else is there; 0 somebody is */
         uint64_t cap_bps;
@@ -44,6 +49,10 @@ void governor_init(Governor *g);
  * nothing. Steps that come early (below 50 ms) change nothing. */
 uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
                        uint64_t own_wire_bytes, uint64_t base_usec);
+/* Between the steps, every tick: a newcomer on a long line must not wait for the next step, since
+ * what is under way takes a round trip more. Returns the cap, as governor_step(). */
+uint64_t governor_glance(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
+                         uint64_t own_wire_bytes, uint64_t base_usec);
 /* The line's capacity as told by the administrator, bytes/s; 0 learns it. */
 void governor_set_capacity(Governor *g, uint64_t capacity_bps);
 uint64_t governor_foreign_bps(const Governor *g);  /* bytes/s of others on this host */

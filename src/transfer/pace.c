@@ -119,6 +119,22 @@ static void step(Pace *p, uint64_t now)
         p->step_usec = now;
 }
 
+/* Between two steps: somebody else may just have come. */
+static void glance(Pace *p, uint64_t now)
+{
+        bool changed = false;
+
+        LIST_FOREACH (it, &p->lines) {
+                PaceLine *l = list_item(it, PaceLine, link);
+
+                if (l->conns > 0)
+                        changed |=
+                                pace_line_glance(l, p->netlink_fd, now, pace_line_base_usec(p, l));
+        }
+        if (changed)
+                pace_share(p, now);
+}
+
 static void control(Pace *p, PaceConn *c, uint64_t now)
 {
         bool yields;
@@ -163,6 +179,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         sample_all(p, stepping);
         if (stepping)
                 step(p, now);
+        else
+                glance(p, now);
         background = control_all(p, now, &any);
         p->tick_usec = now;
         if (any)

@@ -189,7 +189,18 @@ static uint64_t on_the_wire(const PaceConn *c, uint64_t payload, uint32_t segmen
 }
 
 /* What arrived counts whether it was in order or not: else a lost segment looks like somebody
- * else's traffic. */
+ * else's traffic. What waits behind a hole counts as it comes, and not again when the hole is
+ * filled. Many segments are short (ends of TLS records), so their number alone would hide a
+ * newcomer. */
+static uint64_t arrived_bytes(const TcpState *s, const TcpState *before)
+{
+        uint64_t in_order = s->bytes_received - before->bytes_received;
+        uint64_t waiting = (uint64_t) (s->ooopack - before->ooopack) * s->rcv_mss;
+        uint64_t most = (uint64_t) (s->data_segs_in - before->data_segs_in) * s->rcv_mss;
+
+        return MIN(in_order + waiting, most);
+}
+
 static void account(PaceConn *c, const TcpState *s)
 {
         const TcpState *before = &c->tcp;
@@ -197,7 +208,7 @@ static void account(PaceConn *c, const TcpState *s)
         uint64_t *sum = c->background ? c->line->own_bytes : c->line->foreground_bytes;
 
         if (c->direction == BW_DOWN)
-                in = (uint64_t) (s->data_segs_in - before->data_segs_in) * s->rcv_mss;
+                in = arrived_bytes(s, before);
         sum[BW_DOWN] += on_the_wire(c, in, s->segs_in - before->segs_in);
         sum[BW_UP] +=
                 on_the_wire(c, s->bytes_sent - before->bytes_sent, s->segs_out - before->segs_out);

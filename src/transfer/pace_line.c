@@ -126,6 +126,23 @@ void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t bas
         }
 }
 
+bool pace_line_glance(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec)
+{
+        bool changed = false;
+
+        if (l->gone || l->iface.loopback || iface_read(netlink_fd, l->iface.index, &l->iface) < 0)
+                return false;
+        for (size_t d = 0; d < 2; d++) {
+                uint64_t bytes = d == BW_DOWN ? l->iface.rx_bytes : l->iface.tx_bytes;
+                uint64_t cap = governor_glance(&l->governor[d], now_usec, bytes, l->own_bytes[d],
+                                               base_usec);
+
+                changed |= cap != l->cap_bps[d];
+                l->cap_bps[d] = cap;
+        }
+        return changed;
+}
+
 static uint64_t rate(uint64_t bytes, uint64_t usec)
 {
         return usec > 0 ? bytes * USEC_PER_SEC / usec : 0;

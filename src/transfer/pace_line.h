@@ -55,5 +55,7 @@ void pace_line_let_go(PaceLine *l, PacePath *path); /* NULL allowed */
 /* To be called every 100 ms, after the connections were looked at: reads the interface and sets
  * `cap_bps`. `base_usec`: the shortest round trip of those on it. */
 void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec);
+/* On the ticks between: whether a newcomer has changed `cap_bps`. */
+bool pace_line_glance(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec);
 /* Rates since the last report, which was `usec` ago. Connections are not filled in. */
 void pace_line_report(PaceLine *l, uint64_t usec, LineState *ret);

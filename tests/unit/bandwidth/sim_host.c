@@ -14,7 +14,8 @@ void sim_host_init(SimHost *h)
 
 static void run_governor(Sim *s, SimHost *h, unsigned number)
 {
-        uint64_t own = 0, base = 0;
+        bool is_step = s->now_usec % GOVERNOR_STEP_USEC == 0;
+        uint64_t own = 0, base = 0, cap;
 
         for (size_t i = 0; i < s->config->flows_len; i++) {
                 SimFlow *f = &s->flows[i];
@@ -23,15 +24,20 @@ static void run_governor(Sim *s, SimHost *h, unsigned number)
                         continue;
                 own += f->own_wire;
                 base = controller_base_usec(&f->controller);
+                if (!is_step)
+                        continue;
                 f->share.demand_bps =
                         f->is_open ? share_demand_bps(controller_rate_bps(&f->controller),
                                                       f->share.grant_bps)
                                    : 0;
         }
-        h->cap_bps = governor_step(&h->governor, s->now_usec, h->iface_bytes, own, base);
+        cap = is_step ? governor_step(&h->governor, s->now_usec, h->iface_bytes, own, base)
+                      : governor_glance(&h->governor, s->now_usec, h->iface_bytes, own, base);
         if (!s->config->has_governor)
-                h->cap_bps = UINT64_MAX;
-        share_distribute(&h->tree.line, h->cap_bps);
+                cap = UINT64_MAX;
+        if (is_step || cap != h->cap_bps)
+                share_distribute(&h->tree.line, cap);
+        h->cap_bps = cap;
 }
 
 static BwSample sample_of(Sim *s, SimFlow *f)
@@ -70,8 +76,7 @@ static void run_flow(Sim *s, SimHost *h, SimFlow *f)
 
 void sim_host_tick(Sim *s, SimHost *h, unsigned number)
 {
-        if (s->now_usec % GOVERNOR_STEP_USEC == 0)
-                run_governor(s, h, number);
+        run_governor(s, h, number);
         for (size_t i = 0; i < s->config->flows_len; i++)
                 if (s->flows[i].config->kind == SIM_BACKGROUND && s->flows[i].is_open &&
                     s->flows[i].config->host == number)

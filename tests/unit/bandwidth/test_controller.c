@@ -277,6 +277,42 @@ static void a_cap_bounds_the_window(void **state)
         assert_int_equal(r.d.window_bytes, (uint32_t) (1.01 * MSS));
 }
 
+static void a_cap_of_a_moment_does_not_cost_the_window(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.cap = 0;
+        run(&r, 1);
+        r.cap = 16384;
+        tick(&r);
+        assert_int_equal(r.d.window_bytes, (uint32_t) (1.01 * MSS));
+        r.cap = UINT64_MAX;
+        tick(&r);
+        assert_in_range(r.d.window_bytes, LINE / 1000 * (BASE / 1000) / 2 - MSS, 40000);
+}
+
+static void in_company_it_grows_by_segments(void **state)
+{
+        Rig r;
+        uint32_t before;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.foreign_bps = LINE * 4 / 10;
+        r.foreign_queue_usec = 5000;
+        r.c.window = r.d.window_bytes = 30000;
+        run(&r, 0.3);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        r.foreign_queue_usec = 0;
+        r.foreign_bps = 0;
+        before = r.d.window_bytes;
+        assert_in_range(before, 25000, 36000);
+        run(&r, 0.1);
+        assert_in_range(r.d.window_bytes, before + 2 * MSS, before + 6 * MSS);
+}
+
 static void who_is_no_sensor_stalls_in_yield(void **state)
 {
         Rig r;
@@ -490,6 +526,8 @@ int main(void)
                 cmocka_unit_test(a_cap_of_nothing_stalls_and_freezes),
                 cmocka_unit_test(after_the_settling_time_a_queue_is_a_queue),
                 cmocka_unit_test(a_cap_bounds_the_window),
+                cmocka_unit_test(a_cap_of_a_moment_does_not_cost_the_window),
+                cmocka_unit_test(in_company_it_grows_by_segments),
                 cmocka_unit_test(who_is_no_sensor_stalls_in_yield),
                 cmocka_unit_test(an_upload_has_a_floor_of_two_segments),
                 cmocka_unit_test(without_timestamps_it_estimates_the_round_trip),

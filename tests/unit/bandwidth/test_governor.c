@@ -16,12 +16,12 @@ enum { LINE = 1000000, STEP = GOVERNOR_STEP_USEC };
 
 typedef struct Rig {
         Governor g;
-        uint64_t now, iface, own, cap;
+        uint64_t now, iface, own, cap, base_usec;
 } Rig;
 
 static void setup(Rig *r)
 {
-        *r = (Rig){.now = 1000000};
+        *r = (Rig){.now = 1000000, .base_usec = 20000};
         governor_init(&r->g);
         r->cap = governor_step(&r->g, r->now, 0, 0, 20000);
 }
@@ -37,7 +37,7 @@ static void run(Rig *r, unsigned steps, uint64_t foreign, uint64_t own)
                 r->now += STEP;
                 r->iface += (foreign + mine) / 10;
                 r->own += mine / 10;
-                r->cap = governor_step(&r->g, r->now, r->iface, r->own, 20000);
+                r->cap = governor_step(&r->g, r->now, r->iface, r->own, r->base_usec);
         }
 }
 
@@ -62,6 +62,105 @@ static void a_newcomer_makes_it_duck_within_one_step(void **state)
         run(&r, 1, LINE / 10, LINE);
         assert_int_equal(governor_state(&r.g), GOVERNOR_DUCK);
         assert_int_equal(r.cap, 0);
+}
+
+/* Ten packets, half of them before a step and half after it. */
+static void a_newcomer_between_two_steps_is_seen(void **state)
+{
+        Rig r;
+
+        setup(&r);
+        run(&r, 40, 0, LINE);
+        run(&r, 1, LINE * 25 / 1000, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_IDLE);
+        run(&r, 1, LINE * 25 / 1000, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_DUCK);
+        /* Somebody who always takes as much is no newcomer. */
+        setup(&r);
+        run(&r, 40, LINE * 12 / 1000, LINE);
+        run(&r, 40, LINE * 25 / 1000, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_IDLE);
+}
+
+/* `usec` after a step, with so many bytes of others since then. */
+static void glance(Rig *r, uint64_t usec, uint64_t foreign)
+{
+        uint64_t own = LINE * usec / 1000000;
+
+        r->cap = governor_glance(&r->g, r->now + usec, r->iface + own + foreign, r->own + own,
+                                 r->base_usec);
+}
+
+static void a_newcomer_is_seen_between_the_steps(void **state)
+{
+        Rig r;
+
+        setup(&r);
+        run(&r, 40, 0, LINE);
+        glance(&r, 10000, 6000);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_IDLE); /* an interruption? */
+        glance(&r, 20000, 0);
+        glance(&r, 30000, 6000);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_IDLE);
+        assert_true(r.cap == UINT64_MAX);
+        glance(&r, 40000, 6000);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_DUCK);
+        assert_int_equal(r.cap, 0);
+        run(&r, 1, LINE / 10, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_DUCK);
+}
+
+static void a_glance_bears_anything(void **state)
+{
+        Rig r;
+
+        setup(&r);
+        assert_true(governor_glance(&r.g, r.now + 10000, UINT64_MAX, 0, 0) == UINT64_MAX);
+        run(&r, 40, 0, LINE);
+        for (unsigned i = 0; i < 3; i++) {
+                assert_true(governor_glance(&r.g, 0, r.iface + LINE, r.own, 0) == UINT64_MAX);
+                assert_true(governor_glance(&r.g, r.now + 10000, 0, r.own, 0) == UINT64_MAX);
+                assert_true(governor_glance(&r.g, r.now + 10000, UINT64_MAX, r.own, 0) ==
+                            UINT64_MAX);
+                assert_true(governor_glance(&r.g, r.now + 10000, r.iface + LINE, 0, 0) ==
+                            UINT64_MAX);
+                assert_true(governor_glance(&r.g, UINT64_MAX, r.iface + LINE, r.own, 0) ==
+                            UINT64_MAX);
+        }
+        assert_int_equal(governor_state(&r.g), GOVERNOR_IDLE);
+}
+
+/* He lost packets in his slow start and has little, but it becomes more and more. */
+static void on_a_long_line_who_still_grows_keeps_it(void **state)
+{
+        Rig r;
+        uint64_t foreign = LINE * 35 / 100;
+
+        setup(&r);
+        r.base_usec = 100000;
+        run(&r, 40, 0, LINE);
+        for (unsigned i = 0; i < 45 && foreign < LINE * 65 / 100; i++) {
+                run(&r, 1, foreign, LINE);
+                assert_true(r.cap == 0);
+                foreign += LINE * 7 / 1000;
+        }
+        assert_int_equal(governor_state(&r.g), GOVERNOR_HOLD);
+}
+
+static void on_a_long_line_who_takes_what_we_leave_gets_more(void **state)
+{
+        Rig r;
+        uint64_t foreign = LINE * 40 / 100;
+
+        setup(&r);
+        r.base_usec = 100000;
+        run(&r, 40, 0, LINE);
+        run(&r, 30, foreign, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_SHARE);
+        run(&r, 30, foreign, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_SHARE);
+        run(&r, 10, foreign * 114 / 100, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_DUCK);
 }
 
 static void an_elastic_newcomer_keeps_the_line(void **state)
@@ -201,6 +300,11 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(alone_it_caps_nothing_and_learns_the_capacity),
                 cmocka_unit_test(a_newcomer_makes_it_duck_within_one_step),
+                cmocka_unit_test(a_newcomer_between_two_steps_is_seen),
+                cmocka_unit_test(a_newcomer_is_seen_between_the_steps),
+                cmocka_unit_test(a_glance_bears_anything),
+                cmocka_unit_test(on_a_long_line_who_still_grows_keeps_it),
+                cmocka_unit_test(on_a_long_line_who_takes_what_we_leave_gets_more),
                 cmocka_unit_test(an_elastic_newcomer_keeps_the_line),
                 cmocka_unit_test(a_modest_newcomer_leaves_the_rest_to_us),
                 cmocka_unit_test(it_is_over_when_nobody_was_there_for_a_while),

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -273,6 +275,27 @@ static void the_wire_counts_headers(void **state)
         assert_int_equal(r->line->foreground_bytes[BW_UP], 0);
 }
 
+/* Ends of records are short segments. Counted as full ones they would hide somebody else. */
+static void short_segments_count_as_what_they_are(void **state)
+{
+        Rig *r = *state;
+        char data[100] = "";
+        size_t sum = 0;
+        int on = 1;
+
+        adapt(r, BW_DOWN);
+        assert_int_equal(setsockopt(r->ends[1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+        tick(r);
+        r->line->own_bytes[BW_DOWN] = 0;
+        for (unsigned i = 0; i < 50; i++) {
+                assert_int_equal(write(r->ends[1], data, sizeof(data)), sizeof(data));
+                assert_int_equal(recv(r->ends[0], data, sizeof(data), MSG_WAITALL), sizeof(data));
+                sum += sizeof(data);
+        }
+        tick(r);
+        assert_in_range(r->line->own_bytes[BW_DOWN], sum + 52, sum + 200 * 66);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -288,6 +311,8 @@ int main(void)
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(a_limit_is_kept_on_average, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(reading_waits_while_it_is_in_debt, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(short_segments_count_as_what_they_are, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(the_wire_counts_headers, set_up, tear_down),
         };
