@@ -28,6 +28,7 @@ typedef struct BwSample {
         uint32_t mss;          /* tcpi_rcv_mss or tcpi_snd_mss */
         uint64_t loss;         /* tcpi_rcv_ooopack or tcpi_total_retrans */
         uint32_t rcv_ssthresh; /* 0 = unknown; only without timestamps */
+        bool is_idle;          /* uploads: nothing is under way, and since the last tick */
         bool has_timestamps;   /* downloads: without them the round trip is estimated */
 } BwSample;
 

@@ -75,6 +75,12 @@ static double change_usec(const BwController *c)
         return 1.5 * c->rtt_usec + EXTRA_USEC;
 }
 
+/* Between two fragments the sender has nothing to say. */
+static bool is_idle(const BwController *c)
+{
+        return c->direction == BW_UP && c->last.is_idle;
+}
+
 void controller_refill(BwController *c)
 {
         uint64_t from = c->grace_until_usec > c->now_usec ? c->grace_until_usec : c->now_usec;
@@ -148,6 +154,11 @@ static void run_start(BwController *c)
         double pipe = controller_pipe_bytes(c, c->base_usec);
         double burst = c->state == BW_RAMP ? burst_usec(c) : 0;
         double kept = c->state == BW_RAMP && !c->lost ? RAMP_LEAST * pipe : 0;
+
+        if (is_idle(c))
+                controller_set_grace(c, change_usec(c));
+        if (c->direction == BW_UP && in_grace(c))
+                return;
 
         c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
         if (c->now_usec >= c->refill_until_usec)
@@ -299,8 +310,20 @@ static double few_samples_usec(const BwController *c)
         return c->window < FEW_PART * full ? 1000 : 0;
 }
 
+/* Rate and round trip of the next round do not show what the line bears. */
+static void sit_out(BwController *c)
+{
+        c->quiet_usec = 0;
+        controller_set_grace(c, change_usec(c));
+        controller_refill(c);
+}
+
 static void run_cruise(BwController *c)
 {
+        if (is_idle(c)) {
+                sit_out(c);
+                return;
+        }
         if (c->queue_usec > c->goal_usec / 8 || c->queue_now_usec >= c->goal_usec / 2)
                 c->quiet_usec = 0;
         else if (c->quiet_usec == 0)

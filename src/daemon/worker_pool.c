@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "daemon/open_credentials.h"
 #include "daemon/worker_order.h"
+#include "daemon/worker_settings.h"
 #include "daemon/worker_watch.h"
 #include "transfer/worker_msg.h"
 
@@ -58,12 +59,10 @@ struct WorkerPool {
         sd_event *loop;
         char *worker_path;
         int lock_fd; /* borrowed */
-        TransferConfig config;
+        WorkerSettings settings;
         uint64_t idle_usec;
         uint64_t answer_usec;
         OpenCredential open_credential;
-        TransferLimits limits;
-        bool limited; /* `limits` were set */
         LineReport lines;
         bool has_lines;
         void (*on_event)(void *ctx, const TransferEvent *ev);
@@ -103,30 +102,9 @@ static void let_go(Worker *w)
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 static int on_process_end(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-/* Puts the configuration and the limits before what waits already. */
-static int prepend_config(Worker *w)
-{
-        Buf b;
-        int r;
-
-        buf_init(&b, WORKER_LINK_OUT_MAX_BYTES);
-        b.wipes = true;
-        worker_msg_encode_config(&b, &w->pool->config);
-        if (w->pool->limited)
-                worker_msg_encode_limits(&b, &w->pool->limits);
-        r = buf_append(&b, w->link.out.data, w->link.out.len);
-        if (r < 0) {
-                buf_done(&b);
-                return r;
-        }
-        buf_done(&w->link.out);
-        w->link.out = b;
-        return 0;
-}
-
 static int start_process(Worker *w)
 {
-        int r = prepend_config(w);
+        int r = worker_settings_prepend(&w->pool->settings, &w->link.out);
 
         if (r < 0)
                 return r;
@@ -537,8 +515,7 @@ void worker_pool_retune(WorkerPool *p, uint64_t number, const Job *job)
  * process that is yet to start gets them with its configuration. */
 void worker_pool_set_limits(WorkerPool *p, const TransferLimits *limits)
 {
-        p->limits = *limits;
-        p->limited = true;
+        worker_settings_set_limits(&p->settings, limits);
         LIST_FOREACH (it, &p->workers) {
                 Worker *w = list_item(it, Worker, link_in_pool);
 
@@ -574,7 +551,7 @@ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
         p->open_credential = (OpenCredential){options->open_credential, options->credential_ctx};
         p->on_event = on_event;
         p->ctx = ctx;
-        r = transfer_config_copy(&p->config, options->config);
+        r = worker_settings_set_config(&p->settings, options->config);
         if (r < 0)
                 return r;
         r = fd_random(&seed, sizeof(seed));
@@ -590,14 +567,10 @@ int worker_pool_new(sd_event *loop, const WorkerPoolOptions *options,
 
 int worker_pool_set_config(WorkerPool *p, const TransferConfig *config)
 {
-        TransferConfig fresh;
+        int r = worker_settings_set_config(&p->settings, config);
 
-        if (transfer_config_copy(&fresh, config) < 0) {
-                transfer_config_done(&fresh);
-                return -ENOMEM;
-        }
-        transfer_config_done(&p->config);
-        p->config = fresh;
+        if (r < 0)
+                return r;
         LIST_FOREACH (it, &p->workers) {
                 Worker *w = list_item(it, Worker, link_in_pool);
 
@@ -616,7 +589,7 @@ WorkerPool *worker_pool_free(WorkerPool *p)
         while (!list_is_empty(&p->workers))
                 worker_slot_free(list_item(p->workers.next, Worker, link_in_pool));
         hash_free(p->ops);
-        transfer_config_done(&p->config);
+        worker_settings_done(&p->settings);
         mem_free(p->worker_path);
         sd_event_unref(p->loop);
         mem_free(p);

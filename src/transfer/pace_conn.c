@@ -17,13 +17,22 @@
 #define LIMIT_BURST_MIN_BYTES 512
 #define LIMIT_WINDOW_MIN_BYTES 4096
 
+/* What is written goes out over most of a round. Without it the window leaves as one burst when a
+ * fragment begins, and stands as a queue at the bottleneck. */
+#define PACE_OF_WINDOW 1.25 /* a round trip: room for it to grow */
+#define PACE_MOST_OF_LINE 1.05
+#define PACE_LEAST_OF_LINE 0.75
+#define PACE_CHANGE_PART 32          /* smaller changes are not worth telling */
+#define LONG_RTT_TICKS 64            /* in which a long round trip is forgotten to a third */
+#define RECORD_BYTES ((uint64_t) 64) /* what TLS adds to a write */
+
 #define WRITE_MAX_BYTES ((uint64_t) 16 * 1024) /* at once, on lines where that is much */
 #define WRITE_WINDOW_PART 8                    /* … else a part of the window */
 #define FLOOR_EVERY_USEC (60 * USEC_PER_MSEC)
-/* As much as a download gets through the smallest window: a server that hears nothing at all for a
- * minute or two gives up. */
-#define STALL_EVERY_USEC (500 * USEC_PER_MSEC)
-#define FLOOR_SEGMENTS 2
+/* A server that hears nothing at all for a minute or two gives up. One segment, and seldom: two in
+ * the queue of somebody else are soon sent again by the kernel (tail loss probe), and each one that
+ * is lost takes a third of the congestion window, which is then missing for seconds at the end. */
+#define STALL_EVERY_USEC USEC_PER_SEC
 #define ROOM_SOONEST_USEC USEC_PER_MSEC
 #define ROOM_LATEST_USEC (10 * USEC_PER_MSEC)
 
@@ -37,7 +46,7 @@ PaceConn *pace_conn_new(int fd, int family, bool background, uint32_t window_byt
         c->background = background;
         c->window_bytes = window_bytes;
         c->header_bytes = family == AF_INET6 ? TCP_HEADER6_BYTES : TCP_HEADER_BYTES;
-        c->limit_bps = c->cap_bps = UINT64_MAX;
+        c->limit_bps = c->cap_bps = c->pace_bps = UINT64_MAX;
         c->decision = (BwDecision){.window_bytes = UINT32_MAX};
         list_init(&c->link);
         list_init(&c->flows);
@@ -107,6 +116,38 @@ void pace_conn_apply(PaceConn *c)
         }
 }
 
+/* A round trip that shrinks as the queue drains at the end of a fragment would let the next one go
+ * out faster than the line is; so would a window of a long path, a quarter faster than that. And
+ * slower than the line there is no need to be: on a long way single segments, far apart, would be
+ * acknowledged late. */
+static uint64_t wanted_pace(PaceConn *c)
+{
+        double line = c->controller.capacity_bps, bps;
+
+        if (!c->adaptive || c->blind || c->direction != BW_UP || c->rtt_usec == 0 ||
+            c->decision.stall || c->decision.at_floor) {
+                c->long_rtt_usec = 0;
+                return UINT64_MAX;
+        }
+        c->long_rtt_usec = MAX(c->rtt_usec, c->long_rtt_usec - c->long_rtt_usec / LONG_RTT_TICKS);
+        bps = PACE_OF_WINDOW * c->decision.window_bytes * USEC_PER_SEC / c->long_rtt_usec;
+        if (controller_state(&c->controller) != BW_START)
+                bps = MIN(bps, PACE_MOST_OF_LINE * line);
+        return (uint64_t) MIN(MAX(bps, PACE_LEAST_OF_LINE * line), (double) UINT32_MAX);
+}
+
+static void apply_pace(PaceConn *c)
+{
+        uint64_t bps = wanted_pace(c),
+                 change = bps > c->pace_bps ? bps - c->pace_bps : c->pace_bps - bps;
+
+        if (change <= c->pace_bps / PACE_CHANGE_PART && bps != UINT64_MAX)
+                return;
+        if (bps != c->pace_bps && tcp_pace(c->fd, bps) < 0)
+                log_debug("worker: a connection cannot be paced");
+        c->pace_bps = bps;
+}
+
 void pace_conn_begin(PaceConn *c, BwDirection direction, uint32_t target_usec, uint64_t now_usec)
 {
         bool fresh = !c->sampled || direction != c->direction ||
@@ -118,8 +159,10 @@ void pace_conn_begin(PaceConn *c, BwDirection direction, uint32_t target_usec, u
                 pace_conn_sample(c);
         if (!c->background)
                 return;
+        c->began = c->tcp.is_idle;
         if (fresh) {
                 c->floor_usec = 0;
+                c->rtt_usec = c->tcp.rtt_usec;
                 c->decision = (BwDecision){.window_bytes = UINT32_MAX};
                 if (c->adaptive) {
                         controller_init(&c->controller, direction, &c->path->memory[direction],
@@ -129,6 +172,8 @@ void pace_conn_begin(PaceConn *c, BwDirection direction, uint32_t target_usec, u
         }
         if (c->adaptive) /* a job's priority may have changed */
                 c->controller.target_usec = target_usec;
+        if (direction != BW_UP)
+                apply_pace(c);
 }
 
 void pace_conn_rest(PaceConn *c, uint64_t now_usec)
@@ -171,6 +216,7 @@ static void account(PaceConn *c, const TcpState *s)
 
 void pace_conn_sample(PaceConn *c)
 {
+        uint32_t rtt;
         TcpState s;
 
         if (tcp_state_read(c->fd, &s) < 0) {
@@ -182,6 +228,8 @@ void pace_conn_sample(PaceConn *c)
                         account(c, &s);
                 c->bytes += c->direction == BW_DOWN ? s.bytes_received - c->tcp.bytes_received
                                                     : s.bytes_acked - c->tcp.bytes_acked;
+                rtt = tcp_fresh_rtt_usec(&c->tcp, &s);
+                c->rtt_usec = rtt > 0 ? rtt : c->rtt_usec;
         }
         c->tcp = s;
         c->sampled = true;
@@ -237,12 +285,13 @@ static BwSample sample_of(const PaceConn *c, uint64_t now_usec)
                 };
         return (BwSample){
                 .now_usec = now_usec,
-                .rtt_usec = s->rtt_usec,
+                .rtt_usec = c->rtt_usec,
                 .bytes = s->bytes_acked,
                 .mss = mss_of(c),
                 .loss = s->retrans,
                 .rcv_ssthresh = s->rcv_ssthresh,
                 .has_timestamps = s->has_timestamps,
+                .is_idle = c->began || s->is_idle,
         };
 }
 
@@ -262,18 +311,32 @@ void pace_conn_control(PaceConn *c, uint64_t now_usec)
         if (c->adaptive && !c->blind)
                 c->decision = bw_group_tick(&c->line->group[c->direction], &c->controller, &s,
                                             c->cap_bps);
+        c->began = false;
         pace_conn_apply(c);
+        apply_pace(c);
         if (c->direction == BW_DOWN && c->adaptive && c->decision.at_floor && !c->decision.stall)
                 tcp_delay_acks(c->fd);
         c->ticks++;
         c->yield_ticks += pace_conn_yields(c);
 }
 
+/* What is acknowledged at once; a third segment, however small, would be late, as is a single one.
+ */
+static uint64_t pair_bytes(const PaceConn *c)
+{
+        return 2 * (uint64_t) mss_of(c) - RECORD_BYTES;
+}
+
+static uint64_t least_bytes(const PaceConn *c)
+{
+        return c->decision.stall ? mss_of(c) - RECORD_BYTES : pair_bytes(c);
+}
+
 /* Without counting the tokens. */
 static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, bool *ret_rule)
 {
         uint64_t window = c->decision.window_bytes;
-        uint64_t chunk = MAX(WRITE_MAX_BYTES, window / WRITE_WINDOW_PART);
+        uint64_t chunk = MAX(MAX(WRITE_MAX_BYTES, window / WRITE_WINDOW_PART), pair_bytes(c));
 
         *ret_rule = queued == 0;
         if (c->decision.stall || c->decision.at_floor) {
@@ -281,7 +344,7 @@ static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, 
 
                 if (queued > 0 || now_usec - c->floor_usec < every)
                         return 0;
-                return FLOOR_SEGMENTS * (uint64_t) mss_of(c);
+                return least_bytes(c);
         }
         return queued < window ? MIN(window - queued, chunk) : 0;
 }
@@ -289,7 +352,7 @@ static uint64_t room_in_window(PaceConn *c, uint64_t now_usec, uint32_t queued, 
 size_t pace_conn_room(PaceConn *c, uint64_t now_usec, size_t bytes, bool *ret_rule)
 {
         uint32_t queued = 0;
-        uint64_t room = bytes, least = MIN((uint64_t) bytes, (uint64_t) mss_of(c)), tokens;
+        uint64_t room = bytes, least = MIN((uint64_t) bytes, least_bytes(c)), tokens;
 
         *ret_rule = false;
         if (!c->adaptive && !is_limited(c))

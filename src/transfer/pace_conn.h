@@ -36,8 +36,12 @@ typedef struct PaceConn {
 
         TcpState tcp; /* as last read */
         bool sampled;
-        uint64_t bytes;     /* moved since it was attached, in its direction */
-        uint64_t used_usec; /* when it last had a flow */
+        uint32_t rtt_usec;      /* of uploads: of the last acknowledgements; 0 none yet */
+        uint32_t long_rtt_usec; /* … the longest lately */
+        uint64_t pace_bps;      /* as the kernel was told; UINT64_MAX: nothing */
+        bool began;             /* a request did, since the last tick, with nothing under way */
+        uint64_t bytes;         /* moved since it was attached, in its direction */
+        uint64_t used_usec;     /* when it last had a flow */
 
         /* Limits. */
         uint64_t limit_bps; /* by rule; UINT64_MAX: none */

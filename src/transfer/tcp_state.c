@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #define UNSENT_MAX_BYTES (128 * 1024)
+#define RTT_SAMPLES_MAX 64    /* next to nothing is left of what was there before */
 #define TOS_LEAST_EFFORT 0x04 /* DSCP 1, RFC 8622 */
 
 #define HAS(info_len, field)                                                                       \
@@ -26,7 +27,9 @@ int tcp_state_read(int fd, TcpState *ret)
                 return -ENODATA;
         *ret = (TcpState){
                 .rtt_usec = i.tcpi_rtt,
+                .min_rtt_usec = i.tcpi_min_rtt,
                 .rcv_rtt_usec = i.tcpi_rcv_rtt,
+                .is_idle = i.tcpi_unacked == 0 && i.tcpi_notsent_bytes == 0,
                 .snd_mss = i.tcpi_snd_mss,
                 .rcv_mss = i.tcpi_rcv_mss,
                 .rcv_ssthresh = i.tcpi_rcv_ssthresh,
@@ -85,6 +88,35 @@ int tcp_clamp_window(int fd, uint32_t bytes)
 void tcp_delay_acks(int fd)
 {
         (void) set_number(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
+/* The option has 32 bits, and the greatest number says that there is no limit. */
+int tcp_pace(int fd, uint64_t bytes_per_sec)
+{
+        uint32_t rate = (uint32_t) MIN(bytes_per_sec, (uint64_t) UINT32_MAX);
+
+        if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)) < 0)
+                return -errno;
+        return 0;
+}
+
+/* The kernel adds an eighth of each sample (RFC 6298), so that after `n` equal ones (7/8)^n of the
+ * old value is left. Counted too many, `n` makes the result lie nearer to the smoothed one. */
+uint32_t tcp_fresh_rtt_usec(const TcpState *before, const TcpState *now)
+{
+        uint32_t n = MIN(now->segs_in - before->segs_in, (uint32_t) RTT_SAMPLES_MAX);
+        double left = 1, rtt;
+
+        if (n == 0 || now->bytes_acked == before->bytes_acked)
+                return 0;
+        if (before->rtt_usec == 0)
+                return now->rtt_usec;
+        for (uint32_t i = 0; i < n; i++)
+                left *= 7.0 / 8;
+        rtt = (now->rtt_usec - left * before->rtt_usec) / (1 - left);
+        if (rtt < now->min_rtt_usec)
+                return MIN(now->min_rtt_usec, now->rtt_usec);
+        return (uint32_t) MIN(rtt, (double) UINT32_MAX);
 }
 
 int tcp_queued_bytes(int fd, uint32_t *ret_bytes)

@@ -18,7 +18,9 @@ enum {
 /* Counters of the kernel run over 32 bits where it says so. */
 typedef struct TcpState {
         uint32_t rtt_usec;     /* smoothed, of what we send; 0 = none yet */
+        uint32_t min_rtt_usec; /* the least sample of it, of some minutes */
         uint32_t rcv_rtt_usec; /* of what we receive; 0 = none yet */
+        bool is_idle;          /* nothing of ours is under way or waits to be */
         uint32_t snd_mss;
         uint32_t rcv_mss;
         uint32_t rcv_ssthresh;
@@ -46,5 +48,10 @@ _must_use_ int tcp_clamp_window(int fd, uint32_t bytes);
 _must_use_ int tcp_read_clamp(int fd, uint32_t *ret_bytes);
 /* The next segments are acknowledged late. Holds for a moment only. */
 void tcp_delay_acks(int fd);
+/* Never faster than so many bytes per second from now on; UINT64_MAX: no such limit. */
+_must_use_ int tcp_pace(int fd, uint64_t bytes_per_sec);
+/* The mean of the round trips that were seen between two states, which the smoothed one hides: each
+ * segment that came in brought a sample at most. In microseconds; 0: none was seen. */
+uint32_t tcp_fresh_rtt_usec(const TcpState *before, const TcpState *now);
 /* Bytes that were written and that the peer has not acknowledged. */
 _must_use_ int tcp_queued_bytes(int fd, uint32_t *ret_bytes);

@@ -83,6 +83,32 @@ static void it_starts_with_ten_segments_and_grows_to_the_line(void **state)
         assert_in_range(controller_base_usec(&r.c), BASE, BASE + 500);
 }
 
+/* One that ended; a round of silence; and the first bytes of the next one come back in a queue. The
+ * window after it in percent of that before. */
+static uint32_t after_a_gap(bool is_told)
+{
+        Rig r;
+        uint32_t before;
+
+        setup(&r, BW_UP);
+        run(&r, 3);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        before = r.d.window_bytes;
+        for (unsigned i = 0; i < 6; i++) {
+                r.s.now_usec += BW_TICK_USEC;
+                r.s.is_idle = is_told && i < 2;
+                r.s.rtt_usec = i < 1 ? BASE : BASE + 20000;
+                r.d = controller_tick(&r.c, &r.s, r.cap, r.sensor);
+        }
+        return r.d.window_bytes * 100 / before;
+}
+
+static void the_first_round_of_a_fragment_is_not_judged(void **state)
+{
+        assert_in_range(after_a_gap(true), 99, 106);
+        assert_true(after_a_gap(false) < 95);
+}
+
 static void loss_ends_the_start(void **state)
 {
         Rig r;
@@ -506,6 +532,7 @@ int main(void)
                 cmocka_unit_test(an_upload_has_a_floor_of_two_segments),
                 cmocka_unit_test(without_timestamps_it_estimates_the_round_trip),
                 cmocka_unit_test(the_next_connection_knows_the_path),
+                cmocka_unit_test(the_first_round_of_a_fragment_is_not_judged),
                 cmocka_unit_test(jumps_of_the_clock_and_of_counters_keep_the_window),
                 cmocka_unit_test(calls_in_quick_succession_change_nothing),
                 cmocka_unit_test(absurd_samples_are_borne),

@@ -142,6 +142,54 @@ static void bytes_that_nobody_took_are_queued(void **state)
         (void) close(ends[1]);
 }
 
+static void a_pace_is_set_and_lifted(void **state)
+{
+        uint32_t rate = 0;
+        socklen_t len = sizeof(rate);
+        int ends[2];
+
+        loopback_connect(AF_INET, NULL, NULL, ends);
+        assert_int_equal(tcp_pace(ends[0], 123456), 0);
+        assert_int_equal(getsockopt(ends[0], SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len), 0);
+        assert_int_equal(rate, 123456);
+        assert_int_equal(tcp_pace(ends[0], UINT64_MAX), 0);
+        assert_int_equal(getsockopt(ends[0], SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len), 0);
+        assert_int_equal(rate, UINT32_MAX);
+        (void) close(ends[0]);
+        (void) close(ends[1]);
+}
+
+/* As the kernel does it. */
+static uint32_t smoothed(uint32_t rtt, uint32_t sample, unsigned n)
+{
+        double s = rtt;
+
+        for (unsigned i = 0; i < n; i++)
+                s += (sample - s) / 8;
+        return (uint32_t) s;
+}
+
+static void the_smoothed_round_trip_is_taken_apart(void **state)
+{
+        const TcpState before = {.rtt_usec = 200000, .min_rtt_usec = 20000, .segs_in = 5};
+        TcpState now = before;
+
+        assert_int_equal(tcp_fresh_rtt_usec(&before, &now), 0); /* nothing came */
+        for (unsigned n = 1; n < 30; n++) {
+                now.segs_in = before.segs_in + n;
+                now.bytes_acked = n * 1000;
+                now.rtt_usec = smoothed(before.rtt_usec, 50000, n);
+                assert_in_range(tcp_fresh_rtt_usec(&before, &now), 49985, 50000);
+        }
+        /* Counted too many: nearer to the smoothed one, never below the least. */
+        now.segs_in = UINT32_MAX;
+        assert_in_range(tcp_fresh_rtt_usec(&before, &now), 50000, now.rtt_usec);
+        now.segs_in = before.segs_in + 1;
+        now.rtt_usec = 100000;
+        assert_int_equal(tcp_fresh_rtt_usec(&before, &now), 20000);
+        assert_int_equal(tcp_fresh_rtt_usec(&(TcpState){.segs_in = 1}, &now), 100000);
+}
+
 static void no_socket_no_state(void **state)
 {
         uint32_t n;
@@ -151,6 +199,7 @@ static void no_socket_no_state(void **state)
         assert_int_equal(tcp_state_read(-1, &s), -EBADF);
         assert_int_equal(tcp_clamp_window(-1, 5000), -EBADF);
         assert_int_equal(tcp_queued_bytes(-1, &n), -EBADF);
+        assert_int_equal(tcp_pace(-1, 5000), -EBADF);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
         assert_true(tcp_state_read(pair[0], &s) < 0);
         assert_true(tcp_prepare_background(pair[0], AF_INET, CLAMP_BYTES) < 0);
@@ -166,6 +215,8 @@ int main(void)
                 cmocka_unit_test(a_clamp_holds_the_window_down),
                 cmocka_unit_test(a_clamp_is_set_and_read_back),
                 cmocka_unit_test(bytes_that_nobody_took_are_queued),
+                cmocka_unit_test(a_pace_is_set_and_lifted),
+                cmocka_unit_test(the_smoothed_round_trip_is_taken_apart),
                 cmocka_unit_test(no_socket_no_state),
         };
 
