@@ -43,6 +43,8 @@ static void plant(ShareTree *t, PaceConn *c, uint64_t demand_bps)
 {
         PaceJob *j = job_of(c);
 
+        if (!j)
+                return; /* nobody who takes part is without a job */
         if (!j->share.parent) {
                 share_node_init(&j->share, true);
                 j->share.limit_bps = j->limit_bps;
