@@ -230,6 +230,9 @@ class World:
             elif phase in ("complete", "cancel"):
                 if jobs := [j for j in self.jobs if j.can(phase)]:
                     return self.dice.choice(jobs).finish(phase)
+                # All places may be taken by jobs that are to end in the other way: let one go.
+                if waiting := [j for j in self.jobs if j.stage == "ready" and j.end != phase and not j.client]:
+                    waiting[0].finish()
             elif jobs := self.present(phase):
                 return self.dice.choice(jobs)
             time.sleep(0.01)
