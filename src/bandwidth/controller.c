@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "bandwidth/controller_rules.h"
+#include "bandwidth/number.h"
 
 #define RTT_LEAST_USEC 300.0 /* what the clock of TCP timestamps cannot show */
 #define STAMP_USEC 1000.0    /* that clock: two of us must not differ by its noise */
@@ -23,16 +24,6 @@
 #define START_SEGMENTS 10
 #define WINDOW_MOST (1024.0 * 1024 * 1024)
 #define SPEED_MOST 1.25e10 /* 100 Gbit/s: a rate beyond it is a mistake, and so is such a step */
-
-static double least(double a, double b)
-{
-        return a < b ? a : b;
-}
-
-static double most(double a, double b)
-{
-        return a > b ? a : b;
-}
 
 void controller_init(BwController *c, BwDirection direction, PathMemory *path, uint32_t target_usec)
 {
@@ -71,9 +62,8 @@ static void begin_anew(BwController *c, const BwSample *s)
         c->now_usec = s->now_usec;
         c->tick_usec = BW_TICK_USEC;
         c->loss_usec = c->grace_until_usec = c->settle_until_usec = 0;
-        c->strong_usec = c->weak_usec = c->refill_until_usec = c->fresh_usec = 0;
-        c->company_usec = 0;
-        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+        c->strong_usec = c->refill_until_usec = c->fresh_usec = c->company_usec = 0;
+        controller_forget_signs(c);
         c->state_usec = s->now_usec;
         if (c->path->ramp_usec > s->now_usec)
                 c->path->ramp_usec = 0;
@@ -204,7 +194,7 @@ static void stand_still(BwController *c)
 {
         if (c->state != BW_YIELD && c->state != BW_CRUISE)
                 controller_enter(c, BW_CRUISE);
-        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+        controller_forget_signs(c);
         c->state_usec = c->now_usec;
         c->settle_until_usec = c->now_usec + SETTLE_USEC;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bandwidth/controller_rules.h"
 
+#include "bandwidth/number.h"
+
 #define GROWTH 1.5          /* per round, while far from the capacity */
 #define GROWTH_SMOOTHED 1.3 /* the same where the round trip is smoothed, so it shows late */
 #define GROWTH_NEAR 1.2     /* and near to it */
@@ -29,16 +31,6 @@
 #define SCAVENGER_USEC (16 * 1000 * 1000)
 #define HOLD_AGAIN_USEC (5 * 1000 * 1000)
 #define SAME_YIELD_USEC (1000 * 1000)
-
-static double least(double a, double b)
-{
-        return a < b ? a : b;
-}
-
-static double most(double a, double b)
-{
-        return a > b ? a : b;
-}
 
 /* factor ^ exponent, for factors of 1 … 2 and exponents of 0 … 1. */
 static double power(double factor, double exponent)
@@ -108,7 +100,6 @@ static void enter_yield(BwController *c)
         }
         p->yield_usec = c->now_usec;
         c->window = c->floor_bytes;
-        c->calm_usec = 0;
 }
 
 static void enter_drain(BwController *c)
@@ -119,11 +110,16 @@ static void enter_drain(BwController *c)
         c->window = most(c->floor_bytes, full - DRAIN_GOALS * c->rate_bps * c->goal_usec / 1e6);
 }
 
+void controller_forget_signs(BwController *c)
+{
+        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+}
+
 void controller_enter(BwController *c, BwState state)
 {
         c->state = state;
         c->state_usec = c->now_usec;
-        c->rival_usec = c->pushed_usec = c->quiet_usec = c->weak_usec = 0;
+        controller_forget_signs(c);
         if (state == BW_YIELD)
                 enter_yield(c);
         if (state == BW_DRAIN)
@@ -236,6 +232,12 @@ static void shrink(BwController *c)
         }
 }
 
+/* How long a sign of somebody else must last. */
+static double patience_usec(const BwController *c)
+{
+        return least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
+}
+
 /* The line was ours and, within a second, is not, although a queue stands: a newcomer pushes us
  * aside while it keeps the queue near the target. (Two of us part a line much more slowly, so each
  * takes the other for what it is.) */
@@ -254,15 +256,12 @@ static bool was_pushed_aside(BwController *c)
         }
         if (c->weak_usec == 0)
                 c->weak_usec = c->now_usec;
-        return (double) (c->now_usec - c->weak_usec) >=
-               least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
+        return (double) (c->now_usec - c->weak_usec) >= patience_usec(c);
 }
 
 /* A queue that our window cannot explain, or one that stays when we have nearly gone. */
 static bool has_rival(BwController *c)
 {
-        double patience = least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
-
         if (in_grace(c)) {
                 c->rival_usec = c->weak_usec = 0;
                 return false;
@@ -280,7 +279,7 @@ static bool has_rival(BwController *c)
         }
         if (c->rival_usec == 0)
                 c->rival_usec = c->now_usec;
-        return (double) (c->now_usec - c->rival_usec) >= patience;
+        return (double) (c->now_usec - c->rival_usec) >= patience_usec(c);
 }
 
 static bool is_drain_due(BwController *c)

@@ -8,6 +8,8 @@
 /* All that is derived has been set in `c` for this tick. */
 void controller_run_state(BwController *c);
 void controller_enter(BwController *c, BwState state);
+/* What was seen of others so far counts no more. */
+void controller_forget_signs(BwController *c);
 /* The path's capacity times `usec`, bytes; 0 while the capacity is unknown. */
 double controller_pipe_bytes(const BwController *c, double usec);
 void controller_set_grace(BwController *c, double usec);

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "bandwidth/number.h"
+
 #define STEP_LEAST_USEC (GOVERNOR_STEP_USEC / 2)
 #define STEP_MOST_USEC (5 * 1000 * 1000)
 #define SPEED_MOST 1.25e11 /* a Tbit/s: a rate beyond it is a mistake */
@@ -34,11 +36,6 @@
 #define QUIET_USEC (400 * 1000)
 #define QUIET_MOST_USEC (1000 * 1000)
 #define QUIET_BASES 4
-
-static double most(double a, double b)
-{
-        return a > b ? a : b;
-}
 
 void governor_init(Governor *g)
 {
