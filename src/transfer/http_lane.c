@@ -97,7 +97,7 @@ HttpLane *http_lane_unref(HttpLane *l)
         return NULL;
 }
 
-EventCurl *http_lane_curl(const HttpLane *l)
+EventCurl *http_lane_curl(HttpClient *c, const HttpLane *l, const PaceTask *task)
 {
-        return l->curl;
+        return l ? l->curl : http_client_pool(c, task);
 }

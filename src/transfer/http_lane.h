@@ -18,4 +18,6 @@ typedef struct HttpLane HttpLane;
  * 0 or negative errno. */
 _must_use_ int http_lane_fit(HttpClient *c, const Auth *a, const PaceTask *task, HttpLane **l);
 HttpLane *http_lane_unref(HttpLane *l); /* NULL allowed; returns NULL */
-EventCurl *http_lane_curl(const HttpLane *l);
+/* Its connections; of NULL those that all requests of the task's priority share. NULL when out of
+ * memory. */
+EventCurl *http_lane_curl(HttpClient *c, const HttpLane *l, const PaceTask *task);

@@ -21,7 +21,6 @@ struct HttpOp {
         HttpClient *client;
         CURL *easy;
         EventCurlTransfer transfer;
-        EventCurl *curl; /* that the transfer was given to */
         PaceFlow flow;
         HttpRequest request;
         HttpHandler handler;
@@ -255,14 +254,9 @@ static int start_hop(HttpOp *op)
         r = set_hop_options(op);
         if (r < 0)
                 return r;
-        op->curl = op->lane ? http_lane_curl(op->lane)
-                            : http_client_pool(op->client, op->request.task);
-        if (!op->curl)
-                return -ENOMEM;
-        r = pace_flow_begin(&op->flow, op->easy, op->curl);
-        if (r < 0)
-                return r;
-        return event_curl_add(op->curl, op->easy, &op->transfer);
+        return pace_flow_begin(&op->flow, op->easy,
+                               http_lane_curl(op->client, op->lane, op->request.task),
+                               &op->transfer);
 }
 
 static JobError hop_error(int r)
@@ -432,19 +426,13 @@ int http_op_start(HttpClient *c, const HttpRequest *request, const HttpHandler *
         return 0;
 }
 
-static void end_transfer(HttpOp *op)
-{
-        pace_flow_end(&op->flow);
-        event_curl_remove(op->curl, op->easy, &op->transfer);
-}
-
 HttpOp *http_op_free(HttpOp *op)
 {
         if (!op)
                 return NULL;
         list_remove(&op->ticking.link);
         if (op->easy) {
-                end_transfer(op);
+                pace_flow_stop(&op->flow, &op->transfer);
                 /* The handle must not point into the freed operation. */
                 (void) curl_easy_setopt(op->easy, CURLOPT_HTTPHEADER, NULL);
                 (void) curl_easy_setopt(op->easy, CURLOPT_ERRORBUFFER, NULL);
@@ -464,7 +452,7 @@ HttpOp *http_op_free(HttpOp *op)
 
 static void end_silent(HttpOp *op, const char *text)
 {
-        end_transfer(op);
+        pace_flow_stop(&op->flow, &op->transfer);
         if (op->head_done && op->take == HTTP_SKIP_BODY)
                 on_done(op, CURLE_OK);
         else

@@ -30,7 +30,6 @@ struct HttpPost {
         void *ctx;
         CURL *easy;
         EventCurlTransfer transfer;
-        EventCurl *curl; /* that the transfer was given to */
         PaceFlow flow;
         PaceTask *task;
         HttpUrl url;
@@ -309,15 +308,9 @@ static void on_done(void *ctx, CURLcode code)
         }
 }
 
-static void end_transfer(HttpPost *p)
-{
-        pace_flow_end(&p->flow);
-        event_curl_remove(p->curl, p->easy, &p->transfer);
-}
-
 static void end_silent(HttpPost *p, const char *text)
 {
-        end_transfer(p);
+        pace_flow_stop(&p->flow, &p->transfer);
         failed(p, transfer_error_make(HRESULT_FROM_WIN32(ERROR_WINHTTP_TIMEOUT),
                                       BG_ERROR_CONTEXT_REMOTE_FILE, false, text));
 }
@@ -344,7 +337,7 @@ static bool has_hung_up(const HttpPost *p)
 
 static void end_hung_up(HttpPost *p)
 {
-        end_transfer(p);
+        pace_flow_stop(&p->flow, &p->transfer);
         failed(p, transfer_error_make(BG_E_CONNECTION_CLOSED, BG_ERROR_CONTEXT_REMOTE_FILE, false,
                                       "the server hung up in the middle"));
 }
@@ -358,7 +351,7 @@ static void on_tick(HttpTicking *t, uint64_t now, bool was_blocked)
                 return; /* waits for a connection; curl's own time-out runs */
         if (p->head_done) {
                 if (now - p->head_usec >= HTTP_SKIP_MAX_SEC * USEC_PER_SEC) {
-                        end_transfer(p);
+                        pace_flow_stop(&p->flow, &p->transfer);
                         p->ended_early = true;
                         answered(p);
                 }
@@ -430,13 +423,8 @@ static int start_attempt(HttpPost *p)
         r = set_packet_options(p);
         if (r < 0)
                 return r;
-        p->curl = p->lane ? http_lane_curl(p->lane) : http_client_pool(p->client, p->task);
-        if (!p->curl)
-                return -ENOMEM;
-        r = pace_flow_begin(&p->flow, p->easy, p->curl);
-        if (r < 0)
-                return r;
-        return event_curl_add(p->curl, p->easy, &p->transfer);
+        return pace_flow_begin(&p->flow, p->easy, http_lane_curl(p->client, p->lane, p->task),
+                               &p->transfer);
 }
 
 static int add_field(void *ctx, const char *name, const char *value)
@@ -501,7 +489,7 @@ JobError http_post_auth_error(const HttpPost *p, int status)
 
 void http_post_cancel(HttpPost *p)
 {
-        end_transfer(p);
+        pace_flow_stop(&p->flow, &p->transfer);
         list_remove(&p->ticking.link);
 }
 

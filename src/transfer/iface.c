@@ -104,8 +104,7 @@ static uint32_t next_number(void)
         return (uint32_t) now.tv_nsec | 1;
 }
 
-/* Address and its length, of an IP address; NULL for others. */
-static const void *address_of(const struct sockaddr *a, size_t *ret_bytes)
+const void *iface_address(const struct sockaddr *a, size_t *ret_bytes)
 {
         switch (a->sa_family) {
         case AF_INET:
@@ -139,8 +138,8 @@ int iface_route(int netlink_fd, const struct sockaddr *own, const struct sockadd
         alignas(struct nlmsghdr) uint8_t answer[ANSWER_MAX_BYTES];
         const struct nlmsghdr *m;
         size_t bytes = 0, own_bytes = 0;
-        const void *to = address_of(peer, &bytes);
-        const void *from = own ? address_of(own, &own_bytes) : NULL;
+        const void *to = iface_address(peer, &bytes);
+        const void *from = own ? iface_address(own, &own_bytes) : NULL;
         Ask ask;
         int r;
 

@@ -27,6 +27,8 @@ typedef struct IfaceRoute {
 
 struct sockaddr;
 
+/* The bytes of an IP address within `a` (borrowed) and their number; NULL for other families. */
+const void *iface_address(const struct sockaddr *a, size_t *ret_bytes);
 /* A socket for the questions below, to be closed by the caller; or negative errno. */
 _must_use_ int iface_open(void);
 /* The way packets from `own` (NULL: any address) to `peer` take. 0, -EAFNOSUPPORT for what is not

@@ -82,8 +82,8 @@ typedef struct PaceFlow {
 } PaceFlow;
 
 void pace_flow_init(PaceFlow *f, Pace *p, PaceTask *task, bool up);
-/* Options of the handle, before it is added to `curl`. 0 or -ENOMEM. */
-_must_use_ int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl);
+/* event_curl_add(), under control. `curl` NULL: -ENOMEM. */
+_must_use_ int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl, EventCurlTransfer *t);
 typedef struct PaceEnds { /* of a connection */
         const char *peer; /* address, as text */
         int own_port;
@@ -91,8 +91,10 @@ typedef struct PaceEnds { /* of a connection */
 } PaceEnds;
 /* From curl's CURLOPT_PREREQFUNCTION: the request is about to go out. */
 void pace_flow_connected(PaceFlow *f, const PaceEnds *ends);
-/* Curl is done with it, or will be. No-op when it has not begun. */
+/* Curl is done with it. No-op when it has not begun. */
 void pace_flow_end(PaceFlow *f);
+/* The same, and event_curl_remove(). */
+void pace_flow_stop(PaceFlow *f, EventCurlTransfer *t);
 /* From the read callback: how many of `bytes` (> 0) may be sent now. 0: pause; the flow is
  * continued when there is room. */
 size_t pace_flow_may_send(PaceFlow *f, size_t bytes);

@@ -82,8 +82,10 @@ long pace_task_buffer_bytes(const PaceTask *t)
                           (uint64_t) PACE_BUFFER_BYTES);
 }
 
-int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl)
+int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl, EventCurlTransfer *t)
 {
+        if (!curl)
+                return -ENOMEM;
         f->easy = easy;
         f->curl = curl;
         f->paused = f->held = false;
@@ -92,7 +94,7 @@ int pace_flow_begin(PaceFlow *f, CURL *easy, EventCurl *curl)
             curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) ||
             curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, f->pace))
                 return -ENOMEM;
-        return 0;
+        return event_curl_add(curl, easy, t);
 }
 
 static PaceLine *find_line(Pace *p, unsigned index)
@@ -170,11 +172,11 @@ static int port_of(const struct sockaddr_storage *a)
 static bool is_address(const struct sockaddr_storage *a, const char *text)
 {
         char own[INET6_ADDRSTRLEN];
-        const void *bytes = a->ss_family == AF_INET
-                                    ? (const void *) &((const struct sockaddr_in *) a)->sin_addr
-                                    : &((const struct sockaddr_in6 *) a)->sin6_addr;
+        size_t bytes = 0;
+        const void *address = iface_address((const struct sockaddr *) a, &bytes);
 
-        return inet_ntop(a->ss_family, bytes, own, sizeof(own)) && str_equal(own, text);
+        return address && inet_ntop(a->ss_family, address, own, sizeof(own)) &&
+               str_equal(own, text);
 }
 
 /* Of many connections all but one are told apart without a system call. */
@@ -272,6 +274,12 @@ void pace_flow_end(PaceFlow *f)
                 return;
         pace_conn_rest(c, pace_now_usec(f->pace));
         hold(f, c, false);
+}
+
+void pace_flow_stop(PaceFlow *f, EventCurlTransfer *t)
+{
+        pace_flow_end(f);
+        event_curl_remove(f->curl, f->easy, t);
 }
 
 size_t pace_flow_may_send(PaceFlow *f, size_t bytes)

@@ -2,8 +2,8 @@
 #include "transfer/pace_line.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -49,13 +49,12 @@ PaceLine *pace_line_free(PaceLine *l)
 
 static void read_address(const struct sockaddr *peer, uint8_t ret[PACE_ADDRESS_BYTES])
 {
+        size_t bytes = 0;
+        const void *address = iface_address(peer, &bytes);
+
         memset(ret, 0, PACE_ADDRESS_BYTES);
-        if (peer->sa_family == AF_INET)
-                memcpy(ret, &((const struct sockaddr_in *) (const void *) peer)->sin_addr,
-                       sizeof(struct in_addr));
-        else if (peer->sa_family == AF_INET6)
-                memcpy(ret, &((const struct sockaddr_in6 *) (const void *) peer)->sin6_addr,
-                       sizeof(struct in6_addr));
+        if (address)
+                memcpy(ret, address, bytes);
 }
 
 static void trim_paths(PaceLine *l)
@@ -106,6 +105,11 @@ void pace_line_let_go(PaceLine *l, PacePath *path)
         list_append(&l->paths, &path->link);
 }
 
+static uint64_t counter(const PaceLine *l, size_t direction)
+{
+        return direction == BW_DOWN ? l->iface.rx_bytes : l->iface.tx_bytes;
+}
+
 void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec)
 {
         int r = l->gone ? -ENODEV : iface_read(netlink_fd, l->iface.index, &l->iface);
@@ -116,14 +120,11 @@ void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t bas
         }
         if (l->iface.loopback) /* what is sent there is also received: nothing can be told apart */
                 return;
-        for (size_t d = 0; d < 2; d++) {
-                uint64_t bytes = d == BW_DOWN ? l->iface.rx_bytes : l->iface.tx_bytes;
-
-                /* Without counters the delay of each connection is all there is to go by. */
+        /* Without counters the delay of each connection is all there is to go by. */
+        for (size_t d = 0; d < 2; d++)
                 l->cap_bps[d] = r < 0 ? UINT64_MAX
-                                      : governor_step(&l->governor[d], now_usec, bytes,
+                                      : governor_step(&l->governor[d], now_usec, counter(l, d),
                                                       l->own_bytes[d], base_usec);
-        }
 }
 
 bool pace_line_glance(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec)
@@ -133,9 +134,8 @@ bool pace_line_glance(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t b
         if (l->gone || l->iface.loopback || iface_read(netlink_fd, l->iface.index, &l->iface) < 0)
                 return false;
         for (size_t d = 0; d < 2; d++) {
-                uint64_t bytes = d == BW_DOWN ? l->iface.rx_bytes : l->iface.tx_bytes;
-                uint64_t cap = governor_glance(&l->governor[d], now_usec, bytes, l->own_bytes[d],
-                                               base_usec);
+                uint64_t cap = governor_glance(&l->governor[d], now_usec, counter(l, d),
+                                               l->own_bytes[d], base_usec);
 
                 changed |= cap != l->cap_bps[d];
                 l->cap_bps[d] = cap;
