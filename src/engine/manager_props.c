@@ -77,65 +77,57 @@ static HRESULT edit_commit(Manager *m, const Caller *caller, Edit *e)
         return follow_pace(m, job, &e->props);
 }
 
-HRESULT manager_set_name(Manager *m, const Caller *caller, const GUID *id, const char *name)
+static HRESULT edit_text(Manager *m, const Caller *caller, const GUID *id,
+                         HRESULT (*set)(JobProps *props, const char *text), const char *text)
 {
         _cleanup_(edit_done) Edit e = {0};
         HRESULT hr = edit_open(m, id, &e);
 
         if (SUCCEEDED(hr))
-                hr = job_set_name(&e.props, name);
+                hr = set(&e.props, text);
         return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+}
+
+static HRESULT edit_number(Manager *m, const Caller *caller, const GUID *id,
+                           HRESULT (*set)(JobProps *props, uint32_t n), uint32_t n)
+{
+        _cleanup_(edit_done) Edit e = {0};
+        HRESULT hr = edit_open(m, id, &e);
+
+        if (SUCCEEDED(hr))
+                hr = set(&e.props, n);
+        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+}
+
+HRESULT manager_set_name(Manager *m, const Caller *caller, const GUID *id, const char *name)
+{
+        return edit_text(m, caller, id, job_set_name, name);
 }
 
 HRESULT manager_set_description(Manager *m, const Caller *caller, const GUID *id, const char *text)
 {
-        _cleanup_(edit_done) Edit e = {0};
-        HRESULT hr = edit_open(m, id, &e);
-
-        if (SUCCEEDED(hr))
-                hr = job_set_description(&e.props, text);
-        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+        return edit_text(m, caller, id, job_set_description, text);
 }
 
 HRESULT manager_set_priority(Manager *m, const Caller *caller, const GUID *id, uint32_t priority)
 {
-        _cleanup_(edit_done) Edit e = {0};
-        HRESULT hr = edit_open(m, id, &e);
-
-        if (SUCCEEDED(hr))
-                hr = job_set_priority(&e.props, priority);
-        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+        return edit_number(m, caller, id, job_set_priority, priority);
 }
 
 HRESULT manager_set_notify_flags(Manager *m, const Caller *caller, const GUID *id, uint32_t flags)
 {
-        _cleanup_(edit_done) Edit e = {0};
-        HRESULT hr = edit_open(m, id, &e);
-
-        if (SUCCEEDED(hr))
-                hr = job_set_notify_flags(&e.props, flags);
-        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+        return edit_number(m, caller, id, job_set_notify_flags, flags);
 }
 
 HRESULT manager_set_retry_delay(Manager *m, const Caller *caller, const GUID *id, uint32_t sec)
 {
-        _cleanup_(edit_done) Edit e = {0};
-        HRESULT hr = edit_open(m, id, &e);
-
-        if (SUCCEEDED(hr))
-                hr = job_set_retry_delay(&e.props, sec);
-        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+        return edit_number(m, caller, id, job_set_retry_delay, sec);
 }
 
 HRESULT manager_set_no_progress_timeout(Manager *m, const Caller *caller, const GUID *id,
                                         uint32_t sec)
 {
-        _cleanup_(edit_done) Edit e = {0};
-        HRESULT hr = edit_open(m, id, &e);
-
-        if (SUCCEEDED(hr))
-                hr = job_set_no_progress(&e.props, sec);
-        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+        return edit_number(m, caller, id, job_set_no_progress, sec);
 }
 
 HRESULT manager_set_proxy(Manager *m, const Caller *caller, const GUID *id, uint32_t usage,
@@ -162,12 +154,7 @@ HRESULT manager_set_auto_complete(Manager *m, const Caller *caller, const GUID *
 
 HRESULT manager_set_files_in_flight(Manager *m, const Caller *caller, const GUID *id, uint32_t n)
 {
-        _cleanup_(edit_done) Edit e = {0};
-        HRESULT hr = edit_open(m, id, &e);
-
-        if (SUCCEEDED(hr))
-                hr = job_set_files_in_flight(&e.props, n);
-        return SUCCEEDED(hr) ? edit_commit(m, caller, &e) : hr;
+        return edit_number(m, caller, id, job_set_files_in_flight, n);
 }
 
 HRESULT manager_set_limit_rate(Manager *m, const Caller *caller, const GUID *id, uint64_t bps)
