@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "server/confine.h"
+#include "server/session_io.h"
 
 static BupRefusal refusal_from_errno(int r)
 {
@@ -17,9 +18,6 @@ static BupRefusal refusal_from_errno(int r)
         case ENOENT:
         case ENOTDIR:
                 return BUP_DIRECTORY_MISSING;
-        case ENOSPC:
-        case EDQUOT:
-                return BUP_DISK_FULL;
         case EISDIR:
                 return BUP_TARGET_IS_DIRECTORY;
         case EEXIST:
@@ -31,13 +29,8 @@ static BupRefusal refusal_from_errno(int r)
         case EROFS:
         case ENAMETOOLONG:
                 return BUP_DENIED;
-        case EMFILE:
-        case ENFILE:
-                return BUP_OVERLOADED;
-        case ENOMEM:
-                return BUP_NO_MEMORY;
         default:
-                return BUP_IO_ERROR;
+                return session_io_refusal(r);
         }
 }
 

@@ -168,6 +168,21 @@ class Server:
 
 
 @pytest.fixture
+def small_disk(tmp_path):
+    """16 MiB of memory as a file system."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", where],
+                          capture_output=True)
+    if done.returncode != 0:
+        pytest.skip("no mount here: " + done.stderr.decode())
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+@pytest.fixture
 def server(tmp_path):
     instance = Server(tmp_path)
     yield instance

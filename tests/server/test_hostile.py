@@ -7,7 +7,6 @@ import os
 import random
 import resource
 import socket
-import subprocess
 import threading
 import time
 
@@ -252,18 +251,6 @@ def test_paths_made_of_every_trick(siege, server, rng):
     assert after == before and secret.read_text() == "secret"
     assert not [p for p in server.root.rglob("*") if p.is_symlink() or p.name == ".."]
     siege.costs(8 * 1024, 64)
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    where = tmp_path / "disk"
-    where.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", where], capture_output=True).returncode:
-        pytest.skip("no mount here")
-    yield where
-    subprocess.run(["umount", "-l", where], check=True)
 
 
 def test_a_disk_that_a_client_fills_is_told_and_is_free_again_after_its_time(server, small_disk):

@@ -177,21 +177,6 @@ def test_two_servers_do_not_share_a_session_directory(server):
     server.process.stdout = open(os.devnull)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """16 MiB of memory as a file system."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", where],
-                          capture_output=True)
-    if done.returncode != 0:
-        pytest.skip("no mount here: " + done.stderr.decode())
-    yield where
-    subprocess.run(["umount", "-l", where], check=True)
-
-
 def test_s30_a_full_disk_is_told_and_the_upload_goes_on_when_there_is_room(server, small_disk):
     root = small_disk / "root"
     root.mkdir()
