@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log_journal.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +21,6 @@
 
 enum {
         ARGS_MAX = 16,
-        LENGTH_BYTES = 8,
         TEXT_MAX_BYTES = 65536, /* of a message; the rest is left out */
         SHOWN_MAX_BYTES = 4 * TEXT_MAX_BYTES + 1,
 };
@@ -52,16 +52,14 @@ static FILE *start(char *const *argv, pid_t *ret_pid)
 static bool read_binary(FILE *f, const char *key, char **ret_text)
 {
         static const char message[] = "MESSAGE";
-        uint8_t length[LENGTH_BYTES];
-        uint64_t left = 0;
+        uint64_t left;
         char *text;
         size_t n = 0;
         int c = 0;
 
-        if (fread(length, 1, sizeof(length), f) != sizeof(length))
+        if (fread(&left, sizeof(left), 1, f) != 1)
                 return false;
-        for (size_t i = 0; i < sizeof(length); i++)
-                left |= (uint64_t) length[i] << (8 * i);
+        left = le64toh(left);
         text = must(mem_alloc(TEXT_MAX_BYTES + 1));
         for (; left > 0 && (c = getc(f)) != EOF; left--)
                 if (n < TEXT_MAX_BYTES)

@@ -180,7 +180,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 manager_set_policy(app->service.manager, &fresh.policy);
                 conditions_set_metered(app->conditions, fresh.metered);
                 program_pool_set_timeout(app->service.programs,
-                                         fresh.service.program_timeout_sec * USEC_PER_SEC);
+                                         config_program_timeout_usec(&fresh));
                 if (worker_pool_set_config(app->pool, &fresh.transfer) < 0)
                         log_error("no memory: settings of transfers stay as they were");
                 turn_request(app->service.turn);
@@ -363,7 +363,7 @@ static int start_programs(App *app)
         const ProgramPoolOptions options = {
                 .loop = app->loop,
                 .uid = app->service.uid,
-                .timeout_usec = app->config.service.program_timeout_sec * USEC_PER_SEC,
+                .timeout_usec = config_program_timeout_usec(&app->config),
                 .grace_usec = PROGRAM_GRACE_USEC,
                 .ended = on_program_ended,
                 .ctx = app,

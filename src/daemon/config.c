@@ -31,7 +31,6 @@ enum {
         WARNING_BYTES = 512,
         SHOWN_BYTES = 80, /* of a strange value */
         LIST_MAX_BYTES = 16000,
-        KBIT_BYTES = 125,
 };
 
 bool config_describe(size_t n, const char **ret_section, const char **ret_key)
@@ -258,7 +257,6 @@ static void warn_value(const Reading *r, const ConfigKey *key, const char *value
 static int on_value(Reading *r, const char *section, const char *name, const char *value)
 {
         char shown_section[SHOWN_BYTES], shown_name[SHOWN_BYTES];
-
         const ConfigKey *key;
 
         for (size_t i = 0; (key = config_key(i)); i++) {
@@ -432,6 +430,11 @@ static int read_all(const ConfigSource *source, Config *config)
         if (r == 0 && source->user_file)
                 r = read_optional(source, source->user_file, config);
         return r;
+}
+
+uint64_t config_program_timeout_usec(const Config *config)
+{
+        return config->service.program_timeout_sec * USEC_PER_SEC;
 }
 
 int config_read(const ConfigSource *source, Config *ret)

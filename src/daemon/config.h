@@ -54,6 +54,7 @@ _must_use_ int config_load(const char *file, Config *ret);
 /* The same from any places. */
 _must_use_ int config_read(const ConfigSource *source, Config *ret);
 void config_done(Config *config);
+uint64_t config_program_timeout_usec(const Config *config);
 
 /* Names of the n-th setting there is; false when there are no more. */
 bool config_describe(size_t n, const char **ret_section, const char **ret_key);

@@ -9,7 +9,6 @@ enum {
         MINUTE_SEC = 60,
         HOUR_SEC = 3600,
         DAY_SEC = 86400,
-        KBIT_BYTES = 125, /* of 1,000 bits */
         KBPS_MIN = 2,
         EPOCH_DAY = 4, /* 1970 began on a Thursday */
         /* Boundaries in a week, and those that a change of the clock adds. */

@@ -7,7 +7,10 @@
 #include "engine/port/local_time.h"
 #include "engine/port/transfer.h"
 
-enum { LIMIT_LEVELS = 4 }; /* by BG_JOB_PRIORITY; FOREGROUND has none */
+enum {
+        LIMIT_LEVELS = 4, /* by BG_JOB_PRIORITY; FOREGROUND has none */
+        KBIT_BYTES = 125, /* of 1,000 bits */
+};
 
 /* Units of a limit, as Group Policy counts them. */
 typedef enum LimitUnit { LIMIT_KBPS = 1, LIMIT_MBPS = 2, LIMIT_NONE = 3 } LimitUnit;
