@@ -161,6 +161,12 @@ def test_a_reload_that_fails_changes_nothing(server):
     taken.close()
 
 
+def accepts(path):
+    """A socket has its name a moment before anybody listens on it."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
+
+
 def test_a_reload_opens_and_closes_listeners(server):
     """A socket in a directory where there was one from the start; others are outside of the sandbox."""
     server.start(config=f"[server]\nListen = unix:{server.directory}/first\n" + SITE)
@@ -168,7 +174,7 @@ def test_a_reload_opens_and_closes_listeners(server):
     plain = server.config.read_text()
     server.config.write_text(plain.replace("[server]\n", f"[server]\nListen = unix:{path}\n"))
     server.signal(signal.SIGHUP)
-    wait_until(path.exists, "the socket")
+    wait_until(lambda: accepts(path), "the socket")
     with Wire(str(path)) as wire:
         assert wire.ping("/f").status == 200
     server.config.write_text(plain)
