@@ -12,13 +12,14 @@ import socket
 import struct
 import time
 
+import crash_evidence
 from conftest import Ctl
 from crash_jobs import Job
 from crash_migration import Migration
 from crash_watch import Watcher
 from faults import Application, Fate, Server
 
-PATIENCE = 60
+PATIENCE = float(os.environ.get("BITSD_CRASH_PATIENCE", 60))  # seconds
 JOBS_AT_ONCE, READY_MAX = 10, 5
 GIVEN_UP = 0x8007042B  # a job that too many workers died under
 
@@ -70,6 +71,8 @@ class World:
         self.place, self.web, self.dice = place, web, random.Random(seed)
         self.seed = seed
         self.ctl = Ctl(place)
+        (place / "bitsd").mkdir()
+        (place / "bitsd/bitsd.conf").write_text("[Service]\nLogLevel=debug\n")
         self.out, self.sources = place / "out", place / "sources"
         for path in (self.out, self.sources, place / "running"):
             path.mkdir()
@@ -89,6 +92,7 @@ class World:
         self.kills_of = collections.Counter()
         self.uncertain = self.orphans = 0
         self.listed = {}
+        self.movement = crash_evidence.Movement()
         up, ask = self.server.place / "up", self.server.place / "ask"
         self.watcher = Watcher([self.out, up, ask], self.appeared)
 
@@ -104,6 +108,9 @@ class World:
         if place == self.out and not job.may_appear:
             return "seen before Complete"
         return None
+
+    def describe_jobs(self):
+        return [crash_evidence.describe(j, self.listed.get(j.name), self.movement.still_sec(j)) for j in self.jobs]
 
     def expect(self, place, name, job, data):
         self.expected[place, name] = (job, data)
@@ -121,6 +128,7 @@ class World:
             raise Fault(f"jobs that had ended or were never made: {sorted(strangers)}")
         self.listed = {j["name"]: j for j in jobs}
         for job in self.jobs:
+            self.movement.look(job, self.listed.get(job.name))
             self.check_error(self.listed.get(job.name))
         if self.watcher.faults:
             raise Fault("; ".join(self.watcher.faults))
@@ -197,8 +205,9 @@ class World:
     def top_up(self):
         while len(self.jobs) < JOBS_AT_ONCE:
             self.new_job().submit()
-        ready = [j for j in self.jobs if j.stage == "ready"]
-        for job in ready[READY_MAX:]:
+        ready = sorted((j for j in self.jobs if j.stage == "ready" and not j.client), key=lambda j: j.ready_at)
+        # The newest ones stay: who waits for a ready job of some kind must see each of them.
+        for job in ready[:-READY_MAX]:
             job.finish()
 
     def present(self, phase):
@@ -213,7 +222,7 @@ class World:
 
     def arrange(self, phase, victim):
         """Waits for the phase, or brings it about; the job it is about."""
-        end = time.monotonic() + PATIENCE
+        end, changes = time.monotonic() + PATIENCE, self.movement.changes
         while time.monotonic() < end:
             self.step()
             self.top_up()
@@ -224,7 +233,7 @@ class World:
                 job.submit()
                 return job
             if phase == "reply" and victim == "client":
-                jobs = [j for j in self.jobs if j.stage == "ready" and j.kind == "ask"]
+                jobs = [j for j in self.jobs if j.stage == "ready" and j.kind == "ask" and not j.client]
                 if jobs:
                     return self.dice.choice(jobs).read_reply()
             elif phase in ("complete", "cancel"):
@@ -236,7 +245,8 @@ class World:
             elif jobs := self.present(phase):
                 return self.dice.choice(jobs)
             time.sleep(0.01)
-        raise Fault(f"no job came to the phase {phase}: {[j.stage for j in self.jobs]}")
+        raise Fault(f"no job came to the phase {phase} for {victim} in {PATIENCE} s and "
+                    f"{self.movement.changes - changes} changes:\n  " + "\n  ".join(self.describe_jobs()))
 
     def strike(self):
         """One kill, or none when the victim was too fast."""
@@ -263,7 +273,8 @@ class World:
                 report(self)
             self.wind_up()
         except Exception as error:
-            raise Fault(f"seed {self.seed}, after {self.kills} kills: {error}") from error
+            kept = crash_evidence.keep(self, processes_of(self.place))
+            raise Fault(f"seed {self.seed}, after {self.kills} kills (more in {kept}): {error}") from error
 
     # ---- the end ----
 
@@ -272,7 +283,7 @@ class World:
         self.app.troubles = 0
         while self.jobs:
             if time.monotonic() > end:
-                raise Fault(f"never ended: {[(j.name, j.stage, self.listed.get(j.name)) for j in self.jobs]}")
+                raise Fault("never ended:\n  " + "\n  ".join(self.describe_jobs()))
             self.step()
             for job in self.jobs:
                 if job.stage == "ready":
