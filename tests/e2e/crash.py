@@ -112,6 +112,10 @@ class World:
     def describe_jobs(self):
         return [crash_evidence.describe(j, self.listed.get(j.name), self.movement.still_sec(j)) for j in self.jobs]
 
+    def account(self):
+        """Of every job, and of the service, for who has no more than the message."""
+        return "\n  ".join(self.describe_jobs() + crash_evidence.last_words(self.place / "state/log"))
+
     def expect(self, place, name, job, data):
         self.expected[place, name] = (job, data)
 
@@ -246,7 +250,7 @@ class World:
                 return self.dice.choice(jobs)
             time.sleep(0.01)
         raise Fault(f"no job came to the phase {phase} for {victim} in {PATIENCE} s and "
-                    f"{self.movement.changes - changes} changes:\n  " + "\n  ".join(self.describe_jobs()))
+                    f"{self.movement.changes - changes} changes:\n  {self.account()}")
 
     def strike(self):
         """One kill, or none when the victim was too fast."""
@@ -283,7 +287,7 @@ class World:
         self.app.troubles = 0
         while self.jobs:
             if time.monotonic() > end:
-                raise Fault("never ended:\n  " + "\n  ".join(self.describe_jobs()))
+                raise Fault(f"never ended:\n  {self.account()}")
             self.step()
             for job in self.jobs:
                 if job.stage == "ready":

@@ -10,6 +10,7 @@ import time
 
 PROC_FILES = ("cmdline", "status", "wchan", "stack", "syscall", "net/unix")
 ANSWER_SEC = 10
+WORDS_MAX = 12  # lines of a log
 
 
 class Movement:
@@ -45,6 +46,10 @@ def describe(job, shown, still_sec):
     else:
         text += ", not listed"
     return f"{text}, still for {still_sec:.1f} s"
+
+
+def last_words(log):
+    return log.read_text(errors="replace").splitlines()[-WORDS_MAX:] if log.exists() else []
 
 
 def keep(world, processes):
