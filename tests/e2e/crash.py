@@ -20,6 +20,9 @@ from crash_watch import Watcher
 from faults import Application, Fate, Server
 
 PATIENCE = float(os.environ.get("BITSD_CRASH_PATIENCE", 60))  # seconds
+LOOKS_MIN = 200  # at the queue, however slow the machine is, before patience ends
+LOOK_SEC = 0.25  # what one takes on a machine that has nothing else to do
+SLOWNESS_MAX = 20
 JOBS_AT_ONCE, READY_MAX = 10, 5
 GIVEN_UP = 0x8007042B  # a job that too many workers died under
 
@@ -49,8 +52,12 @@ rm -f {place}/running/$BITS_JOB_ID.$$
 class SlowFate(Fate):
     """Connections that never break and are slow enough to be met on their way."""
 
+    def __init__(self, world):
+        super().__init__()
+        self.world = world
+
     def share(self, way, data):
-        time.sleep(0.008)
+        time.sleep(0.008 * self.world.slowness)
         return data
 
 
@@ -83,7 +90,8 @@ class World:
         self.app.troubles = 0.03
         self.app.pause_sec = 0.15
         self.server = Server(place / "server", self.app.url)
-        self.server.line.fate = SlowFate
+        self.slowness = 1.0  # how much longer than LOOK_SEC a look took lately: transfers last as much longer
+        self.server.line.fate = lambda: SlowFate(self)
         self.migration = Migration(place / "migration")
         self.jobs, self.ended, self.number = [], [], 0
         self.expected = {}  # (directory, name) -> (job, bytes)
@@ -198,6 +206,7 @@ class World:
 
     def step(self):
         """Every job goes on, as far as it can by itself."""
+        began = time.monotonic()
         self.poll()
         told = self.told()
         for job in list(self.jobs):
@@ -205,6 +214,8 @@ class World:
         for job in [j for j in self.jobs if j.stage == "gone"]:
             self.jobs.remove(job)
             self.ended.append(job)
+        slowness = 0.7 * self.slowness + 0.3 * (time.monotonic() - began) / LOOK_SEC
+        self.slowness = min(max(slowness, 1.0), SLOWNESS_MAX)
 
     def top_up(self):
         while len(self.jobs) < JOBS_AT_ONCE:
@@ -226,8 +237,9 @@ class World:
 
     def arrange(self, phase, victim):
         """Waits for the phase, or brings it about; the job it is about."""
-        end, changes = time.monotonic() + PATIENCE, self.movement.changes
-        while time.monotonic() < end:
+        began, looks, changes = time.monotonic(), 0, self.movement.changes
+        while looks < LOOKS_MIN or time.monotonic() < began + PATIENCE:
+            looks += 1
             self.step()
             self.top_up()
             if phase == "submit":
@@ -249,7 +261,7 @@ class World:
             elif jobs := self.present(phase):
                 return self.dice.choice(jobs)
             time.sleep(0.01)
-        raise Fault(f"no job came to the phase {phase} for {victim} in {PATIENCE} s and "
+        raise Fault(f"no job came to the phase {phase} for {victim} in {time.monotonic() - began:.0f} s, {looks} looks and "
                     f"{self.movement.changes - changes} changes:\n  {self.account()}")
 
     def strike(self):
@@ -283,10 +295,11 @@ class World:
     # ---- the end ----
 
     def wind_up(self):
-        end = time.monotonic() + 2 * PATIENCE
+        end, looks = time.monotonic() + 2 * PATIENCE, 0
         self.app.troubles = 0
         while self.jobs:
-            if time.monotonic() > end:
+            looks += 1
+            if looks > LOOKS_MIN and time.monotonic() > end:
                 raise Fault(f"never ended:\n  {self.account()}")
             self.step()
             for job in self.jobs:

@@ -42,7 +42,7 @@ class Job:
             for n in range(dice.choice([1, 1, 2, 4])):
                 name, size = f"{self.name}.{n}", dice.choice(SIZES)
                 world.expect(world.out, name, self, bad_content(name, size))
-                files.append((world.web.url(f"/{name}", size=size, seed=name, rate=RATE), f"{world.out}/{name}"))
+                files.append((world.web.url(f"/{name}", size=size, seed=name, rate=round(RATE / world.slowness)), f"{world.out}/{name}"))
             return files
         self.body = dice.randbytes(dice.choice(SIZES[1:] if self.kind == "ask" else SIZES))
         source = world.sources / self.name
