@@ -107,18 +107,16 @@ def test_progress_comes_four_times_a_second_at_most(service, client, web, tmp_pa
     watcher = service.connect()
     watcher.call("Watch", "bay", OWN, NO_ID)
     job = make_job(client, web, "/slow", tmp_path)
-    progress, times = [], []
+    progress, moves, began = [], 0, time.monotonic()
     while True:
         info = changed(watcher.next_event())
         if info["state"] == TRANSFERRED:
             break
-        if progress and info["state"] == TRANSFERRING == progress[-1]["state"]:
-            times.append(time.monotonic())
+        moves += bool(progress) and info["state"] == TRANSFERRING == progress[-1]["state"]
         progress.append(info)
-    gaps = [b - a for a, b in zip(times, times[1:])]
-    assert len(gaps) >= 3, "progress is told while the file comes"
-    # Single ones may be read late and so seem closer; in the mean they cannot be.
-    assert sum(gaps) / len(gaps) >= INTERVAL * 0.9
+    assert moves >= 3, "progress is told while the file comes"
+    # When each was sent cannot be seen from here: one that is read late seems closer to the next.
+    assert moves <= (time.monotonic() - began) / INTERVAL + 1
     done = [i["bytes_transferred"] for i in progress]
     assert done == sorted(done)
     assert info["bytes_transferred"] == CHUNK * CHUNKS and info["id"] == job
@@ -128,14 +126,14 @@ def test_the_last_change_is_always_told(service, client):
     """A burst of changes within one interval ends with the last of them."""
     watcher = service.connect()
     watcher.call("Watch", "bay", OWN, NO_ID)
-    job = client.create("name 0")
+    job, began = client.create("name 0"), time.monotonic()
     for i in range(1, 50):
         client.call("SetName", "ays", job, f"name {i}")
     names = []
-    while (event := watcher.next_event(4 * INTERVAL)):
-        names.append(changed(event)["name"])
-    assert names[-1] == "name 49"
-    assert len(names) <= 10
+    while "name 49" not in names:
+        names.append(changed(watcher.next_event())["name"])
+    assert len(names) <= (time.monotonic() - began) / INTERVAL + 3 < 40
+    assert watcher.next_event(4 * INTERVAL) is None
 
 
 def test_one_job_can_be_watched(service, client):

@@ -135,6 +135,7 @@ class Terminal:
     def __init__(self, args, env, cwd, columns=100, prefix=()):
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.modes = termios.tcgetattr(self.master)  # before the program had a chance
         self.output = b""
 
         def become_foreground():

@@ -12,13 +12,17 @@ import socket
 import struct
 import time
 
+import crash_evidence
 from conftest import Ctl
 from crash_jobs import Job
 from crash_migration import Migration
 from crash_watch import Watcher
 from faults import Application, Fate, Server
 
-PATIENCE = 60
+PATIENCE = float(os.environ.get("BITSD_CRASH_PATIENCE", 60))  # seconds
+LOOKS_MIN = 200  # at the queue, however slow the machine is, before patience ends
+LOOK_SEC = 0.25  # what one takes on a machine that has nothing else to do
+SLOWNESS_MAX = 20
 JOBS_AT_ONCE, READY_MAX = 10, 5
 GIVEN_UP = 0x8007042B  # a job that too many workers died under
 
@@ -48,8 +52,12 @@ rm -f {place}/running/$BITS_JOB_ID.$$
 class SlowFate(Fate):
     """Connections that never break and are slow enough to be met on their way."""
 
+    def __init__(self, world):
+        super().__init__()
+        self.world = world
+
     def share(self, way, data):
-        time.sleep(0.008)
+        time.sleep(0.008 * self.world.slowness)
         return data
 
 
@@ -70,6 +78,8 @@ class World:
         self.place, self.web, self.dice = place, web, random.Random(seed)
         self.seed = seed
         self.ctl = Ctl(place)
+        (place / "bitsd").mkdir()
+        (place / "bitsd/bitsd.conf").write_text("[Service]\nLogLevel=debug\n")
         self.out, self.sources = place / "out", place / "sources"
         for path in (self.out, self.sources, place / "running"):
             path.mkdir()
@@ -80,7 +90,8 @@ class World:
         self.app.troubles = 0.03
         self.app.pause_sec = 0.15
         self.server = Server(place / "server", self.app.url)
-        self.server.line.fate = SlowFate
+        self.slowness = 1.0  # how much longer than LOOK_SEC a look took lately: transfers last as much longer
+        self.server.line.fate = lambda: SlowFate(self)
         self.migration = Migration(place / "migration")
         self.jobs, self.ended, self.number = [], [], 0
         self.expected = {}  # (directory, name) -> (job, bytes)
@@ -89,6 +100,7 @@ class World:
         self.kills_of = collections.Counter()
         self.uncertain = self.orphans = 0
         self.listed = {}
+        self.movement = crash_evidence.Movement()
         up, ask = self.server.place / "up", self.server.place / "ask"
         self.watcher = Watcher([self.out, up, ask], self.appeared)
 
@@ -104,6 +116,13 @@ class World:
         if place == self.out and not job.may_appear:
             return "seen before Complete"
         return None
+
+    def describe_jobs(self):
+        return [crash_evidence.describe(j, self.listed.get(j.name), self.movement.still_sec(j)) for j in self.jobs]
+
+    def account(self):
+        """Of every job, and of the service, for who has no more than the message."""
+        return "\n  ".join(self.describe_jobs() + crash_evidence.last_words(self.place / "state/log"))
 
     def expect(self, place, name, job, data):
         self.expected[place, name] = (job, data)
@@ -121,6 +140,7 @@ class World:
             raise Fault(f"jobs that had ended or were never made: {sorted(strangers)}")
         self.listed = {j["name"]: j for j in jobs}
         for job in self.jobs:
+            self.movement.look(job, self.listed.get(job.name))
             self.check_error(self.listed.get(job.name))
         if self.watcher.faults:
             raise Fault("; ".join(self.watcher.faults))
@@ -186,6 +206,7 @@ class World:
 
     def step(self):
         """Every job goes on, as far as it can by itself."""
+        began = time.monotonic()
         self.poll()
         told = self.told()
         for job in list(self.jobs):
@@ -193,12 +214,15 @@ class World:
         for job in [j for j in self.jobs if j.stage == "gone"]:
             self.jobs.remove(job)
             self.ended.append(job)
+        slowness = 0.7 * self.slowness + 0.3 * (time.monotonic() - began) / LOOK_SEC
+        self.slowness = min(max(slowness, 1.0), SLOWNESS_MAX)
 
     def top_up(self):
         while len(self.jobs) < JOBS_AT_ONCE:
             self.new_job().submit()
-        ready = [j for j in self.jobs if j.stage == "ready"]
-        for job in ready[READY_MAX:]:
+        ready = sorted((j for j in self.jobs if j.stage == "ready" and not j.client), key=lambda j: j.ready_at)
+        # The newest ones stay: who waits for a ready job of some kind must see each of them.
+        for job in ready[:-READY_MAX]:
             job.finish()
 
     def present(self, phase):
@@ -213,8 +237,9 @@ class World:
 
     def arrange(self, phase, victim):
         """Waits for the phase, or brings it about; the job it is about."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
+        began, looks, changes = time.monotonic(), 0, self.movement.changes
+        while looks < LOOKS_MIN or time.monotonic() < began + PATIENCE:
+            looks += 1
             self.step()
             self.top_up()
             if phase == "submit":
@@ -224,7 +249,7 @@ class World:
                 job.submit()
                 return job
             if phase == "reply" and victim == "client":
-                jobs = [j for j in self.jobs if j.stage == "ready" and j.kind == "ask"]
+                jobs = [j for j in self.jobs if j.stage == "ready" and j.kind == "ask" and not j.client]
                 if jobs:
                     return self.dice.choice(jobs).read_reply()
             elif phase in ("complete", "cancel"):
@@ -236,7 +261,8 @@ class World:
             elif jobs := self.present(phase):
                 return self.dice.choice(jobs)
             time.sleep(0.01)
-        raise Fault(f"no job came to the phase {phase}: {[j.stage for j in self.jobs]}")
+        raise Fault(f"no job came to the phase {phase} for {victim} in {time.monotonic() - began:.0f} s, {looks} looks and "
+                    f"{self.movement.changes - changes} changes:\n  {self.account()}")
 
     def strike(self):
         """One kill, or none when the victim was too fast."""
@@ -263,16 +289,18 @@ class World:
                 report(self)
             self.wind_up()
         except Exception as error:
-            raise Fault(f"seed {self.seed}, after {self.kills} kills: {error}") from error
+            kept = crash_evidence.keep(self, processes_of(self.place))
+            raise Fault(f"seed {self.seed}, after {self.kills} kills (more in {kept}): {error}") from error
 
     # ---- the end ----
 
     def wind_up(self):
-        end = time.monotonic() + 2 * PATIENCE
+        end, looks = time.monotonic() + 2 * PATIENCE, 0
         self.app.troubles = 0
         while self.jobs:
-            if time.monotonic() > end:
-                raise Fault(f"never ended: {[(j.name, j.stage, self.listed.get(j.name)) for j in self.jobs]}")
+            looks += 1
+            if looks > LOOKS_MIN and time.monotonic() > end:
+                raise Fault(f"never ended:\n  {self.account()}")
             self.step()
             for job in self.jobs:
                 if job.stage == "ready":

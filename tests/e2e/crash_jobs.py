@@ -3,6 +3,7 @@
 be so therefore. What a dead client was told nobody knows; then the queue says, and both answers are
 allowed, but only these two."""
 import subprocess
+import time
 
 from conftest import bad_content
 from faults import reply_to
@@ -22,6 +23,7 @@ class Job:
         self.program = not self.auto and dice.random() < 0.3
         self.id = self.client = None
         self.stage, self.calls = "create", 0
+        self.ready_at = None
         self.excused = self.asked = self.may_appear = self.completed = False
         self.files = self.make_files(dice)
         options = ["--type", TYPES[self.kind], "--priority", "foreground", "--retry-delay", "5"]
@@ -40,7 +42,7 @@ class Job:
             for n in range(dice.choice([1, 1, 2, 4])):
                 name, size = f"{self.name}.{n}", dice.choice(SIZES)
                 world.expect(world.out, name, self, bad_content(name, size))
-                files.append((world.web.url(f"/{name}", size=size, seed=name, rate=RATE), f"{world.out}/{name}"))
+                files.append((world.web.url(f"/{name}", size=size, seed=name, rate=round(RATE / world.slowness)), f"{world.out}/{name}"))
             return files
         self.body = dice.randbytes(dice.choice(SIZES[1:] if self.kind == "ask" else SIZES))
         source = world.sources / self.name
@@ -168,7 +170,7 @@ class Job:
                 self.stage, self.completed = "gone", True
                 self.check_ended()
         elif not self.auto and shown["state_word"] == "transferred" and (not self.program or self.id.strip("{}") in told):
-            self.stage = "ready"
+            self.stage, self.ready_at = "ready", time.monotonic()
         elif shown["state_word"] == "retrying" and self.world.dice.random() < 0.3:
             self.world.ctl.run("resume", self.id)
 

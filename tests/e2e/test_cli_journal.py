@@ -48,7 +48,7 @@ exec {shutil.which("journalctl")} --file={file} "$@"
         [*NAMESPACE, "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", "python3", "-B",
          str(HERE / "journald.py"), str(export), bitsd, "--user", "--idle-exit", "0"],
         env=ctl.env, stdin=subprocess.DEVNULL, start_new_session=True)
-    until(lambda: pathlib.Path(ctl.env["BITSD_SOCKET"]).exists(), "the service")
+    until(lambda: ctl.run("status", env={"BITSD_AUTOSTART": "0"}).returncode == 0, "the service")
 
     class Journal:
         @staticmethod

@@ -286,7 +286,8 @@ def test_an_application_that_fails_for_good_is_status_3(ctl, intake):
 
 def test_a_server_that_is_away_is_waited_for(ctl, intake):
     source(ctl)
-    ran = ctl.run("put", "report", "http://127.0.0.1:9/", "--wait=1")
+    ctl.ok("put", "report", f"{intake.url}/up/warm")  # service and worker are there: the first try is within the time
+    ran = ctl.run("put", "report", "http://127.0.0.1:9/", "--wait=5")
     assert ran.returncode == 4 and "cannot connect" in ran.stderr
     assert ran.stderr.splitlines()[-1].startswith("  it goes on in the background; wait on: bitsctl wait")
     assert ctl.json("list")["jobs"][0]["why"]["code"] == "retry-at"

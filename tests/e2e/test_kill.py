@@ -60,8 +60,8 @@ def test_random_kills_lose_and_spoil_nothing(ctl, bad, rng):
             break
         what = rng.choice(["service", "service", "worker", "client"])
         pid = service_pid(ctl)
-        if what == "worker" and workers(pid) and worker_kills < 2:
-            kill(workers(pid)[0])
+        if what == "worker" and worker_kills < 2 and (found := workers(pid)):
+            kill(found[0])
             worker_kills += 1
         elif what == "client":
             clients.append(ctl.popen("wait", job))

@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from auth_guard import Guard, digest_response, parse_params  # noqa: E402
 from auth_server import BITS_PROTOCOL, AuthServer  # noqa: E402
 from bad_server import BadServer, content  # noqa: E402
+from free_port import free_port  # noqa: E402
 
 CURL_SEC = 20
 
@@ -358,10 +359,8 @@ def test_a_cut_answer_stays_cut_behind_a_gate(curl):
 
 
 def test_nobody_there_is_said(curl):
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
     with AuthServer(proxy=True, auth="none") as proxy:
-        got = curl("-x", f"http://127.0.0.1:{proxy.port}", f"http://127.0.0.1:{port}/")
+        got = curl("-x", f"http://127.0.0.1:{proxy.port}", f"http://127.0.0.1:{free_port()}/")
         assert got.statuses == [502]
 
 

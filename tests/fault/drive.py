@@ -161,7 +161,7 @@ class Loop:
     def aftermath(self, before):
         try:
             self.rig.finish()
-            until(lambda: not grown(before, self.rig.open_files()), DESCRIPTORS, 3)
+            until(lambda: not grown(before, self.rig.open_files()), DESCRIPTORS, 10)
             self.rig.check_log()
         except Broken as e:
             return f"open: {grown(before, self.rig.open_files())}" if DESCRIPTORS in str(e) else e

@@ -53,9 +53,10 @@ def until(condition, what, seconds=PATIENCE):
 def descriptors(pid):
     """What they are open on. Numbers of sockets and the like differ and do not count."""
     names = []
-    for entry in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            names.append(os.readlink(f"/proc/{pid}/fd/{entry}").split(":[")[0])
+    with contextlib.suppress(OSError):  # a worker may end meanwhile
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                names.append(os.readlink(f"/proc/{pid}/fd/{entry}").split(":[")[0])
     return sorted(names)
 
 
@@ -278,7 +279,7 @@ class Rig:
             if c.list():
                 raise Broken("jobs are left")
         self.acknowledged.clear()
-        until(lambda: not os.listdir(self.out), f"the end of {os.listdir(self.out)}", 5)
+        until(lambda: not os.listdir(self.out), f"the end of {os.listdir(self.out)}")
 
     def bring_to_end(self, c, job, serial):
         if serial is None:

@@ -11,12 +11,16 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
 from wire import Wire, fragment_fields, head
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fakes"))
+from free_port import free_port  # noqa: E402, F401
 
 START_SEC = 20
 STOP_SEC = 20
@@ -296,9 +300,3 @@ def application():
     yield make
     for one in running:
         one.close()
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]

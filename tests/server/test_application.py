@@ -172,7 +172,7 @@ def test_s24_an_application_that_does_not_answer(server, application):
     session, ack = send(wire)
     failed(ack, 408, TIMED_OUT)
     app.allowed.set()
-    assert wire.fragment("/f", session, 0, b"data", 4).status == 200
+    wait_until(lambda: wire.fragment("/f", session, 0, b"data", 4).status == 200, "an answer within a second")
 
 
 def test_s24_an_application_that_is_not_there(server):

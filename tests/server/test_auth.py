@@ -2,6 +2,7 @@
 """Passwords and TLS: S27 of the checklist."""
 import base64
 import os
+import signal
 import ssl
 import subprocess
 import threading
@@ -161,15 +162,17 @@ def test_slow_hashes_hold_nobody_up(server):
     threads = [threading.Thread(target=knock) for _ in range(8)]
     for thread in threads:
         thread.start()
-    slowest = 0.0
+    took = []
     with server.wire() as wire:
         while any(thread.is_alive() for thread in threads):
             begun = time.monotonic()
             assert wire.ping("/open/f").status == 200
-            slowest = max(slowest, time.monotonic() - begun)
+            took.append(time.monotonic() - begun)
             time.sleep(0.005)
     assert results and set(results) <= {401, 503}
-    assert slowest < 1.0
+    # Who had to wait for hashes would be served a few times in all of it. A single one may be late, when
+    # the processor is with others.
+    assert len(took) > 20 and sorted(took)[-3] < 1.0, took
 
 
 def test_too_many_wrong_passwords_at_once_are_asked_to_wait(server):
@@ -177,9 +180,12 @@ def test_too_many_wrong_passwords_at_once_are_asked_to_wait(server):
     add_user(users, "anna", "x", "-B", "-C8")
     server.start(config=SITE.format(users))
     wires = [server.wire() for _ in range(150)]
+    assert wires[-1].ping("/f").status == 401  # by now all of them are connected
+    server.signal(signal.SIGSTOP)  # so that they come at once
     for number, wire in enumerate(wires):
         wire.request("BITS_POST", "/f", [("BITS-Packet-Type", "Ping"),
                                          *basic("anna", f"wrong{number}")])
+    server.signal(signal.SIGCONT)
     codes = [wire.receive().status for wire in wires]
     assert set(codes) == {401, 503}, codes
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes and their offsets, the ends of sessions, and what happens to the file: S4-S9, S13-S16,
 S19, S20 of the checklist."""
+import contextlib
 import os
 import random
 import socket
@@ -352,12 +353,12 @@ def test_s20_two_clients_that_fight_over_one_session_do_not_harm_the_file(server
         thread.start()
     for thread in threads:
         thread.join()
-    # Of what the fighters left half sent, the server may hear later than of this, and then it cuts this
-    # one off as the older. A client asks again.
-    for left in range(5, -1, -1):
-        try:
-            assert server.wire().fragment("/f", session, 0, data, len(data)).received == len(data)
-            break
-        except Closed:
-            assert left
+
+    def is_delivered():
+        """Of what the fighters left half sent, the server may hear later than of this, and then it cuts this
+        one off as the older. A client asks again."""
+        with contextlib.suppress(Closed):
+            return server.wire().fragment("/f", session, 0, data, len(data)).received == len(data)
+        return False
+    wait_until(is_delivered, "the end of what the fighters have left")
     assert (server.root / "f").read_bytes() == data

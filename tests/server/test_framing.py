@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that two readers could read differently, slow ones, long ones, many of them: S21 and the
 rest of what arrives from the open internet."""
+import contextlib
 import socket
 import time
 
@@ -103,10 +104,11 @@ def test_a_value_of_five_thousand_bytes(wire):
 
 def test_heads_that_do_not_end(server, wire):
     wire.send(b"BITS_POST /f HTTP/1.1\r\nHost: h\r\n")
-    with pytest.raises((Closed, OSError)):
+    with contextlib.suppress(Closed, OSError):  # what is on its way when it hangs up may take the answer along
         for number in range(20_000):
             wire.send(b"X-%d: %s\r\n" % (number, b"y" * 100))
-        wire.receive()
+        assert wire.receive().status in (400, 413, 431)
+    assert wire.is_closed()
     assert server.memory_kib() < 30_000
     assert server.wire().ping("/f").status == 200
 
@@ -262,15 +264,15 @@ def test_a_body_that_trickles_is_cut_off_and_its_beginning_kept(server):
 
 
 def test_a_body_that_is_slow_but_not_too_slow_comes_through(server):
-    server.start(config=LIMITS.format(0, 100))
+    server.start(config=LIMITS.format(0, 100).replace("Window = 1", "Window = 3").replace("IdleTimeout = 1", "IdleTimeout = 3"))
     wire = server.wire()
     session = wire.open("/f")
-    fields = [("BITS-Packet-Type", "Fragment"), *fragment_fields(session, 0, 2500, 2500)]
-    wire.send(head("BITS_POST", "/f", fields, 2500))
-    for _ in range(25):
+    fields = [("BITS-Packet-Type", "Fragment"), *fragment_fields(session, 0, 7000, 7000)]
+    wire.send(head("BITS_POST", "/f", fields, 7000))
+    for _ in range(70):
         wire.send(b"x" * 100)
         time.sleep(0.1)
-    assert wire.receive().received == 2500
+    assert wire.receive().received == 7000
 
 
 def test_a_client_that_does_not_read_its_answer_is_cut_off(server):

@@ -51,7 +51,8 @@ http {{ access_log off; {paths}
 
     def answers(self):
         try:
-            Wire(("127.0.0.1", self.port)).close()
+            for port in (self.port, self.tls_port):
+                Wire(("127.0.0.1", port)).close()
             return True
         except OSError:
             assert self.process.poll() is None

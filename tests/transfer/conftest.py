@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import queue
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fakes")
 from auth_server import AuthServer  # noqa: E402
 from bad_bits_server import BadBitsServer  # noqa: E402
 from bad_server import BadServer, content  # noqa: E402
+from free_port import free_port  # noqa: E402
 
 ENDS = {"done", "failed", "stopped", "refused"}
 EVENT_SEC = 20
@@ -193,9 +193,7 @@ def out(tmp_path):
 
 @pytest.fixture
 def unused_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        port = s.getsockname()[1]
-    return port
+    return free_port()
 
 
 @pytest.fixture

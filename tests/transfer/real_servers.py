@@ -13,6 +13,7 @@ import time
 
 import pytest
 from bad_server import make_context
+from free_port import free_port
 
 READY_SEC = 20
 USER, PASSWORD = "user", "pass word"
@@ -25,11 +26,6 @@ def need(*programs):
     for program in programs:
         if not (shutil.which(program) or os.path.exists(f"/usr/sbin/{program}") or os.path.exists(program)):
             pytest.skip(f"{program} is not installed")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 def run(*command, env=None, stdin=None):
@@ -53,6 +49,7 @@ class Server:
         os.chmod(self.dir, 0o755)
 
     def start(self, *command, port, env=None):
+        """Waits for the port, the last one when there are several: they are opened in their order."""
         log = (self.dir / "stderr").open("w")
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log,
                                         stderr=log, env={**os.environ, **(env or {})},
@@ -261,7 +258,7 @@ class Nginx(Server):
             f"ssl_certificate_key {self.dir}/server.key; server {{ listen 127.0.0.1:{self.port}; }} "
             f"server {{ listen 127.0.0.1:{self.tls_port} ssl http2; }} }}")
         self.open_up()
-        self.start("/usr/sbin/nginx", "-p", self.dir, "-c", self.dir / "nginx.conf", port=self.port)
+        self.start("/usr/sbin/nginx", "-p", self.dir, "-c", self.dir / "nginx.conf", port=self.tls_port)
 
     def url(self, path):
         return f"http://localhost:{self.port}{path}"

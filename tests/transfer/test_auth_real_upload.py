@@ -96,7 +96,8 @@ def test_a_password_for_negotiate_behind_apache(drivers, realm, apache, bitssrv,
 
 @pytest.mark.parametrize("kind", KIND)
 def test_a_farewell_behind_apache(client, apache, bitssrv, source, kind):
-    op = begin(client, apache.url(f"/up-{kind}/bye-{kind}.bin"), source(30000 * K), creds=[KIND[kind]])
+    op = begin(client, apache.url(f"/up-{kind}/bye-{kind}.bin"), source(30000 * K), creds=[KIND[kind]],
+               limit=1000 * K)  # it lasts longer than anybody looks away
     client.wait("session", op=op)
     while client.event()["event"] not in ("progress", "session"):
         pass

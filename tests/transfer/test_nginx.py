@@ -11,6 +11,7 @@ import time
 import pytest
 from bad_server import content, make_context
 from conftest import Result, temporaries
+from free_port import free_port
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 pytestmark = pytest.mark.skipif(not os.path.exists(NGINX), reason="nginx is not installed")
@@ -27,11 +28,6 @@ http {{
   server {{ listen 127.0.0.1:{tls_port} ssl http2; }}
 }}
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 class Nginx:

@@ -254,19 +254,23 @@ def test_a_limit_that_binds_is_told(paced, server, out):
 
 def test_lines_are_told_while_something_runs_and_once_more(paced, server, out):
     paced.job(priority=NORMAL, limit=100000)
-    paced.file(server.url("/f?size=300000"), out / "f")
+    paced.file(server.url("/f?size=30000000"), out / "f")
     op = paced.start()
 
     def line():
         paced.tell("lines")
         lines = paced.wait("lines")[-1]["lines"]
         return lines[0] if lines else None
-    assert wait_until(lambda: line() is not None and line()["connections"] == 1)
-    busy = line()
-    assert busy["interface"] == "lo" and 20000 < busy["own"][0] < 1000000
+    busy = {}
+
+    def is_busy():
+        busy.update(line() or {})
+        return busy and busy["connections"] == 1 and busy["own"][0] > 20000
+    assert wait_until(is_busy), busy
+    assert busy["interface"] == "lo" and busy["own"][0] < 1000000
     assert busy["foreground"] == [0, 0]
-    if not any(e.get("op") == op and e["event"] in ENDS for e in list(paced.events.queue)):
-        paced.wait(*ENDS, op=op)
+    paced.tell("stop", op=op)
+    paced.wait(*ENDS, op=op)
     assert wait_until(lambda: line()["connections"] == 0 and line()["own"] == [0, 0])
     pid = pathlib.Path(f"/proc/{paced.worker_pid()}/stat")
     assert pid.exists()  # it was not its end that said so

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Proxies in all their usages, and certificates that are right or wrong."""
-import socket
-
 import pytest
 from bad_server import BadServer, content
 from conftest import temporaries
+from free_port import free_port
 
 PRECONFIG, NO_PROXY, OVERRIDE = 0, 1, 2
 INVALID_PROXY_INFO = 0x8020003F
@@ -21,8 +20,7 @@ def proxy():
 
 @pytest.fixture
 def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture

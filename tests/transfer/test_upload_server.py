@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 
 from conftest import ENDS, EVENT_SEC, K, UPLOAD_REPLY, again, begin, temporaries, upload
+from free_port import free_port
 
 BITS_E_WORKER_LOST = 0x8007042B
 
@@ -19,30 +19,24 @@ class BitsSrv:
         self.root, self.log = directory / "root", directory / "access.log"
         self.directory = directory
         self.root.mkdir()
-        self.port = "0"
+        self.port = str(free_port())  # it comes back there
         self.process = None
         self.configuration = None
 
     def start(self):
-        port_file = self.directory / "port"
-        port_file.unlink(missing_ok=True)
-        command = [os.environ["BITSSRV"], "--listen", f"127.0.0.1:{self.port}", "--port-file",
-                   str(port_file), "--access-log", str(self.log)]
+        command = [os.environ["BITSSRV"], "--listen", f"127.0.0.1:{self.port}", "--access-log", str(self.log)]
         command += (["--config", str(self.configuration)] if self.configuration else
                     ["--root", str(self.root), "--allow-overwrites", "--session-dir",
                      str(self.directory / "sessions")])
         (self.directory / "sessions").mkdir(exist_ok=True)
-        self.process = subprocess.Popen(command)
-        deadline = time.monotonic() + EVENT_SEC
-        while not (port_file.exists() and port_file.read_text().strip()):
-            assert time.monotonic() < deadline and self.process.poll() is None
-            time.sleep(0.01)
-        self.port = port_file.read_text().strip()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline().startswith(b"listening on ")
 
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(EVENT_SEC)
+            self.process.stdout.close()
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -92,6 +86,7 @@ def test_workers_that_die_send_little_twice(bitssrv, drivers, source, at):
     bitssrv.start()
     driver = drivers("--upload-fragment-bytes", 256 * K)
     path = source(40 * K * K)
+    driver.tell("hold")  # so that no upload is over before its death
     op = begin(driver, bitssrv.url("/up"), path)
     deaths = 0
     while True:
@@ -102,9 +97,11 @@ def test_workers_that_die_send_little_twice(bitssrv, drivers, source, at):
             at += 0.02
             assert driver.wait(*ENDS, op=op)[-1]["code"] == BITS_E_WORKER_LOST
             op = driver.start()
+        elif event["event"] == "session" and event["durable"]:
+            driver.tell("stored", op=op)
         elif event["event"] in ENDS and event["op"] == op:
             break
-    assert event["event"] == "done" and deaths > 0, event
+    assert event["event"] == "done" and deaths == 3, event
     assert (bitssrv.root / "up").read_bytes() == path.read_bytes()
     assert bitssrv.log.read_text().count("packet=Create-Session") == 1
     assert bitssrv.received_bytes() <= 40 * K * K + deaths * 2 * 256 * K
@@ -114,16 +111,28 @@ def test_a_server_that_dies_goes_on_where_it_was(bitssrv, drivers, source):
     bitssrv.start()
     driver = drivers("--upload-fragment-bytes", 256 * K)
     path = source(40 * K * K)
+    driver.tell("hold")  # so that the upload is not over before the death
     op = begin(driver, bitssrv.url("/up"), path)
     while True:
         event = driver.event()
         if event["event"] == "session" and event["done"] > 10 * K * K:
             break
+        if event["event"] == "session" and event["durable"]:
+            driver.tell("stored", op=op)
     bitssrv.stop(signal.SIGKILL)
-    last = driver.wait(*ENDS, op=op)[-1]
+    while True:
+        last = driver.event()
+        if last["event"] in ENDS:
+            break
+        if last["event"] == "session" and last["durable"]:  # all was sent already: Close finds nobody
+            driver.tell("stored", op=op)
     assert last["event"] == "failed" and not last["fatal"]
     bitssrv.start()
-    assert again(driver).event == "done"
+    op = driver.start()
+    while (last := driver.event())["event"] not in ENDS:
+        if last["event"] == "session" and last["durable"]:
+            driver.tell("stored", op=op)
+    assert last["event"] == "done", last
     assert (bitssrv.root / "up").read_bytes() == path.read_bytes()
     assert bitssrv.log.read_text().count("packet=Create-Session") == 1
 

@@ -13,6 +13,10 @@
 #include "bits_native.h"
 #include "fake_service.h"
 
+/* What a client waits for an answer that does not come; those that come may be late on a busy
+ * machine. */
+enum { HURRY_MS = 1500 };
+
 typedef struct Rig {
         char dir[64];
         char socket[96];

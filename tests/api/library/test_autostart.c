@@ -309,7 +309,7 @@ static void a_service_that_cannot_start_is_told_at_once(void **state)
         assert_non_null(strstr(bits_last_message(), "BITSD_PATH"));
         (void) setenv("BITSD_PATH", "/dev/null", 1);
         assert_hr(bits_connect(NULL, &c), UNAVAILABLE);
-        assert_in_range(rig_now_ms() - began, 0, 5000);
+        assert_in_range(rig_now_ms() - began, 0, 9000); /* and not when its time is over */
 }
 
 static void what_the_service_says_is_told(void **state)
@@ -421,7 +421,7 @@ static void a_killed_service_is_started_again_for_events(void **state)
                 assert_int_equal(poll(&p, 1, 20000), 1);
                 began = rig_now_ms();
                 hr = bits_events_next(events, 0, &event);
-                assert_in_range(rig_now_ms() - began, 0, 1000);
+                assert_in_range(rig_now_ms() - began, 0, 5000);
                 if (hr == S_OK)
                         break;
         }

@@ -69,7 +69,7 @@ static void arguments_are_checked(void **state)
 static void opening_fails_as_connecting_does(void **state)
 {
         Rig *rig = *state;
-        bits_options hurried = {.timeout_ms = 150};
+        bits_options hurried = {.timeout_ms = HURRY_MS};
         bits_events *events;
 
         fake_fault(rig->fake, "Hello", FAULT_ERROR, E_ACCESSDENIED, 1);
@@ -240,7 +240,7 @@ static void a_job_that_is_gone_after_a_restart_is_no_failure(void **state)
 static void a_restarted_service_that_is_silent_is_left_for_another_try(void **state)
 {
         Rig *rig = *state;
-        bits_options hurried = {.timeout_ms = 200};
+        bits_options hurried = {.timeout_ms = HURRY_MS};
         GUID id = fake_add_job(rig->fake, "a", BG_JOB_STATE_QUEUED);
         bits_events *events;
 

@@ -231,6 +231,13 @@ static void take_in(Watch *w)
                 ;
 }
 
+/* Whether nothing can be told yet of what was seen after `start_usec`. If somebody else had the
+ * processor for so long, nothing follows from what has come. */
+static bool is_within(uint64_t start_usec, uint64_t delay_usec)
+{
+        return now() - start_usec < delay_usec;
+}
+
 static void plug_in(void)
 {
         set_address("a0", "192.0.2.1");
@@ -263,17 +270,20 @@ static void machine_with_network_is_not_told(void **state)
 static void route_out_is_told_at_once(void **state)
 {
         Watch *w = *state;
-        uint64_t took;
+        uint64_t start_usec;
 
         watch_network(w);
         (void) wait_for_calls(w, 1);
+        start_usec = now();
         plug_in();
         take_in(w);
+        if (!is_within(start_usec, NETMON_ROUTE_WAIT_USEC))
+                return;
         assert_int_equal(w->calls, 1); /* an address, but no way out yet */
         set_default_route("192.0.2.2");
-        took = wait_for_calls(w, 2);
+        take_in(w); /* the kernel has said it before that returns */
+        assert_int_equal(w->calls, 2);
         assert_true(w->up);
-        assert_true(took < NETMON_ROUTE_WAIT_USEC);
 }
 
 static void network_without_a_route_out_is_told_after_a_while(void **state)
@@ -318,10 +328,14 @@ static void short_loss_is_not_told(void **state)
         watch_network(w);
         take_in(w);
         for (unsigned i = 0; i < 20; i++) {
+                uint64_t start_usec = now();
+
                 set_card("veth0", false);
                 take_in(w);
                 set_card("veth0", true);
                 take_in(w);
+                if (!is_within(start_usec, NETMON_DOWN_DELAY_USEC))
+                        return; /* that was no short one */
         }
         stay_quiet(w);
         assert_int_equal(w->calls, 0);
@@ -330,13 +344,17 @@ static void short_loss_is_not_told(void **state)
 static void short_return_is_not_told_without_a_route(void **state)
 {
         Watch *w = *state;
+        uint64_t start_usec;
 
         watch_network(w);
         (void) wait_for_calls(w, 1);
+        start_usec = now();
         plug_in();
         take_in(w);
         set_card("a0", false);
         take_in(w);
+        if (!is_within(start_usec, NETMON_ROUTE_WAIT_USEC))
+                return; /* that was no short one */
         stay_quiet(w);
         assert_false(w->up);
 }
