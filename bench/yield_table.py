@@ -88,9 +88,9 @@ class Table:
         self.rows.append(dict(what=what, scheme=scheme, unit=unit, factor=factor, worst=worst, best=best, scenarios=scenarios,
                               worst_scenario=worst_name, must=must, aim=aim, better=better, held=held(must), reached=held(aim)))
 
-    def add_cpu(self, ratios):
+    def add_cpu(self, name, way, ratios):
         spread = Spread(ratios)
-        self.append("CPU, controlled against uncontrolled, 1 GiB", "bitsd", "×", 1, spread, spread, 1, "cpu/loopback",
+        self.append(f"CPU, controlled against uncontrolled, 1 GiB {way}", "bitsd", "×", 1, spread, spread, 1, name,
                     CPU_MUST, CPU_AIM, "less")
 
     def print(self):

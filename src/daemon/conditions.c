@@ -11,7 +11,7 @@
 struct Conditions {
         Service *service;
         MeteredConfig metered;
-        SystemBus *bus; /* NULL: there is none */
+        SystemBus *bus;
         WallClock *clock;
 };
 

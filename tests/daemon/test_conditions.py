@@ -11,7 +11,7 @@ import time
 import pytest
 
 import dbus_wire
-from conftest import wait_until
+from conftest import START_TIMEOUT, wait_until
 
 dbus = pytest.importorskip("dbus", reason="no python3-dbus")
 pytest.importorskip("gi", reason="no python3-gi")
@@ -20,6 +20,7 @@ if not shutil.which("dbus-daemon"):
 
 HERE = pathlib.Path(__file__).parent
 DEADLINE = 20
+LOOKED_FOR = 120  # where the fakes are slow to come, the service looks for them less and less often
 TRANSIENT_ERROR = 5
 SCHEDULE, METERED, BATTERY = 12, 13, 14
 BRAKES = "[Bandwidth]\nRunOnMeteredNormal=no\nRunOnBatteryNormal=no\n"
@@ -65,8 +66,8 @@ def write(service, text):
     return path
 
 
-def until(ask, want):
-    wait_until(lambda: ask() == want, f"{want}, not {ask()}")
+def until(ask, want, seconds=START_TIMEOUT):
+    wait_until(lambda: ask() == want, f"{want}, not {ask()}", seconds)
 
 
 def resumed(c, directory, priority=2):
@@ -119,6 +120,25 @@ def test_a_bus_that_dies_or_is_not_there_is_no_trouble(place, machine):
     place.stop()
     place.start(env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere/at/all"})
     assert place.connect().status()["on_battery"] is False
+
+
+def test_a_bus_that_comes_later_or_again_is_found(place, tmp_path):
+    place.start(env={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={tmp_path}/system-bus"})
+    c = place.connect()
+    assert c.status()["metered"] is False
+    for _ in range(2):
+        machine = Machine(tmp_path)
+        try:
+            machine.say("come")
+            machine.say("metered 1")
+            machine.say("battery 1")
+            until(lambda: c.status()["metered"], True, LOOKED_FOR)
+            until(lambda: c.status()["on_battery"], True)
+            machine.say("metered 0")  # it is still followed, not only asked once
+            until(lambda: c.status()["metered"], False)
+        finally:
+            machine.close()
+        until(lambda: c.status()["on_battery"], False)
 
 
 def test_the_configuration_overrides_the_bus_and_is_read_again(place, machine, tmp_path):
