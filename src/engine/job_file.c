@@ -106,11 +106,13 @@ FileFacts job_file_facts(const JobFile *file)
 
 void job_file_learn(Job *job, JobFile *file, const FileFacts *facts)
 {
+        uint64_t most = MIN(facts->size_bytes, (uint64_t) INT64_MAX); /* nobody wrote more */
+
         count_file(job, file, UINT32_MAX);
         file->state = facts->state;
         /* A server that claims more than any file has knows nothing, and no store could keep it. */
         file->size_bytes = facts->size_bytes > INT64_MAX ? BG_SIZE_UNKNOWN : facts->size_bytes;
-        file->done_bytes = MIN(facts->done_bytes, facts->size_bytes);
+        file->done_bytes = MIN(facts->done_bytes, most);
         file->synced_bytes = MIN(facts->synced_bytes, file->done_bytes);
         count_file(job, file, 1);
         if (!is_done(file) && file != job->reply)

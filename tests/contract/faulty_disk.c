@@ -40,6 +40,7 @@ static struct {
         uint64_t calls;   /* of the kind that the fault is about */
         uint64_t syncs;
         bool failed;
+        int said; /* errno of what fails; 0: not set */
 } disk;
 
 static void must(bool ok, const char *what)
@@ -60,6 +61,8 @@ static bool strikes(bool concerned)
         if (disk.fail_at == 0 || !concerned)
                 return false;
         if (++disk.calls < disk.fail_at)
+                return false;
+        if (disk.fault == DISK_MISREAD_AT && disk.calls > disk.fail_at)
                 return false;
         disk.failed = true;
         return true;
@@ -118,6 +121,8 @@ static int disk_close(sqlite3_file *file)
 
 static int disk_read(sqlite3_file *file, void *data, int bytes, sqlite3_int64 offset)
 {
+        if (strikes(disk.fault == DISK_NO_READ_AT || disk.fault == DISK_MISREAD_AT))
+                return SQLITE_IOERR_READ;
         return real_of(file)->pMethods->xRead(real_of(file), data, bytes, offset);
 }
 
@@ -125,7 +130,7 @@ static int disk_write(sqlite3_file *file, const void *data, int bytes, sqlite3_i
 {
         DiskFile *f = (DiskFile *) file;
 
-        if (strikes(disk.fault != DISK_NO_SYNC_AT)) {
+        if (strikes(disk.fault == DISK_FULL_AT || disk.fault == DISK_BREAK_AT)) {
                 /* Half of it gets there. */
                 (void) real_of(file)->pMethods->xWrite(real_of(file), data, bytes / 2, offset);
                 return disk.fault == DISK_FULL_AT ? SQLITE_FULL : SQLITE_IOERR_WRITE;
@@ -151,7 +156,7 @@ static int disk_sync(sqlite3_file *file, int flags)
         int rc;
 
         disk.syncs++;
-        if (strikes(disk.fault != DISK_FULL_AT)) {
+        if (strikes(disk.fault == DISK_NO_SYNC_AT || disk.fault == DISK_BREAK_AT)) {
                 f->lies = true;
                 f->again_len = 0;
                 return SQLITE_IOERR_FSYNC;
@@ -186,6 +191,10 @@ static int disk_check_lock(sqlite3_file *file, int *ret)
 
 static int disk_control(sqlite3_file *file, int op, void *arg)
 {
+        if (op == SQLITE_FCNTL_LAST_ERRNO && disk.said != 0) {
+                *(int *) arg = disk.said;
+                return SQLITE_OK;
+        }
         return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
 }
 
@@ -248,6 +257,12 @@ static int disk_delete(sqlite3_vfs *vfs, const char *name, int sync_dir)
         return rc;
 }
 
+static int disk_last_error(sqlite3_vfs *vfs, int bytes, char *ret)
+{
+        (void) vfs;
+        return disk.said != 0 ? disk.said : disk.real->xGetLastError(disk.real, bytes, ret);
+}
+
 void disk_install(void)
 {
         if (disk.real)
@@ -260,6 +275,7 @@ void disk_install(void)
         disk.vfs.szOsFile = (int) sizeof(DiskFile) + disk.real->szOsFile;
         disk.vfs.xOpen = disk_open;
         disk.vfs.xDelete = disk_delete;
+        disk.vfs.xGetLastError = disk_last_error;
         must(sqlite3_vfs_register(&disk.vfs, 1) == SQLITE_OK, "register");
 }
 
@@ -271,9 +287,15 @@ void disk_fail_at(DiskFault fault, uint64_t n)
         disk.failed = false;
 }
 
+void disk_say(int system_errno)
+{
+        disk.said = system_errno;
+}
+
 void disk_repair(void)
 {
         disk.fail_at = 0;
+        disk.said = 0;
 }
 
 bool disk_has_failed(void)

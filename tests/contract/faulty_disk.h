@@ -11,12 +11,16 @@ typedef enum DiskFault {
         DISK_BREAK_AT,   /* from the n-th write, sync or truncation on, all of them fail */
         DISK_NO_SYNC_AT, /* from the n-th sync on, every sync fails; later ones of the same file
                             succeed, but bring only what was written since, as the kernel has it */
+        DISK_NO_READ_AT, /* from the n-th read on, none succeeds */
+        DISK_MISREAD_AT, /* the n-th read fails, once */
 } DiskFault;
 
 /* Becomes what SQLite uses for every database opened from now on. */
 void disk_install(void);
 /* n counts from now, 1 = the next. */
 void disk_fail_at(DiskFault fault, uint64_t n);
+/* The errno that failures since then have left; 0: whatever stands there. Until disk_repair(). */
+void disk_say(int system_errno);
 void disk_repair(void);
 /* True when a fault has struck since disk_fail_at(). */
 bool disk_has_failed(void);

@@ -254,6 +254,49 @@ static void impossible_versions_are_damage(void **state)
         }
 }
 
+/* Bytes 18 and 19 of the header say who may write and read; a number above those known forbids
+ * it. Transactions would begin all the same, and fail at their first row. */
+static void header_that_forbids_writing_is_damage(void **state)
+{
+        Place *p = *state;
+        StoreStatus status;
+        Store *store;
+        int fd;
+
+        make_queue(p, 3);
+        fd = open(p->db, O_WRONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(pwrite(fd, "\3", 1, 18), 1);
+        assert_int_equal(close(fd), 0);
+        store = open_expecting(p, STORE_REPLACED, &status);
+        assert_string_equal(status.detail, "the header forbids writing");
+        assert_true(file_size(status.aside_path) > 0);
+        assert_usable(store);
+        store_close(store);
+}
+
+/* Without /proc: bytes that were not synced are never trusted. */
+static void boot_that_is_not_known_is_never_the_same(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        const StoreOptions unknown = {.boot_id = ""};
+        Place *p = *state;
+
+        for (int i = 0; i < 2; i++) {
+                StoreStatus status;
+                Store *store = NULL;
+                RigQueue queue;
+
+                assert_int_equal(store_open(p->dir, &unknown, &status, &store), 0);
+                rig_save_job(store_port(store), job, true);
+                queue = rig_load(store_port(store));
+                assert_int_equal(queue.len, 1);
+                assert_false(queue.same_boot);
+                rig_queue_done(&queue);
+                store_close(store);
+        }
+}
+
 static void truncated_file_is_set_aside(void **state)
 {
         Place *p = *state;
@@ -400,6 +443,8 @@ static void nonsense_values_are_damage(void **state)
                 "UPDATE jobs SET program_result=2147483648 WHERE serial=2",
                 "UPDATE jobs SET program_time_wall=-1 WHERE serial=2",
                 "UPDATE jobs SET program_runs=4294967296 WHERE serial=2",
+                "UPDATE jobs SET limit_bps=-1 WHERE serial=2",
+                "UPDATE jobs SET error_host=replace(hex(zeroblob(200)),'0','x') WHERE serial=2",
                 "UPDATE job_credentials SET target=0",
                 "UPDATE job_credentials SET target=3",
                 "UPDATE job_credentials SET scheme=0",
@@ -621,6 +666,8 @@ int main(void)
                 IN_PLACE(database_of_another_program_is_set_aside),
                 IN_PLACE(impossible_versions_are_damage),
                 IN_PLACE(truncated_file_is_set_aside),
+                IN_PLACE(header_that_forbids_writing_is_damage),
+                IN_PLACE(boot_that_is_not_known_is_never_the_same),
                 IN_PLACE(empty_file_counts_as_new),
                 IN_PLACE(log_without_its_database_is_set_aside),
                 IN_PLACE(things_that_are_no_file_are_refused),

@@ -243,6 +243,151 @@ static void failed_sync_is_reported_and_later_made_good(void **state)
         try_with_fault(rig, job, DISK_NO_SYNC_AT, -EIO);
 }
 
+static off_t log_size(const StoreRig *rig)
+{
+        char path[RIG_PATH_BYTES + 16];
+        struct stat st;
+
+        (void) snprintf(path, sizeof(path), "%s/queue.db-wal", rig->dir);
+        return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+/* What the disk says is what the caller is told. */
+static void reason_of_the_disk_reaches_the_caller(void **state)
+{
+        static const struct {
+                int system, expected;
+        } reasons[] = {
+                {ENOSPC, -ENOSPC}, {EDQUOT, -ENOSPC}, {EFBIG, -ENOSPC},  {EROFS, -EROFS},
+                {EACCES, -EACCES}, {EPERM, -EACCES},  {ENOMEM, -ENOMEM}, {EIO, -EIO},
+        };
+        static const DiskFault faults[] = {DISK_BREAK_AT, DISK_NO_SYNC_AT};
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+        uint64_t serial = 2;
+
+        put_first_job(rig, job);
+        for (size_t f = 0; f < ARRAY_LEN(faults); f++) {
+                for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+                        disk_fail_at(faults[f], 1);
+                        disk_say(reasons[i].system);
+                        assert_int_equal(try_changes(rig->port, job, serial++, true),
+                                         reasons[i].expected);
+                        disk_repair();
+                        assert_int_equal(try_changes(rig->port, job, serial, true), 0);
+                        assert_true(changes_are_there(rig->port, serial++));
+                }
+        }
+}
+
+/* What a store that cannot read says is no damage: nothing is set aside, and all is there again
+ * when the disk is. */
+static void queue_that_cannot_be_read_is_not_set_aside(void **state)
+{
+        static const DiskFault faults[] = {DISK_NO_READ_AT, DISK_MISREAD_AT};
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+
+        put_first_job(rig, job);
+        assert_int_equal(try_changes(rig->port, job, 2, true), 0);
+        for (size_t f = 0; f < ARRAY_LEN(faults); f++) {
+                bool failed = true;
+
+                for (uint64_t n = 1; failed; n++) {
+                        StoreOptions options = {.boot_id = rig->boot_id};
+                        StoreStatus status;
+                        int r;
+
+                        rig->kind->kill(rig); /* so that there is a log to be read */
+                        assert_int_equal(try_changes(rig->port, job, 2, false), 0);
+                        rig->store = store_close(rig->store);
+                        disk_fail_at(faults[f], n);
+                        r = store_open(rig->dir, &options, &status, &rig->store);
+                        failed = disk_has_failed();
+                        disk_repair();
+                        assert_true(r == 0 || (r == -EIO && status.outcome == STORE_FAILED));
+                        assert_true(failed || r == 0);
+                        assert_string_equal(status.aside_path, "");
+                        if (r < 0)
+                                assert_int_equal(
+                                        store_open(rig->dir, &options, &status, &rig->store), 0);
+                        assert_int_equal(status.outcome, STORE_OPENED);
+                        rig->port = store_port(rig->store);
+                        assert_true(changes_are_there(rig->port, 2));
+                        assert_true(n < 200);
+                }
+        }
+}
+
+/* A log that could not be synced is written again first; where it cannot be read, it stays suspect,
+ * and whoever asks for durability hears of it. */
+static void suspect_log_that_cannot_be_read_stays_suspect(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+
+        put_first_job(rig, job);
+        disk_fail_at(DISK_NO_SYNC_AT, 1);
+        assert_int_equal(try_changes(rig->port, job, 2, true), -EIO);
+        disk_fail_at(DISK_NO_READ_AT, 1);
+        assert_int_equal(try_changes(rig->port, job, 3, true), -EIO);
+        assert_true(disk_has_failed());
+        disk_repair();
+        assert_int_equal(try_changes(rig->port, job, 4, true), 0);
+        rig->kind->power_loss(rig);
+        assert_true(changes_are_there(rig->port, 4));
+}
+
+/* Closing would fold the log into the database, and a database ahead of a log that is not on disk
+ * cannot be repaired by it. */
+static void suspect_log_outlives_the_close(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+        StoreOptions options = {.boot_id = rig->boot_id};
+        StoreStatus status;
+
+        put_first_job(rig, job);
+        disk_fail_at(DISK_NO_SYNC_AT, 1);
+        assert_int_equal(try_changes(rig->port, job, 2, true), -EIO);
+        rig->store = store_close(rig->store); /* cannot be synced now either */
+        disk_repair();
+        assert_true(log_size(rig) > 0);
+        assert_int_equal(store_open(rig->dir, &options, &status, &rig->store), 0);
+        assert_int_equal(status.outcome, STORE_OPENED);
+        rig->port = store_port(rig->store);
+        assert_true(changes_are_there(rig->port, 2));
+}
+
+/* SQLite gives up a transaction by itself when it runs out of room in the middle; nothing that
+ * follows may slip out of it. */
+static void transaction_that_ended_by_itself_takes_nothing_more(void **state)
+{
+        enum { FILES = 20000 };
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        StoreRig *rig = *state;
+        StorePort port = rig->port;
+        uint32_t index = 1;
+        int r = 0;
+
+        put_first_job(rig, job);
+        assert_int_equal(port.commit(port.ctx, true), -EINVAL); /* there is none */
+        assert_int_equal(port.begin(port.ctx), 0);
+        disk_fail_at(DISK_FULL_AT, 1);
+        for (; r == 0 && index < FILES; index++) {
+                _cleanup_(stored_file_freep) JobFile *file = sample_file(index);
+
+                r = port.files_insert(port.ctx, job, &file, 1);
+        }
+        disk_repair();
+        assert_int_equal(r, -ENOSPC);
+        assert_int_equal(port.job_save(port.ctx, job), -EINVAL);
+        assert_int_equal(port.commit(port.ctx, true), -EIO);
+        port.rollback(port.ctx);
+        assert_int_equal(try_changes(port, job, 2, true), 0);
+        assert_true(changes_are_there(port, 2));
+}
+
 static void plain_commits_do_not_sync_and_durable_ones_do_once(void **state)
 {
         _cleanup_(stored_job_freep) Job *job = sample_job(1);
@@ -260,15 +405,6 @@ static void plain_commits_do_not_sync_and_durable_ones_do_once(void **state)
         assert_int_equal(rig->port.begin(rig->port.ctx), 0);
         assert_int_equal(rig->port.commit(rig->port.ctx, true), 0); /* nothing left to harden */
         assert_int_equal(disk_syncs(), before + 10);
-}
-
-static off_t log_size(const StoreRig *rig)
-{
-        char path[RIG_PATH_BYTES + 16];
-        struct stat st;
-
-        (void) snprintf(path, sizeof(path), "%s/queue.db-wal", rig->dir);
-        return stat(path, &st) == 0 ? st.st_size : -1;
 }
 
 static void log_does_not_grow_for_ever(void **state)
@@ -313,6 +449,9 @@ static void failed_sync_of_a_long_log_fails_no_commit_and_loses_nothing(void **s
         rig_queue_done(&queue);
 }
 
+/* There when coverage is measured: what the child ran would be forgotten with it. */
+__attribute__((weak)) void __gcov_dump(void);
+
 /* Runs in a child, which reports by its exit status; assertions do not work there. */
 static int run_child(int (*body)(const char *dir), const char *dir)
 {
@@ -320,8 +459,12 @@ static int run_child(int (*body)(const char *dir), const char *dir)
         int status;
 
         assert_true(pid >= 0);
-        if (pid == 0)
-                _exit(body(dir));
+        if (pid == 0) {
+                status = body(dir);
+                if (__gcov_dump)
+                        __gcov_dump();
+                _exit(status);
+        }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
         return WEXITSTATUS(status);
@@ -618,6 +761,11 @@ int main(int argc, char **argv)
                 ON_FAULTY_DISK(broken_disk_fails_cleanly_at_every_call),
                 ON_FAULTY_DISK(blob_is_replaced_or_not_at_every_failing_call),
                 ON_FAULTY_DISK(failed_sync_is_reported_and_later_made_good),
+                ON_FAULTY_DISK(reason_of_the_disk_reaches_the_caller),
+                ON_FAULTY_DISK(queue_that_cannot_be_read_is_not_set_aside),
+                ON_FAULTY_DISK(suspect_log_that_cannot_be_read_stays_suspect),
+                ON_FAULTY_DISK(suspect_log_outlives_the_close),
+                ON_FAULTY_DISK(transaction_that_ended_by_itself_takes_nothing_more),
                 ON_FAULTY_DISK(log_does_not_grow_for_ever),
                 ON_FAULTY_DISK(failed_sync_of_a_long_log_fails_no_commit_and_loses_nothing),
                 ON_FAULTY_DISK(plain_commits_do_not_sync_and_durable_ones_do_once),

@@ -13,6 +13,7 @@
 enum {
         INPUT_MAX_BYTES = 4096,
         WORDS_MAX = 64,
+        RATE_BYTES_MAX = 32,
 };
 
 static void check_name(const char *word)
@@ -54,6 +55,27 @@ static void check_numbers(const char *word)
                 FUZZ_CHECK(strlen(word) <= 5);
 }
 
+/* With its unit or without, a rate is a size. */
+static void check_rate(const char *word)
+{
+        char *words[] = {mem_strdup("set"), mem_strdup("--limit-rate"), mem_printf("%s/s", word)};
+        UsageError error = {0};
+        Options options;
+        uint64_t size = 0;
+        bool fits = strlen(word) < RATE_BYTES_MAX;
+
+        FUZZ_CHECK(words[0] && words[1] && words[2]);
+        options_parse(ARRAY_LEN(words), words, &options, &error);
+        if (!error.text)
+                FUZZ_CHECK(parse_size(word, &size) == 0 && options.limit_bps == size);
+        else
+                FUZZ_CHECK(!fits || parse_size(word, &size) < 0);
+        options_done(&options);
+        usage_error_done(&error);
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+                mem_free(words[i]);
+}
+
 void fuzz_run(const uint8_t *data, size_t bytes)
 {
         FuzzInput in = {data, bytes};
@@ -75,6 +97,7 @@ void fuzz_run(const uint8_t *data, size_t bytes)
         for (int i = 0; i < n; i++) {
                 check_name(words[i]);
                 check_numbers(words[i]);
+                check_rate(words[i]);
                 mem_free(words[i]);
         }
 }

@@ -30,6 +30,7 @@ enum {
         IDLE_ROUNDS = 2,
         ROUNDS_MAX = 2000,
         UID = 1000,
+        WORLD = 0xc0,
 };
 
 #define IDLE_USEC 100
@@ -260,6 +261,9 @@ static int append(Play *p, sd_bus_message *m, const Method *method)
                 case 'b':
                         r = sd_bus_message_append(m, "b", fuzz_bool(&p->in));
                         break;
+                case 't':
+                        r = sd_bus_message_append(m, "t", fuzz_number(&p->in));
+                        break;
                 default:
                         r = sd_bus_message_append(m, "u", (uint32_t) fuzz_number(&p->in));
                 }
@@ -297,6 +301,61 @@ static void transfer(Play *p)
         turn_request(p->service.turn);
 }
 
+static LimitRate some_rate(Play *p)
+{
+        return (LimitRate){.amount = fuzz_below(&p->in, 3) * 100u,
+                           .unit = LIMIT_KBPS + fuzz_below(&p->in, 3)};
+}
+
+/* Another file of configuration: as much as it can say about hours, cost and battery. */
+static void change_policy(Play *p)
+{
+        Policy *policy = &p->service.policy;
+        LimitPolicy *limits = &policy->limits;
+
+        limits->daily = fuzz_bool(&p->in);
+        limits->daily_kbps = fuzz_below(&p->in, 3);
+        limits->daily_from = fuzz_below(&p->in, 24);
+        limits->daily_to = fuzz_below(&p->in, 24);
+        limits->week = fuzz_bool(&p->in);
+        limits->maintenance = fuzz_bool(&p->in);
+        for (int level = 0; level < LIMIT_LEVELS; level++) {
+                limits->work_rate[level] = limits->off_rate[level] = some_rate(p);
+                limits->maintenance_rate[level] = some_rate(p);
+                policy->run_on_metered[level] = fuzz_bool(&p->in);
+                policy->run_on_battery[level] = fuzz_bool(&p->in);
+        }
+        manager_set_policy(p->service.manager, policy);
+}
+
+/* What holds jobs up comes and goes, and workers say what their connections do. */
+static void change_world(Play *p)
+{
+        Manager *m = p->service.manager;
+        FakeOp *op;
+
+        switch (fuzz_below(&p->in, 5)) {
+        case 0:
+                manager_network_changed(m, fuzz_bool(&p->in));
+                break;
+        case 1:
+                manager_metered_changed(m, fuzz_bool(&p->in));
+                break;
+        case 2:
+                manager_battery_changed(m, fuzz_bool(&p->in));
+                break;
+        case 3:
+                change_policy(p);
+                break;
+        default:
+                op = fake_transfer_find(&p->transfer, FAKE_FILE, NULL);
+                if (op)
+                        fake_op_pace(&p->transfer, m, op,
+                                     (TransferPaceKind) fuzz_below(&p->in, PACE_KIND_MAX + 1));
+        }
+        turn_request(p->service.turn);
+}
+
 /* Complete and Cancel are answered when their files are done with. */
 static void finish(Play *p)
 {
@@ -320,7 +379,11 @@ void fuzz_run(const uint8_t *data, size_t bytes)
         start_service(p);
         connect_client(p);
         while (p->in.left > 0 && p->sent_len < CALLS_MAX) {
-                if (fuzz_below(&p->in, 6) == 0)
+                uint8_t turn = fuzz_u8(&p->in);
+
+                if (turn % 6 == 0 && turn >= WORLD)
+                        change_world(p);
+                else if (turn % 6 == 0)
                         transfer(p);
                 else
                         call(p);

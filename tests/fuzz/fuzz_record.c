@@ -60,13 +60,25 @@ static void check_files(const uint8_t *data, size_t bytes)
 
 static void check_status(const uint8_t *data, size_t bytes)
 {
-        bits_status status = {0};
-        PackReader r;
+        bits_status status = {0}, again = {0};
+        PackReader r, again_r;
+        Buf b, c;
 
+        buf_init(&b, BUFFER_MAX_BYTES);
+        buf_init(&c, BUFFER_MAX_BYTES);
         pack_reader_init(&r, data, bytes);
-        if (record_get_status(&r, &status) == 0)
+        if (record_get_status(&r, &status) == 0) {
                 FUZZ_CHECK(status.version && status.state_dir && status.store_note);
+                record_put_status(&b, &status);
+                pack_reader_init(&again_r, b.data, b.len);
+                FUZZ_CHECK(record_get_status(&again_r, &again) == 0);
+                record_put_status(&c, &again);
+                FUZZ_CHECK(b.len == c.len && memcmp(b.data, c.data, b.len) == 0);
+        }
         record_done_status(&status);
+        record_done_status(&again);
+        buf_done(&b);
+        buf_done(&c);
 }
 
 void fuzz_run(const uint8_t *data, size_t bytes)

@@ -22,6 +22,7 @@ enum {
         PATCHES_MAX = 32,
         TEXT_MAX_BYTES = 64,
         NEW_SERIAL = 1000000007,
+        VERSIONS = 4, /* of the queue; the older ones stand in tests/contract/data */
 };
 
 static const StoreOptions OPTIONS = {.boot_id = "fuzz"};
@@ -31,9 +32,13 @@ typedef struct Queue {
         size_t bytes;
 } Queue;
 
-/* Three jobs with files, one of them an upload with a reply. */
+/* Three jobs with files, one of them an upload with a reply, one with credentials. */
 static void fill(StorePort port)
 {
+        uint8_t sealed[] = "sealed";
+        const JobCredential credential = {
+                .target = 1, .scheme = 2, .sealed = sealed, .sealed_bytes = sizeof(sealed)};
+
         for (uint64_t i = 1; i <= 3; i++) {
                 Job *job = i == 3 ? sample_upload(i) : sample_job_distinct(i);
                 JobFile *file = sample_file_distinct(0), *reply = sample_reply();
@@ -43,34 +48,55 @@ static void fill(StorePort port)
                         rig_insert_upload(port, job, file, reply, false);
                 else
                         rig_insert_file(port, job, file, false);
+                if (i == 2)
+                        rig_save_credential(port, job, &credential, false);
                 stored_job_free(job);
                 stored_file_free(file);
                 stored_file_free(reply);
         }
 }
 
-static const Queue *good_queue(void)
+static void read_queue(const char *path, Queue *ret)
 {
-        static Queue queue;
+        FILE *file = fopen(path, "rbe");
+
+        ret->data = mem_alloc(FILE_MAX_BYTES);
+        FUZZ_CHECK(file && ret->data);
+        ret->bytes = fread(ret->data, 1, FILE_MAX_BYTES, file);
+        (void) fclose(file);
+        FUZZ_CHECK(ret->bytes > 0 && ret->bytes < FILE_MAX_BYTES);
+}
+
+static void make_queue(Queue *ret)
+{
         StoreStatus status;
         char path[256];
         Store *store;
-        FILE *file;
 
-        if (queue.data)
-                return &queue;
         fuzz_empty_directory();
         FUZZ_CHECK(store_open(fuzz_directory(), &OPTIONS, &status, &store) == 0);
         fill(store_port(store));
         store_close(store);
         (void) snprintf(path, sizeof(path), "%s/queue.db", fuzz_directory());
-        file = fopen(path, "rbe");
-        queue.data = mem_alloc(FILE_MAX_BYTES);
-        FUZZ_CHECK(file && queue.data);
-        queue.bytes = fread(queue.data, 1, FILE_MAX_BYTES, file);
-        (void) fclose(file);
-        FUZZ_CHECK(queue.bytes > 0 && queue.bytes < FILE_MAX_BYTES);
-        return &queue;
+        read_queue(path, ret);
+}
+
+/* 0 is of the present version, the others of the versions with their number. */
+static const Queue *good_queue(unsigned version)
+{
+        static Queue queues[VERSIONS];
+        Queue *queue = &queues[version];
+        char path[256];
+
+        if (queue->data)
+                return queue;
+        if (version == 0) {
+                make_queue(queue);
+        } else {
+                (void) snprintf(path, sizeof(path), FUZZ_QUEUES "/queue-%u.db", version);
+                read_queue(path, queue);
+        }
+        return queue;
 }
 
 /* Bytes of the good file changed at places, and perhaps its end cut off. */
@@ -142,16 +168,23 @@ static char *pick_column(const char *list, unsigned n)
 /* What the table's own constraints refuse stays. */
 static void change_row(FuzzInput *in, sqlite3 *db)
 {
-        bool of_job = fuzz_bool(in);
-        char *column = pick_column(of_job ? ROW_JOB_KEY "," ROW_JOB_VALUES
-                                          : ROW_FILE_KEY "," ROW_FILE_VALUES,
-                                   fuzz_u8(in));
+        static const struct {
+                const char *name, *columns, *job;
+        } tables[] = {
+                {"files", ROW_FILE_KEY "," ROW_FILE_VALUES, "job"},
+                {"jobs", ROW_JOB_KEY "," ROW_JOB_VALUES, "serial"},
+                {"job_credentials", ROW_CREDENTIAL_KEY "," ROW_CREDENTIAL_VALUES, "job"},
+        };
+        uint8_t which = fuzz_u8(in);
+        size_t table = which >= 0xc0 ? 2 : which & 1;
+        char *column = pick_column(tables[table].columns, fuzz_u8(in));
         sqlite3_stmt *stmt = NULL;
-        char sql[128];
+        char sql[192];
 
-        (void) snprintf(sql, sizeof(sql), "UPDATE OR IGNORE %s SET %s=?1 WHERE %s=%u",
-                        of_job ? "jobs" : "files", column, of_job ? "serial" : "job",
-                        fuzz_below(in, 3) + 1);
+        (void) snprintf(sql, sizeof(sql),
+                        "UPDATE OR IGNORE %s SET %s=?1 WHERE %s="
+                        "(SELECT serial FROM jobs ORDER BY serial LIMIT 1 OFFSET %u)",
+                        tables[table].name, column, tables[table].job, fuzz_below(in, 3));
         if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK) { /* it may be dropped */
                 bind_value(stmt, in);
                 (void) sqlite3_step(stmt);
@@ -163,12 +196,15 @@ static void change_row(FuzzInput *in, sqlite3 *db)
 /* What a stranger may have done to the tables. True: it must not be taken for our file. */
 static bool change_schema(FuzzInput *in, sqlite3 *db)
 {
-        enum { FOREIGN = 4 }; /* the first ones; what stands beside our tables does no harm */
+        enum {
+                DOUBLED = 3,
+                FOREIGN = 4
+        }; /* the first ones; what stands beside our tables does no harm */
         static const char *const changes[] = {
                 "ALTER TABLE jobs ADD COLUMN more INTEGER",
                 "ALTER TABLE files RENAME COLUMN etag TO tag",
                 "DROP TABLE files",
-                "UPDATE jobs SET id=(SELECT id FROM jobs WHERE serial=1) WHERE serial=2",
+                "UPDATE jobs SET id=(SELECT min(id) FROM jobs)",
                 "CREATE TRIGGER evil AFTER INSERT ON jobs BEGIN DELETE FROM files; END",
                 "CREATE TRIGGER evil AFTER INSERT ON jobs BEGIN DELETE FROM jobs; END",
                 "CREATE TABLE more (x)",
@@ -190,7 +226,9 @@ static bool change_schema(FuzzInput *in, sqlite3 *db)
 
         unsigned which = fuzz_below(in, ARRAY_LEN(changes));
 
-        return sqlite3_exec(db, changes[which], NULL, NULL, NULL) == SQLITE_OK && which < FOREIGN;
+        if (sqlite3_exec(db, changes[which], NULL, NULL, NULL) != SQLITE_OK || which >= FOREIGN)
+                return false;
+        return which != DOUBLED || sqlite3_changes(db) > 1; /* there may be one left */
 }
 
 /* True: the file must not be taken for ours any more. */
@@ -264,15 +302,16 @@ static void check_status(const StoreStatus *status, int r)
 
 void fuzz_run(const uint8_t *data, size_t bytes)
 {
-        const Queue *good = good_queue();
         FuzzInput in = {data, bytes};
+        uint8_t choice = fuzz_u8(&in);
+        const Queue *good = good_queue(choice / (256 / VERSIONS));
         bool foreign = false;
         StoreStatus status;
         Store *store;
         int r;
 
         fuzz_empty_directory();
-        switch (fuzz_below(&in, 4)) {
+        switch (choice % 4) {
         case 0:
         case 1:
                 write_patched(&in, good);

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Breaks the engine on purpose, one way at a time, and shows whether the simulation notices. Run by
-hand after changes of the engine or the simulation: tests/sim/mutants.py [NUMBER...]. Needs gcc and
-a few minutes; works in a temporary directory and leaves the tree alone."""
+"""Breaks the engine on purpose, one way at a time, and shows whether the simulation notices, or else
+which of the engine's own tests does. Run by hand after changes of either: tests/sim/mutants.py
+[NUMBER...]. Needs gcc and a few minutes; works in a temporary directory and leaves the tree alone.
+Exit status 1 when something is noticed by nobody, or does not fit the engine any more."""
 import pathlib
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FLAGS = ["-std=gnu17", "-O2", "-w", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64",
-         *(f"-I{ROOT / d}" for d in ("src", "include/bits", "tests/fakes", "tests/sim"))]
+         *(f"-I{ROOT / d}" for d in ("src", "include/bits", "tests/fakes", "tests/sim", "tests/unit/engine"))]
 TIMEOUT_SEC = 120
 WRAPS = ["-Wl,--wrap=job_state_row", "-Wl,--wrap=manager_transfer_event"]  # as in meson.build
 
@@ -111,7 +112,7 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                job_file_keep(job, file, ev->done_bytes + 1, MAX(ev->synced_bytes, file->synced_bytes));\n"
      "                note_end"),
     ("the return of the network is missed in a final step", "manager_tend.c",
-     "if (job->status.error.event_driven && m->network_up)",
+     "if (job->status.error.event_driven && obstacle != job->status.error.code)",
      "if (false)"),
     ("sums forget bytes", "job_file.c",
      "        job->bytes_done += sign == 1 ? file->done_bytes : -file->done_bytes;",
@@ -299,6 +300,36 @@ MUTANTS = [  # what is broken, file, old text, new text
     ("what a start finds is not brought to disk", "manager_load.c",
      "        harden_queue(m);\n",
      ""),
+    ("a job that comes to need what it may not use goes on", "manager_tend.c",
+     "        if (!job->run->failed && FAILED(obstacle)) {",
+     "        if (false) {"),
+    ("who is held takes the place of another first", "manager_tend.c",
+     "        if (FAILED(obstacle) && obstacle != BG_E_NETWORK_DISCONNECTED) {",
+     "        if (false) {"),
+    ("the hours of a schedule pass unseen", "manager_brake.c",
+     "        if (!m->limits_known || m->limits_until <= now || clock_was_set(m))",
+     "        if (!m->limits_known || clock_was_set(m))"),
+    ("a clock that was set changes no schedule", "manager_brake.c",
+     "        if (!m->limits_known || m->limits_until <= now || clock_was_set(m))",
+     "        if (!m->limits_known || m->limits_until <= now)"),
+    ("a limit of nothing holds nobody", "manager_brake.c",
+     "                if (m->limits.level_bps[level] == 0)",
+     "                if (false)"),
+    ("a network that costs holds nobody", "manager_brake.c",
+     "                if (m->metered && !m->policy.run_on_metered[level])",
+     "                if (false)"),
+    ("a battery holds nobody", "manager_brake.c",
+     "        if (m->on_battery && !m->policy.run_on_battery[level] && job_has_pending_files(job))",
+     "        if (false)"),
+    ("who waits for one brake never hears of the next", "manager_brake.c",
+     "                if (obstacle == status->error.code)",
+     "                if (FAILED(obstacle))"),
+    ("limits are not told to the transfer side", "manager_brake.c",
+     "        port->set_limits(port->ctx, &limits);\n",
+     "        (void) port;\n"),
+    ("a change that the store refused is not tried again", "manager_brake.c",
+     "        m->network_pending = !sweep(m);",
+     "        (void) sweep(m);"),
 ]
 
 
@@ -308,27 +339,60 @@ def compile_c(source, target):
 
 def build(work):
     objects = {}
-    for folder in ("src/base", "src/engine", "tests/fakes", "tests/sim"):
+    for folder in ("src/base", "src/engine", "tests/fakes", "tests/sim", "tests/unit/engine"):
         for source in sorted((ROOT / folder).glob("*.c")):
             objects[source] = work / f"{folder.replace('/', '_')}_{source.stem}.o"
             compile_c(source, objects[source])
     return objects
 
 
+def link(target, parts, *options):
+    subprocess.run(["gcc", "-o", str(target), *map(str, parts), *options, "-lsystemd"], check=True)
+
+
 def verdict(program):
+    """None, or what gave the mutant away."""
     try:
         run = subprocess.run([str(program)], capture_output=True, text=True, timeout=TIMEOUT_SEC)
     except subprocess.TimeoutExpired:
-        return "caught: never ends"
+        return "never ends"
     lines = run.stdout.splitlines() or [f"exit status {run.returncode}"]
-    return f"caught: {lines[0]}" if run.returncode else "NOT CAUGHT"
+    return lines[0] if run.returncode else None
+
+
+def of_folder(objects, *folders):
+    return [o for source, o in objects.items() if str(source.parent.relative_to(ROOT)) in folders]
+
+
+def run_test(work, objects, test):
+    """What tests/unit/engine says; None: that all is well."""
+    common = of_folder(objects, "src/base", "src/engine", "tests/fakes")
+    link(work / "test", [*common, objects[test]], "-lcmocka")
+    return verdict(work / "test")
+
+
+def find(work, objects, tests):
+    """Who notices what is linked in place of the engine's own object; None: nobody."""
+    common = of_folder(objects, "src/base", "src/engine", "tests/fakes")
+    link(work / "sim", common + of_folder(objects, "tests/sim"), *WRAPS)
+    found = verdict(work / "sim")
+    if found:
+        return f"caught: {found}"
+    for test in tests:
+        if run_test(work, objects, test):
+            return f"caught by {test.stem}"
+    return None
 
 
 def main():
     wanted = {int(n) for n in sys.argv[1:]} or set(range(len(MUTANTS)))
+    good = True
     with tempfile.TemporaryDirectory() as name:
         work = pathlib.Path(name)
         objects = build(work)
+        # A test that wants more than to be started says nothing about mutants.
+        tests = [source for source in objects if source.parent == ROOT / "tests/unit/engine"
+                 and not run_test(work, objects, source)]
         for number, (what, file, old, new) in enumerate(MUTANTS):
             source = ROOT / "src/engine" / file
             text = source.read_text()
@@ -336,13 +400,15 @@ def main():
                 continue
             if old not in text:
                 print(f"{number:2} {what}: the engine has changed, adapt this mutant")
+                good = False
                 continue
             (work / "mutant.c").write_text(text.replace(old, new, 1))
             compile_c(work / "mutant.c", work / "mutant.o")
-            parts = [str(work / "mutant.o" if s == source else o) for s, o in objects.items()]
-            subprocess.run(["gcc", "-o", str(work / "sim"), *parts, *WRAPS, "-lsystemd"], check=True)
-            print(f"{number:2} {what}: {verdict(work / 'sim')}", flush=True)
+            found = find(work, {**objects, source: work / "mutant.o"}, tests)
+            good = good and found is not None
+            print(f"{number:2} {what}: {found or 'NOT CAUGHT'}", flush=True)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

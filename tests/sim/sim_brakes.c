@@ -94,6 +94,18 @@ bool sim_is_braked(const Sim *sim, const Job *job, bool needs_network)
         return sim->on_battery && !policy->run_on_battery[level];
 }
 
+/* A transfer of the job goes on that nobody asked to stop. Those of a job that fails were asked. */
+static bool moves(const Sim *sim, const Job *job)
+{
+        LIST_FOREACH (it, &sim->rig.transfer.ops) {
+                const FakeOp *op = list_item(it, FakeOp, in_all);
+
+                if (op->kind == FAKE_FILE && !op->stopped && guid_equal(&op->job, &job->id))
+                        return true;
+        }
+        return false;
+}
+
 /* Called while the store is well. */
 void sim_check_brake(Sim *sim, const Job *job, bool needs_network)
 {
@@ -104,7 +116,7 @@ void sim_check_brake(Sim *sim, const Job *job, bool needs_network)
 
         if (job->status.intent != INTENT_NONE)
                 return;
-        if (held && fake_transfer_count(&sim->rig.transfer, FAKE_FILE, &job->id) > 0 &&
+        if (held && moves(sim, job) &&
             (job->status.state == BG_JOB_STATE_CONNECTING ||
              job->status.state == BG_JOB_STATE_TRANSFERRING))
                 sim_break(sim, "a job that is held runs");

@@ -63,6 +63,15 @@ static void impossible_numbers_are_clamped(void **state)
         job_file_learn(job, a, &f);
         assert_int_equal(a->done_bytes, 140);
         assert_int_equal(a->synced_bytes, 140);
+        /* More than any file has: no store could keep it, nor any row saved beside it. */
+        f = facts(FILE_PARTIAL, BG_SIZE_UNKNOWN, UINT64_MAX, UINT64_MAX);
+        job_file_learn(job, a, &f);
+        assert_int_equal(a->done_bytes, INT64_MAX);
+        assert_int_equal(a->synced_bytes, INT64_MAX);
+        f = facts(FILE_PARTIAL, UINT64_MAX - 1, UINT64_MAX - 1, 5);
+        job_file_learn(job, a, &f);
+        assert_int_equal(a->size_bytes, BG_SIZE_UNKNOWN);
+        assert_int_equal(a->done_bytes, INT64_MAX);
         (void) job_free(job);
 }
 

@@ -412,6 +412,34 @@ static void an_end_that_is_refused_gives_them_back(void **state)
         assert_slot(rig, &id, SERVER, BASIC, NULL);
 }
 
+/* In the log of the store, not on disk, and the caller was told that it failed: what is written
+ * over it then has to be on disk before anything else is, or the power brings it back. */
+static void what_was_refused_does_not_come_back_with_the_power(void **state)
+{
+        for (uint32_t keep = 0; keep <= 4; keep++) {
+                FakeRig *rig;
+                FakeStoreCall call = FAKE_STORE_HARDEN;
+                GUID id;
+
+                assert_int_equal(rig_teardown(state), 0);
+                assert_int_equal(rig_setup(state), 0);
+                rig = *state;
+                id = fake_rig_job(rig);
+                assert_hr(set(rig, &id, SERVER, BASIC, "old"), S_OK);
+                rig->store.fault = fail_at;
+                rig->store.fault_ctx = &call;
+                assert_true(FAILED(set(rig, &id, SERVER, BASIC, "new")));
+                assert_true(FAILED(set(rig, &id, PROXY, BASIC, "new")));
+                rig->store.fault = NULL;
+                assert_hr(manager_set_name(rig->m, &FAKE_USER, &id, "soft"), S_OK);
+                assert_slot(rig, &id, SERVER, BASIC, "old");
+                fake_rig_stop(rig, true, keep);
+                assert_true(fake_rig_start(rig));
+                assert_slot(rig, &id, SERVER, BASIC, "old");
+                assert_slot(rig, &id, PROXY, BASIC, NULL);
+        }
+}
+
 /* Its server may ask who says so. */
 static void a_farewell_keeps_them(void **state)
 {
@@ -600,6 +628,7 @@ int main(void)
                 rig_test(the_end_takes_them),
                 rig_test(the_end_takes_them_beside_an_eviction),
                 rig_test(an_end_that_is_refused_gives_them_back),
+                rig_test(what_was_refused_does_not_come_back_with_the_power),
                 rig_test(a_farewell_keeps_them),
                 rig_test(a_start_drops_what_an_ended_job_has),
                 rig_test(resume_after_401_or_407_heals),

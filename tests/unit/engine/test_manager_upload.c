@@ -506,6 +506,48 @@ static void a_new_owner_needs_the_place_of_the_reply(void **state)
         assert_hr(manager_take_ownership(rig->m, &ADMIN, &reply), S_OK);
 }
 
+static void tell(FakeRig *rig, const FakeOp *op, TransferEventKind kind, uint32_t file,
+                 uint64_t done_bytes)
+{
+        TransferEvent ev = {.kind = kind,
+                            .op = op->op,
+                            .file_index = file,
+                            .size_bytes = 100,
+                            .done_bytes = done_bytes,
+                            .modified_sec = FILE_NO_TIME};
+
+        manager_transfer_event(rig->m, &ev);
+}
+
+/* What the worker says last may be more than its last count; less is no news of the server. */
+static void an_end_brings_bytes_and_takes_none(void **state)
+{
+        static const struct {
+                uint64_t said, kept;
+        } ends[] = {{50, 50}, {10, 30}};
+
+        for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+                for (uint32_t file = 0; file <= JOB_REPLY_INDEX; file++) {
+                        FakeRig *rig;
+                        const JobFile *f;
+                        FakeOp *op;
+                        GUID id;
+
+                        assert_int_equal(rig_teardown(state), 0);
+                        assert_int_equal(rig_setup(state), 0);
+                        rig = *state;
+                        id = upload_in_state(rig, R, BG_JOB_STATE_TRANSFERRING);
+                        op = fake_transfer_find(&rig->transfer, FAKE_FILE, &id);
+                        tell(rig, op, TRANSFER_META, file, 0);
+                        tell(rig, op, TRANSFER_PROGRESS, file, 30);
+                        tell(rig, op, TRANSFER_STOPPED, file, ends[i].said);
+                        f = file == 0 ? fake_rig_read(rig, &id)->files[0]
+                                      : fake_rig_read(rig, &id)->reply;
+                        assert_int_equal(f->done_bytes, ends[i].kept);
+                }
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -532,6 +574,7 @@ int main(void)
                 rig_test(nothing_is_synced_published_or_removed_for_an_upload),
                 rig_test(an_upload_can_complete_by_itself),
                 rig_test(a_new_owner_needs_the_place_of_the_reply),
+                rig_test(an_end_brings_bytes_and_takes_none),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,6 +277,26 @@ static void a_job_that_could_start_is_behind_nobody(void **state)
 
 #define sched_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A new configuration: those that are too many now give their places back, the youngest first, and
+ * get them again. */
+static void fewer_foreground_places_are_given_back(void **state)
+{
+        Fixture *f = *state;
+        Job *first = enqueue(f, 0, BG_JOB_PRIORITY_FOREGROUND);
+        Job *second = enqueue(f, 1, BG_JOB_PRIORITY_FOREGROUND);
+        Job *third = enqueue(f, 2, BG_JOB_PRIORITY_FOREGROUND);
+
+        assert_int_equal(settle(f), 3);
+        f->policy.foreground_jobs = 1;
+        assert_int_equal(settle(f), 2);
+        assert_true(runs(first) && !runs(second) && !runs(third));
+        assert_ptr_equal(scheduler_behind(&f->s, &f->policy, third), first);
+        f->policy.foreground_jobs = 2;
+        assert_null(scheduler_behind(&f->s, &f->policy, second)); /* a place is free */
+        assert_int_equal(settle(f), 1);
+        assert_true(runs(first) && runs(second) && !runs(third));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -292,6 +312,7 @@ int main(void)
                 sched_test(more_places_are_filled_by_level),
                 sched_test(a_new_priority_takes_effect_at_once),
                 sched_test(a_job_that_could_start_is_behind_nobody),
+                sched_test(fewer_foreground_places_are_given_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,25 @@ static void text_that_is_no_statement_is_refused(void **state)
         assert_int_equal(db_exec(*state, "no SQL"), -EUCLEAN);
 }
 
+static void rows_of_a_statement_that_is_run_are_not_missed(void **state)
+{
+        sqlite3_stmt *stmt = NULL;
+
+        assert_int_equal(db_prepare(*state, "SELECT 5", &stmt), 0);
+        assert_int_equal(db_run(*state, stmt), 0);
+        assert_int_equal(db_run(*state, stmt), 0); /* it is as fresh */
+        (void) sqlite3_finalize(stmt);
+}
+
+static void database_without_files_has_nothing_to_harden_or_read(void **state)
+{
+        Db *db = *state;
+
+        assert_int_equal(db_exec(db, "CREATE TABLE t (x); INSERT INTO t VALUES (1)"), 0);
+        assert_int_equal(db_harden(db), 0);
+        assert_int_equal(db_check_readable(db), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -141,6 +160,10 @@ int main(void)
                                                 close_db),
                 cmocka_unit_test_setup_teardown(text_that_is_no_statement_is_refused, open_db,
                                                 close_db),
+                cmocka_unit_test_setup_teardown(rows_of_a_statement_that_is_run_are_not_missed,
+                                                open_db, close_db),
+                cmocka_unit_test_setup_teardown(
+                        database_without_files_has_nothing_to_harden_or_read, open_db, close_db),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

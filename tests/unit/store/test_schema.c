@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -232,6 +233,27 @@ static void shipped_steps_make_a_file_that_passes_the_check(void **state)
         db_close(&db, false);
 }
 
+/* Only a file with nothing at all in it is taken for a new one. */
+static void empty_file_of_somebody_else_is_damage(void **state)
+{
+        static const char *const theirs[] = {"PRAGMA user_version=3", "PRAGMA application_id=3",
+                                             "CREATE TABLE theirs (x)"};
+        Place *p = *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(theirs); i++) {
+                SchemaVerdict verdict;
+                uint32_t found;
+                Db db;
+
+                (void) unlink(p->db);
+                open_db(p->db, &db);
+                assert_int_equal(db_exec(&db, theirs[i]), 0);
+                assert_int_equal(schema_apply(&db, schema_steps(), &verdict, &found), -EUCLEAN);
+                assert_true(db.damaged);
+                db_close(&db, false);
+        }
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
 
 int main(void)
@@ -242,6 +264,7 @@ int main(void)
                 CASE(failing_step_leaves_the_old_version),
                 CASE(crash_at_any_call_of_a_migration_leaves_one_version_whole),
                 CASE(table_that_differs_is_damage),
+                CASE(empty_file_of_somebody_else_is_damage),
                 CASE(shipped_steps_make_a_file_that_passes_the_check),
         };
 

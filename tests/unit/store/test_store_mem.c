@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "sample_job.h"
 #include "store_rig.h"
 
@@ -123,6 +124,55 @@ static void call_fails_as_ordered_and_only_once(void **state)
         assert_int_equal(try_all(port, job, file), 0);
 }
 
+/* A store that cannot be made, a load and an accident that end for want of memory leave all as it
+ * was. */
+static void want_of_memory_changes_nothing(void **state)
+{
+        _cleanup_(stored_job_freep) Job *job = sample_job(1);
+        _cleanup_(stored_file_freep) JobFile *file = sample_file(0);
+        JobCredential c = sample_credential(BG_AUTH_TARGET_SERVER, BG_AUTH_SCHEME_BASIC, 1);
+        StoreMem *mem = *state;
+        StorePort port = store_mem_port(mem);
+        bool struck = true;
+
+        mem_fail_nth(1);
+        assert_null(store_mem_new());
+        mem_fail_nth(0);
+        rig_save_job(port, job, true);
+        rig_insert_file(port, job, file, true);
+        rig_save_credential(port, job, &c, true);
+        for (unsigned n = 1; struck; n++) {
+                int r;
+
+                mem_fail_nth(n);
+                r = store_mem_power_loss(mem, 0);
+                struck = mem_fail_struck();
+                mem_fail_nth(0);
+                assert_int_equal(r, struck ? -ENOMEM : 0);
+                assert_int_equal(count_jobs(mem), 1);
+                assert_true(n < 100);
+        }
+        save(mem, 2, false);
+        struck = true;
+        for (unsigned n = 1; struck; n++) {
+                RigQueue queue;
+                int r;
+
+                mem_fail_nth(n);
+                r = store_mem_power_loss(mem, 1);
+                struck = mem_fail_struck();
+                mem_fail_nth(0);
+                assert_int_equal(r, struck ? -ENOMEM : 0);
+                queue = rig_load(port);
+                assert_int_equal(queue.len, 2);
+                assert_int_equal(queue.jobs[0]->files_len, 1);
+                assert_int_equal(queue.jobs[0]->credentials_len, 1);
+                rig_queue_done(&queue);
+                assert_true(n < 100);
+        }
+        sample_credential_done(&c);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -132,6 +182,7 @@ int main(void)
                 CASE(power_loss_takes_the_open_transaction),
                 CASE(durable_commit_leaves_nothing_unhardened),
                 CASE(call_fails_as_ordered_and_only_once),
+                CASE(want_of_memory_changes_nothing),
         };
 
         return cmocka_run_group_tests_name("store_mem", tests, NULL, NULL);

@@ -59,6 +59,7 @@ static void number_that_the_file_cannot_hold_is_named(void **state)
                 {&s->active_usec, "active_usec"},
                 {&s->farewell_wall, "farewell_wall"},
                 {&s->program_time_wall, "program_time_wall"},
+                {&job->props.limit_bps, "limit_bps"},
         };
 
         (void) state;
@@ -109,6 +110,10 @@ static void file_has_names_and_sizes_that_fit(void **state)
         assert_string_equal(stored_file_bad_field(f), "size_bytes");
         f->size_bytes = BG_SIZE_UNKNOWN;
         assert_null(stored_file_bad_field(f));
+        f->remote = NULL;
+        assert_string_equal(stored_file_bad_place(BG_JOB_TYPE_DOWNLOAD, f), "remote");
+        f->remote = remote;
+        assert_null(stored_file_bad_place(BG_JOB_TYPE_DOWNLOAD, f));
         f->done_bytes = TOO_LARGE;
         assert_string_equal(stored_file_bad_field(f), "done_bytes");
         f->done_bytes = copy.done_bytes;
