@@ -81,13 +81,19 @@ static bool url_is_sound(const char *url)
         return true;
 }
 
+/* A worker may wait for the store with a session, or with bytes that it gives up. */
+static bool may_be_durable(const TransferEvent *ev)
+{
+        return ev->kind == TRANSFER_SESSION || (ev->kind == TRANSFER_META && ev->done_bytes == 0);
+}
+
 /* Texts and bytes stand where they belong and nowhere else. */
 static bool extras_are_sound(const WorkerOpRules *op, const TransferEvent *ev)
 {
         bool is_session = ev->kind == TRANSFER_SESSION;
         bool is_reply = op->kind == WORKER_OP_UPLOAD && ev->file_index == JOB_REPLY_INDEX;
 
-        if ((ev->session_bytes > 0) != is_session || (ev->durable && !is_session) ||
+        if ((ev->session_bytes > 0) != is_session || (ev->durable && !may_be_durable(ev)) ||
             (ev->pace != PACE_FREE && ev->kind != TRANSFER_PACE))
                 return false;
         return !ev->reply_url || (is_reply && url_is_sound(ev->reply_url));

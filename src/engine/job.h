@@ -57,7 +57,6 @@ typedef struct JobUpload {
         bool over;           /* DONE came: session closed, reply here, nothing left to move */
         bool was_complete;   /* the server had every byte once … */
         uint64_t best_bytes; /* … or so many: only what exceeds them is progress */
-        uint64_t session_op; /* waits for session_stored(); 0 = none */
         char *moved;         /* owned: the running worker knows the reply by this older name */
         bool astray;         /* … and has begun to fetch it there */
         char *stray;         /* owned: a temporary file beside this name is to be removed */

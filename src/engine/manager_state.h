@@ -23,8 +23,9 @@ typedef struct Op {
         uint64_t id;
         OpKind kind;
         Job *job;
-        JobFile *file; /* OP_FILE */
-        List in_job;   /* JobRun.ops: OP_FILE, OP_SYNC and OP_SWEEP */
+        JobFile *file;     /* OP_FILE */
+        List in_job;       /* JobRun.ops: OP_FILE, OP_SYNC and OP_SWEEP */
+        bool awaits_store; /* the worker goes on at session_stored() */
 } Op;
 
 /* A change of the vault's key under way (manager_rekey.c). */
@@ -150,6 +151,8 @@ uint64_t manager_limits_due(const Manager *m);
 void manager_retune(Manager *m, Job *job);
 _must_use_ Op *manager_op_new(Manager *m, OpKind kind, Job *job, JobFile *file);
 void manager_op_end(Manager *m, Op *op);
+/* Stores durably what workers wait for, and tells them. False when the store refused. */
+_must_use_ bool manager_store_awaited(Manager *m, Job *job);
 /* Asks all running transfers of the job to stop. */
 void manager_stop_ops(Manager *m, Job *job);
 /* Starts what an active job may start now: files, then the sync. */
@@ -162,8 +165,6 @@ void manager_note_progress(Manager *m, Job *job, JobFile *file, uint64_t bytes);
 
 /* manager_upload.c */
 void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev);
-/* Stores a session that a worker waits for, and tells it. False when the store refused. */
-_must_use_ bool manager_store_session(Manager *m, Job *job);
 /* Resume of a job whose source had changed: without the old session and all that hung on it. */
 HRESULT manager_resume_anew(Manager *m, Job *job);
 

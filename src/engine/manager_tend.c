@@ -184,7 +184,7 @@ void manager_tend(Manager *m, Job *job)
         uint64_t now = manager_now(m);
 
         if (!is_blocked(job, now) && !job_state_is_final(job->status.state)) {
-                if (!manager_store_session(m, job))
+                if (!manager_store_awaited(m, job))
                         job->run->blocked_until = now + COMMIT_RETRY_USEC;
                 if (job->status.intent == INTENT_NONE && inactivity_end(m, job) <= now)
                         step_or_block(m, job, JOB_EVENT_INACTIVE, NULL);

@@ -72,6 +72,33 @@ void manager_retune(Manager *m, Job *job)
         }
 }
 
+static bool is_awaited(const Job *job)
+{
+        LIST_FOREACH (it, &job->run->ops)
+                if (list_item(it, Op, in_job)->awaits_store)
+                        return true;
+        return false;
+}
+
+bool manager_store_awaited(Manager *m, Job *job)
+{
+        TransferPort *port = &m->ports.transfer;
+
+        if (!is_awaited(job))
+                return true;
+        if (manager_save(m, job, job, true) < 0)
+                return false;
+        LIST_FOREACH (it, &job->run->ops) {
+                Op *op = list_item(it, Op, in_job);
+
+                if (!op->awaits_store)
+                        continue;
+                op->awaits_store = false;
+                port->session_stored(port->ctx, op->id);
+        }
+        return true;
+}
+
 /* Known to WHY only; nothing to store, and no sign of life. */
 static void learn_pace(Manager *m, const Op *op, TransferPaceKind pace)
 {
@@ -247,8 +274,10 @@ static uint64_t synced_before(const JobFile *file, const TransferEvent *ev)
                        : 0;
 }
 
-static void learn_meta(Manager *m, Job *job, JobFile *file, const TransferEvent *ev)
+static void learn_meta(Manager *m, Op *op, const TransferEvent *ev)
 {
+        Job *job = op->job;
+        JobFile *file = op->file;
         FileFacts facts = job_file_facts(file);
         bool starts_afresh = ev->done_bytes < file->done_bytes;
 
@@ -261,6 +290,7 @@ static void learn_meta(Manager *m, Job *job, JobFile *file, const TransferEvent 
         manager_note_progress(m, job, file, 0);
         if (starts_afresh) /* the store should not promise the old bytes for long */
                 m->checkpoint_at = MIN(m->checkpoint_at, manager_now(m));
+        op->awaits_store |= ev->durable;
 }
 
 static void learn_progress(Manager *m, Job *job, JobFile *file, const TransferEvent *ev)
@@ -331,7 +361,7 @@ static void file_event(Manager *m, Op *op, const TransferEvent *ev)
                 (void) manager_step(m, op->job, JOB_EVENT_CONNECTED, NULL);
                 break;
         case TRANSFER_META:
-                learn_meta(m, op->job, op->file, ev);
+                learn_meta(m, op, ev);
                 break;
         case TRANSFER_PROGRESS:
                 learn_progress(m, op->job, op->file, ev);

@@ -43,26 +43,12 @@ static void learn_session(Manager *m, Op *op, const TransferEvent *ev)
         }
         manager_mark_dirty(m, job);
         checkpoint_soon(m);
-        if (ev->durable)
-                job->run->upload.session_op = op->id;
+        op->awaits_store |= ev->durable;
 }
 
-bool manager_store_session(Manager *m, Job *job)
+static void learn_reply_meta(Manager *m, Op *op, const TransferEvent *ev)
 {
-        TransferPort *port = &m->ports.transfer;
-        uint64_t op = job->run->upload.session_op;
-
-        if (op == 0)
-                return true;
-        if (manager_save(m, job, job, true) < 0)
-                return false;
-        job->run->upload.session_op = 0;
-        port->session_stored(port->ctx, op);
-        return true;
-}
-
-static void learn_reply_meta(Manager *m, Job *job, const TransferEvent *ev)
-{
+        Job *job = op->job;
         JobFile *reply = job->reply;
         FileFacts facts = job_file_facts(reply);
         bool same = str_equal(reply->etag, ev->etag) && reply->modified_sec == ev->modified_sec;
@@ -79,6 +65,7 @@ static void learn_reply_meta(Manager *m, Job *job, const TransferEvent *ev)
         job_file_set_validators(reply, ev->etag, ev->modified_sec);
         manager_note_progress(m, job, reply, 0);
         hurry_checkpoint(m); /* its temporary file comes into being now */
+        op->awaits_store |= ev->durable;
 }
 
 static void learn_reply_progress(Manager *m, Job *job, const TransferEvent *ev)
@@ -110,8 +97,10 @@ static void learn_reply(Manager *m, Job *job, const TransferEvent *ev)
         hurry_checkpoint(m);
 }
 
-static void reply_event(Manager *m, Job *job, const TransferEvent *ev)
+static void reply_event(Manager *m, Op *op, const TransferEvent *ev)
 {
+        Job *job = op->job;
+
         if (!job->reply || job->reply->state == FILE_PUBLISHED)
                 return;
         if (job->run->upload.moved) {
@@ -119,7 +108,7 @@ static void reply_event(Manager *m, Job *job, const TransferEvent *ev)
                 return;
         }
         if (ev->kind == TRANSFER_META)
-                learn_reply_meta(m, job, ev);
+                learn_reply_meta(m, op, ev);
         else if (ev->kind == TRANSFER_PROGRESS)
                 learn_reply_progress(m, job, ev);
         else if (ev->kind == TRANSFER_REPLY)
@@ -175,7 +164,6 @@ static void end_op(Manager *m, Op *op)
 {
         JobUpload *upload = &op->job->run->upload;
 
-        upload->session_op = 0; /* nobody waits any more; it is stored with the rest */
         if (upload->astray) {
                 mem_free(upload->stray);
                 upload->stray = TAKE_PTR(upload->moved);
@@ -258,7 +246,7 @@ void manager_upload_event(Manager *m, Op *op, const TransferEvent *ev)
         case TRANSFER_PROGRESS:
         case TRANSFER_REPLY:
                 if (ev->file_index == JOB_REPLY_INDEX)
-                        reply_event(m, job, ev);
+                        reply_event(m, op, ev);
                 else if (ev->kind == TRANSFER_PROGRESS)
                         learn_acknowledged(m, job, job->files[0]->size_bytes, ev->done_bytes);
                 else if (ev->kind == TRANSFER_META)

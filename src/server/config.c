@@ -31,6 +31,7 @@ int config_new(Config **ret)
                 .access_log = mem_strdup(""),
                 .public_url = mem_strdup(""),
                 .max_connections = MAX_CONNECTIONS,
+                .max_connections_per_address = CONFIG_PER_ADDRESS_DEFAULT,
                 .max_sessions = MAX_SESSIONS,
                 .max_sessions_per_address = MAX_SESSIONS_PER_ADDRESS,
                 .idle_sec = IDLE_SEC,

@@ -21,6 +21,9 @@ enum {
         CONFIG_VALUE_MAX_BYTES = 4096,
 };
 
+/* max_connections_per_address when nothing is said: address_limit.h knows what that means. */
+#define CONFIG_PER_ADDRESS_DEFAULT UINT32_MAX
+
 typedef struct ConfigListener {
         char *address; /* HOST:PORT, [ADDR]:PORT, :PORT, or unix:PATH */
         bool tls;
@@ -38,7 +41,7 @@ typedef struct Config {
         char *access_log; /* a file name, "-" = standard error, "" = none */
         char *public_url; /* scheme and host that clients use, "" = as they say */
         uint32_t max_connections;
-        uint32_t max_connections_per_address; /* 0 = no limit */
+        uint32_t max_connections_per_address; /* 0 = no limit, or CONFIG_PER_ADDRESS_DEFAULT */
         uint32_t max_sessions;
         uint32_t max_sessions_per_address;
         uint32_t idle_sec;

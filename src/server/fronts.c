@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "server/address_limit.h"
 #include "server/tally.h"
 
 #define PEM_MAX_BYTES (1024 * 1024)
@@ -37,7 +38,7 @@ struct Fronts {
         List retired;
         Hash *addresses; /* tally of connections */
         uint32_t max_connections;
-        uint32_t max_per_address;
+        AddressLimit per_address;
 };
 
 int fronts_new(sd_event *loop, Metrics *metrics, const HttpHandler *handler,
@@ -174,7 +175,7 @@ int fronts_configure(Fronts *f, const Config *config, Buf *why)
         if (r < 0)
                 return r;
         f->max_connections = config->max_connections;
-        f->max_per_address = config->max_connections_per_address;
+        address_limit_init(&f->per_address, config);
         return 0;
 }
 
@@ -199,15 +200,14 @@ static HttpFront *choose(const Fronts *f, ListenerUse use)
         return f->fronts[roomy + 1];
 }
 
-/* Unix sockets are proxies, whose clients are many. */
-static bool is_within_limits(const Fronts *f, ListenerUse use, const HttpPeer *peer)
+static bool is_within_limits(const Fronts *f, ListenerUse use, const HttpPeer *peer,
+                             const char *key)
 {
         if (use == LISTENER_METRICS)
                 return count(f, FRONT_METRICS, FRONT_METRICS) < FRONT_METRICS_CONNECTIONS;
         if (count(f, FRONT_PLAIN_ROOMY, FRONT_TLS_SMALL) >= f->max_connections)
                 return false;
-        return f->max_per_address == 0 || peer->is_unix ||
-               tally_get(f->addresses, peer->address) < f->max_per_address;
+        return address_limit_admits(&f->per_address, peer, tally_get(f->addresses, key));
 }
 
 static void refuse(Fronts *f, ListenerUse use, int fd)
@@ -221,8 +221,10 @@ static void refuse(Fronts *f, ListenerUse use, int fd)
 static void on_closed(void *ctx, const HttpPeer *peer)
 {
         Fronts *f = ctx;
+        char key[HTTP_ADDRESS_BYTES];
 
-        tally_remove(f->addresses, peer->address);
+        address_limit_key(peer, key);
+        tally_remove(f->addresses, key);
 }
 
 void fronts_accept(void *ctx, ListenerUse use, int fd, const struct sockaddr *address,
@@ -230,14 +232,16 @@ void fronts_accept(void *ctx, ListenerUse use, int fd, const struct sockaddr *ad
 {
         Fronts *f = ctx;
         HttpFront *front = choose(f, use);
+        char key[HTTP_ADDRESS_BYTES];
 
-        if (!front || !is_within_limits(f, use, peer) || tally_add(f->addresses, peer->address)) {
+        address_limit_key(peer, key);
+        if (!front || !is_within_limits(f, use, peer, key) || tally_add(f->addresses, key)) {
                 refuse(f, use, fd);
                 return;
         }
         f->metrics->connections++;
         if (http_front_take(front, fd, address, address_bytes, peer, on_closed, f) < 0)
-                tally_remove(f->addresses, peer->address);
+                tally_remove(f->addresses, key);
 }
 
 void fronts_drain(Fronts *f)

@@ -218,6 +218,7 @@ static int build(Server *s)
                 return r;
         s->world.loop = s->loop;
         s->world.metrics = &s->metrics;
+        s->world.room = &s->room;
         r = session_table_new(&s->world, &s->sessions);
         if (r == 0)
                 r = fronts_new(s->loop, &s->metrics, &handler, &metrics, &s->fronts);

@@ -23,6 +23,7 @@ typedef struct Server {
         Config *config;
         ServerSandbox *sandbox;
         SessionWorld world;
+        Room room;
         SessionTable *sessions;
         Auth *auth;
         AccessLog *access_log;

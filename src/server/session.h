@@ -57,6 +57,7 @@ typedef struct SessionWorld {
         SyncQueue *sync;
         Backend *backend;
         Metrics *metrics;
+        Room *room;
         char *local_origin; /* "http://127.0.0.1:8080": for relative notification URLs */
 } SessionWorld;
 

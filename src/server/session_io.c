@@ -90,6 +90,9 @@ int session_io_save_durably(Session *s, void (*saved)(Session *s, int result))
 
 BupRefusal session_io_begin_store(Session *s, const BupStep *step)
 {
+        if (!room_is_there(s->world->room, &s->site->min_free, session_store_fd(s->store),
+                           step->store_bytes, session_store_path(s->store)))
+                return BUP_DISK_FULL;
         s->data_fd = session_store_open_file(s->store, &s->id, SESSION_DATA, O_WRONLY);
         if (s->data_fd < 0)
                 return session_io_refusal(s->data_fd);
@@ -100,6 +103,7 @@ BupRefusal session_io_begin_store(Session *s, const BupStep *step)
         s->left_bytes = step->store_bytes;
         s->stored_bytes = 0;
         s->store_why = BUP_FINE;
+        room_pledge(s->world->room, s->left_bytes);
         return BUP_FINE;
 }
 
@@ -135,6 +139,7 @@ void session_io_store(Session *s, const void *data, size_t bytes)
                 }
                 s->stored_bytes += (uint64_t) n;
                 s->left_bytes -= (uint64_t) n;
+                room_settle(s->world->room, (uint64_t) n);
                 p += n;
                 bytes -= (size_t) n;
         }
@@ -145,6 +150,8 @@ void session_io_end_store(Session *s, bool cut, BupResult *ret)
 {
         close_fdp(&s->data_fd);
         s->data_fd = -1;
+        room_settle(s->world->room, s->left_bytes);
+        s->left_bytes = 0;
         s->world->metrics->received_bytes += s->stored_bytes;
         *ret = (BupResult){.why = s->store_why, .stored_bytes = s->stored_bytes, .cut = cut};
         s->stored_bytes = 0;

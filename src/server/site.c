@@ -26,6 +26,7 @@ int site_init(Site *s, const char *prefix)
                 .session_timeout_sec = BUP_SESSION_TIMEOUT_SEC,
                 .max_upload_bytes = UINT64_MAX,
                 .max_fragment_bytes = SITE_FRAGMENT_DEFAULT_BYTES,
+                .min_free.percent = SITE_FREE_DEFAULT_PERCENT,
                 .max_reply_bytes = REPLY_DEFAULT_BYTES,
                 .notification_timeout_sec = SITE_NOTIFICATION_DEFAULT_SEC,
                 .fallback_sec = SITE_FALLBACK_DEFAULT_SEC,

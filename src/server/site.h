@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "proto/bup_server.h"
+#include "server/room.h"
 
 enum {
         SITE_NOTIFICATION_URL_MAX_CHARS = 2200,
@@ -19,6 +20,7 @@ enum {
         SITE_FALLBACK_DEFAULT_SEC = 86400,
         SITE_CLEANUP_DEFAULT_SEC = 12 * 3600,
         SITE_SESSIONS_DEFAULT = 50,
+        SITE_FREE_DEFAULT_PERCENT = 1,
         SITE_NOTIFICATION_DEFAULT_SEC = 300,
 };
 
@@ -40,6 +42,7 @@ typedef struct Site {
         uint64_t max_upload_bytes;
         uint64_t max_fragment_bytes;
         uint64_t max_reply_bytes;
+        RoomRule min_free; /* of the file system of the sessions */
         BupNotification notification;
         char *notification_url; /* "" = none */
         uint32_t notification_timeout_sec;

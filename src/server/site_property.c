@@ -14,6 +14,7 @@ typedef enum PropertyKind {
         PROPERTY_U32_SEC, /* seconds, or 15m, 2h, 14d */
         PROPERTY_SIZE,    /* bytes, or 64M; "" = no limit */
         PROPERTY_MODE,    /* octal */
+        PROPERTY_ROOM,    /* bytes, or 5% */
         PROPERTY_TEXT,
         PROPERTY_NOTIFICATION,
         PROPERTY_PUBLISH, /* fragment or close */
@@ -56,6 +57,7 @@ static const Property PROPERTIES[] = {
         {"MethodOverride", PROPERTY_BOOL, PLACE(method_override)},
         {"MaximumFragmentSize", PROPERTY_SIZE, PLACE(max_fragment_bytes), 1, INT64_MAX},
         {"MaximumReplySize", PROPERTY_SIZE, PLACE(max_reply_bytes), 0, INT64_MAX},
+        {"MinimumFreeSpace", PROPERTY_ROOM, PLACE(min_free)},
         {"NotificationTimeout", PROPERTY_U32_SEC, PLACE(notification_timeout_sec), 1, 86400},
         {"NotificationCAFile", PROPERTY_TEXT, PLACE(notification_ca_file), .max = PATH_TEXT},
         {"FileMode", PROPERTY_MODE, PLACE(file_mode), 0, 0666},
@@ -168,6 +170,8 @@ int site_set(Site *s, const char *name, const char *value)
                 return set_size(p, place, value);
         case PROPERTY_MODE:
                 return set_mode(p, place, value);
+        case PROPERTY_ROOM:
+                return room_rule_parse(value, place);
         case PROPERTY_TEXT:
                 return strlen(value) > p->max ? -ERANGE : str_replace(place, value);
         case PROPERTY_NOTIFICATION:

@@ -70,6 +70,14 @@ static void ping(Request *r)
         request_answer_ack(r, &ack, false);
 }
 
+static bool has_room(const Request *r)
+{
+        const SessionStore *store = session_table_store(r->server->sessions, r->site);
+
+        return !store || room_is_there(&r->server->room, &r->site->min_free,
+                                       session_store_fd(store), 0, session_store_path(store));
+}
+
 /* What can be said against a new session, in the order in which the protocol's answers go. */
 static BupRefusal check_create(const Request *r, const SessionOrigin *origin)
 {
@@ -85,9 +93,11 @@ static BupRefusal check_create(const Request *r, const SessionOrigin *origin)
         if (where == BUP_DENIED || where == BUP_DIRECTORY_MISSING)
                 return where;
         admitted = session_table_admits(table, r->config, r->site, origin);
-        if (admitted == BUP_OVERLOADED || where == BUP_FINE)
+        if (admitted == BUP_OVERLOADED)
                 return admitted;
-        return where;
+        if (where != BUP_FINE)
+                return where;
+        return admitted == BUP_FINE && !has_room(r) ? BUP_DISK_FULL : admitted;
 }
 
 static void create(Request *r, Upload *u)

@@ -21,6 +21,8 @@ typedef struct Download {
         Verdict verdict;
         JobError error;  /* our own verdict on the answer or the file */
         bool whole_only; /* a part was of no use once; no more of them */
+        bool held_up;    /* given up, to be made again once the target is held no more … */
+        bool idle;       /* … and over */
 } Download;
 
 static JobError short_body(void)
@@ -76,7 +78,9 @@ static HttpTake on_head(void *ctx, const HttpHead *head)
         else
                 target_continue(&d->target, d->from_byte, size_bytes, head->modified_sec,
                                 &d->error);
-        return d->error.code == S_OK ? HTTP_TAKE_BODY : HTTP_ABANDON;
+        /* Rare, so another request later costs less than a way to let this one wait. */
+        d->held_up = d->target.held;
+        return d->error.code == S_OK && !d->held_up ? HTTP_TAKE_BODY : HTTP_ABANDON;
 }
 
 static bool on_body(void *ctx, const void *data, size_t bytes)
@@ -133,6 +137,14 @@ static void ask_again(Download *d)
                 target_fail(&d->target, &error);
 }
 
+static void ask_when_stored(Download *d)
+{
+        if (!d->idle || d->target.held)
+                return;
+        d->idle = d->held_up = false;
+        ask_again(d);
+}
+
 /* The framing was kept to the end. Is the file whole? */
 static void on_complete(Download *d)
 {
@@ -162,6 +174,9 @@ static void on_done(void *ctx, HttpOutcome outcome, const JobError *error)
         if (d->error.code != S_OK) {
                 transfer_error_set_host(&d->error, error->host);
                 target_fail(&d->target, &d->error);
+        } else if (d->held_up) {
+                d->idle = true;
+                ask_when_stored(d);
         } else if (d->verdict == VERDICT_RETRY) {
                 d->whole_only = true;
                 ask_again(d);
@@ -198,7 +213,18 @@ static void download_tick(Fetch *f)
         target_tick(&d->target);
 }
 
-static const FetchType DOWNLOAD = {download_free, download_stop, download_tick};
+static void download_session_stored(Fetch *f)
+{
+        Download *d = (Download *) f;
+
+        if (!d->target.held)
+                return;
+        target_stored(&d->target);
+        ask_when_stored(d);
+}
+
+static const FetchType DOWNLOAD = {download_free, download_stop, download_tick,
+                                   download_session_stored};
 
 int download_start(const FetchHost *host, WorkerStart *take_start, Fetch **ret, JobError *ret_error)
 {

@@ -24,7 +24,7 @@ typedef struct FetchType {
         Fetch *(*free)(Fetch *f);
         void (*stop)(Fetch *f);           /* answers with STOPPED */
         void (*tick)(Fetch *f);           /* four times a second: what is new is reported */
-        void (*session_stored)(Fetch *f); /* uploads; NULL for others */
+        void (*session_stored)(Fetch *f); /* the broker has stored what was `durable` */
 } FetchType;
 
 struct Fetch {

@@ -236,7 +236,21 @@ static void local_copy_tick(Fetch *f)
         target_tick(&c->target);
 }
 
-static const FetchType LOCAL_COPY = {local_copy_free, local_copy_stop, local_copy_tick};
+static int let_run(LocalCopy *c)
+{
+        return sd_event_source_set_enabled(c->slice, c->target.held ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+static void local_copy_session_stored(Fetch *f)
+{
+        LocalCopy *c = (LocalCopy *) f;
+
+        target_stored(&c->target);
+        (void) let_run(c); /* cannot fail for a source that is there */
+}
+
+static const FetchType LOCAL_COPY = {local_copy_free, local_copy_stop, local_copy_tick,
+                                     local_copy_session_stored};
 
 /* Every slice comes after whatever else is ready, so that transfers beside it do not wait. */
 static int start_slices(LocalCopy *c)
@@ -248,7 +262,7 @@ static int start_slices(LocalCopy *c)
         r = sd_event_source_set_priority(c->slice, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
                 return r;
-        return sd_event_source_set_enabled(c->slice, SD_EVENT_ON);
+        return let_run(c);
 }
 
 int local_copy_start(const FetchHost *host, WorkerStart *take_start, Fetch **ret,

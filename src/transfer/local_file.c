@@ -134,6 +134,11 @@ int local_file_set_tag(LocalFile *f, uint64_t tag)
         return fsetxattr(f->fd, TAG_NAME, &value, sizeof(value), 0) < 0 ? -errno : 0;
 }
 
+bool local_file_can_tag(const LocalFile *f)
+{
+        return fgetxattr(f->fd, TAG_NAME, NULL, 0) >= 0 || errno != ENOTSUP;
+}
+
 int local_file_append(LocalFile *f, const void *data, uint64_t bytes)
 {
         const uint8_t *p = data;

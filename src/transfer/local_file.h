@@ -5,7 +5,8 @@
  * A tag, kept in an extended attribute, names the version of the remote file that the bytes belong
  * to. The queue may forget that a file was begun anew (a crash before its commit); the tag in the
  * file cannot, so that bytes of two versions never meet even when a server swings back. File
- * systems without such attributes are trusted to the queue's word.
+ * systems without such attributes have only the queue's word, so there the queue is told first
+ * (target.h).
  *
  * Functions return 0 or a negative errno. */
 #pragma once
@@ -38,6 +39,8 @@ _must_use_ int local_file_create(LocalFile *f);
 /* Keeps room on the disk for a file of `size_bytes`. 0 where that cannot be done. */
 _must_use_ int local_file_reserve(LocalFile *f, uint64_t size_bytes);
 _must_use_ int local_file_set_tag(LocalFile *f, uint64_t tag);
+/* False where the file system has no attributes. */
+bool local_file_can_tag(const LocalFile *f);
 /* Appends; on failure written_bytes tells how much arrived. */
 _must_use_ int local_file_append(LocalFile *f, const void *data, uint64_t bytes);
 /* Goes back so that the next byte is written at `offset_bytes`, which is not over the end. */

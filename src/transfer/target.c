@@ -60,6 +60,13 @@ static bool is_resumable(const Target *t)
         return validator_is_resumable(etag_or_null(t), t->modified_sec);
 }
 
+static void note_promise(Target *t, const char *etag, int64_t modified_sec, uint64_t synced_bytes)
+{
+        t->promised = validator_is_resumable(etag, modified_sec);
+        t->promised_tag = validator_tag(etag, modified_sec);
+        t->promised_synced_bytes = synced_bytes;
+}
+
 static void open_kept(Target *t, JobError *ret_error)
 {
         const WorkerStart *s = &t->start;
@@ -67,6 +74,7 @@ static void open_kept(Target *t, JobError *ret_error)
 
         if (s->done_bytes == 0 || !validator_is_resumable(s->etag, s->modified_sec))
                 return;
+        note_promise(t, s->etag, s->modified_sec, s->synced_bytes);
         r = local_file_open_partial(&t->file, s->done_bytes,
                                     validator_tag(s->etag, s->modified_sec));
         if (r < 0)
@@ -122,6 +130,16 @@ void target_connected(Target *t)
         emit(t, &ev);
 }
 
+/* Could bytes of this version be taken for those that the broker believes to be kept? Other
+ * versions have another tag, or none; the same one has other bytes on the disk after a power loss.
+ */
+static bool breaks_promise(const Target *t)
+{
+        bool same = t->promised_tag == validator_tag(etag_or_null(t), t->modified_sec);
+
+        return t->promised && (same ? t->promised_synced_bytes > 0 : !local_file_can_tag(&t->file));
+}
+
 /* First into the file, then to the broker. */
 static void announce(Target *t)
 {
@@ -140,6 +158,7 @@ static void announce(Target *t)
         }
         ev.etag = etag_or_null(t);
         ev.modified_sec = t->modified_sec;
+        ev.durable = t->held;
         emit(t, &ev);
 }
 
@@ -172,9 +191,15 @@ void target_begin(Target *t, const TargetVersion *v, JobError *ret_error)
         }
         if (!reserve(t, ret_error))
                 return;
+        t->held = breaks_promise(t);
         /* What the broker may believe to be kept is no more. */
         if (t->start.done_bytes > 0 || t->version_count > 1)
                 announce(t);
+}
+
+void target_stored(Target *t)
+{
+        t->held = t->promised = false;
 }
 
 void target_continue(Target *t, uint64_t from_byte, uint64_t size_bytes, int64_t file_time_sec,
@@ -259,6 +284,7 @@ void target_tick(Target *t)
                 return;
         t->reported_bytes = t->file.written_bytes;
         ev = new_event(t, TRANSFER_PROGRESS);
+        note_promise(t, etag_or_null(t), t->modified_sec, ev.synced_bytes);
         emit(t, &ev);
 }
 

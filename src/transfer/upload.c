@@ -380,8 +380,11 @@ static void upload_session_stored(Fetch *f)
 {
         Upload *u = (Upload *) f;
 
-        if (!u->saving)
+        if (!u->saving) {
+                if (u->reply) /* no session is stored while it is fetched */
+                        upload_reply_stored(u->reply);
                 return;
+        }
         u->saving = false;
         upload_report_stored(&u->report);
         advance(u);

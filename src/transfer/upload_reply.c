@@ -268,6 +268,12 @@ void upload_reply_tick(UploadReply *r)
                 r->fetch->type->tick(r->fetch);
 }
 
+void upload_reply_stored(UploadReply *r)
+{
+        if (r->fetch)
+                r->fetch->type->session_stored(r->fetch);
+}
+
 UploadReply *upload_reply_stop(UploadReply *r)
 {
         if (r->fetch)

@@ -21,6 +21,7 @@ _must_use_ int upload_reply_start(const UploadReplyHost *host, const WorkerStart
                                   const char *url, bool foreign, bool keep_out, UploadReply **ret,
                                   JobError *ret_error);
 void upload_reply_tick(UploadReply *r);
+void upload_reply_stored(UploadReply *r);
 /* Ends it without `done`; what is kept is reported. */
 UploadReply *upload_reply_stop(UploadReply *r);
 /* Ends it without a word. NULL allowed. */

@@ -297,7 +297,7 @@ static void on_session_stored(Worker *w, WorkerMsg *m)
 {
         WorkerOp *op = hash_get(w->ops, &m->number);
 
-        if (op && op->fetch && op->fetch->type->session_stored)
+        if (op && op->fetch)
                 op->fetch->type->session_stored(op->fetch);
 }
 

@@ -26,7 +26,7 @@
 
 enum {
         WORKER_SOCKET_FD = 3,
-        WORKER_MSG_VERSION = 5,
+        WORKER_MSG_VERSION = 6,
         /* Two proxy lists of 32,000 units, credentials, and the rest. */
         WORKER_MSG_MAX_BYTES = 1024 * 1024 + AUTH_SET_PACKED_BYTES_MAX,
         WORKER_MSG_ETAG_BYTES = 1024,

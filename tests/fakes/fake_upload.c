@@ -445,6 +445,11 @@ static void check_stored(FakeTransfer *t, const FakeOp *op)
 
         if (!t->store)
                 return;
+        if (op->type == BG_JOB_TYPE_DOWNLOAD) {
+                if (!stored || stored->files[op->file]->done_bytes > 0)
+                        t->violation = "told that bytes are given up which are not";
+                return;
+        }
         if (!stored || stored->session_bytes != sizeof(op->blob) ||
             memcmp(stored->session, &op->blob, sizeof(op->blob)) != 0)
                 t->violation = "told that a session is stored which is not";

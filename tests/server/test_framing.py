@@ -224,6 +224,40 @@ def test_connections_of_one_address(server):
         assert elsewhere.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+def own_address():
+    """One of this machine that is not 127.0.0.1; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but its own")
+        return s.getsockname()[0]
+
+
+def test_by_default_one_address_cannot_take_all_places(server):
+    """An eighth of 160."""
+    address = own_address()
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but its own")
+    config = LIMITS.format(0, 0).replace("MaximumConnectionsPerAddress = 0\n", "")
+    config = config.replace("= 10", "= 160").replace("IdleTimeout = 1", "IdleTimeout = 60")
+    server.start(config=config.replace("[server]", f"[server]\nListen = {address}:0"))
+    host, port = server.addresses["http"].rsplit(":", 1)
+    assert host == address
+    wires = [Wire((address, int(port))) for _ in range(20)]
+    assert all(wire.ping("/f").status == 200 for wire in wires)
+    with Wire((address, int(port))) as wire:
+        assert wire.receive().status == 503
+    for wire in wires:
+        wire.close()
+
+
+def test_by_default_this_machine_may_take_many_places(server):
+    config = LIMITS.format(0, 0).replace("MaximumConnectionsPerAddress = 0\n", "")
+    server.start(config=config.replace("= 10", "= 160").replace("IdleTimeout = 1", "IdleTimeout = 60"))
+    assert all(wire.ping("/f").status == 200 for wire in [server.wire() for _ in range(100)])
+
+
 def test_idle_connections_are_closed(server):
     server.start(config=LIMITS.format(0, 0))
     begun = time.monotonic()

@@ -183,7 +183,7 @@ def test_s30_a_full_disk_is_told_and_the_upload_goes_on_when_there_is_room(serve
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 12 * MIB)
     server.root, server.sessions = root, small_disk / "root.bits-sessions"
-    wire = server.start(config=SITE).wire()
+    wire = server.start(config=SITE + "MinimumFreeSpace = 0\n").wire()
     data = os.urandom(8 * MIB)
     session = wire.open("/f")
     full = wire.fragment("/f", session, 0, data, len(data))
@@ -199,6 +199,55 @@ def test_s30_a_full_disk_is_told_and_the_upload_goes_on_when_there_is_room(serve
     wire = server.wire()
     assert wire.fragment("/f", session, kept, data[kept:], len(data)).received == len(data)
     assert (root / "f").read_bytes() == data
+
+
+def free_bytes(path):
+    fs = os.statvfs(path)
+    return fs.f_bavail * fs.f_frsize
+
+
+def test_room_for_others_is_left_before_a_byte_is_taken(server, small_disk):
+    """16 MiB, of which 4 have to stay free."""
+    server.root, server.sessions = small_disk / "root", small_disk / "root.bits-sessions"
+    server.root.mkdir()
+    wire = server.start(config=SITE + "MinimumFreeSpace = 4M\n").wire()
+    data = os.urandom(13 * MIB)
+    session = wire.open("/f")
+    full = wire.fragment("/f", session, 0, data, len(data))
+    assert full.status == 500 and full.error == DISK_FULL and full.context == "0x5"
+    assert free_bytes(small_disk) > 15 * MIB
+    wire = server.wire()
+    part = wire.fragment("/f", session, 0, data[:11 * MIB], len(data))
+    assert part.received == 11 * MIB and free_bytes(small_disk) > 4 * MIB
+    full = wire.fragment("/f", session, 11 * MIB, data[11 * MIB:], len(data))
+    assert full.error == DISK_FULL and free_bytes(small_disk) > 4 * MIB
+    (small_disk / "ballast").write_bytes(bytes(MIB))
+    refused = server.wire().create("/g")
+    assert refused.status == 500 and refused.error == DISK_FULL
+    assert "make room" in server.log.read_text()
+    (small_disk / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=32m", small_disk], check=True)
+    wire = server.wire()
+    assert wire.fragment("/f", session, 11 * MIB, data[11 * MIB:], len(data)).received == len(data)
+    assert (server.root / "f").read_bytes() == data
+    assert wire.create("/g").status == 200
+
+
+def test_bodies_under_way_count_as_written(server, small_disk):
+    server.root, server.sessions = small_disk / "root", small_disk / "root.bits-sessions"
+    server.root.mkdir()
+    server.start(config=SITE + "MinimumFreeSpace = 4M\n")
+    first, second = server.wire(), server.wire()
+    slow = first.open("/slow")
+    first.send(head("BITS_POST", "/slow", [("BITS-Packet-Type", "Fragment"),
+                                           *fragment_fields(slow, 0, 8 * MIB, 8 * MIB)], 8 * MIB))
+    first.send(b"x")
+    wait_until(lambda: [p for p in server.session_files(".data") if os.stat(p).st_size > 0], "it began")
+    session = second.open("/f")
+    assert second.fragment("/f", session, 0, bytes(6 * MIB), 6 * MIB).error == DISK_FULL
+    first.close()
+    wait_until(lambda: server.wire().fragment("/f", session, 0, bytes(6 * MIB), 6 * MIB).received == 6 * MIB,
+               "what did not come is free again")
 
 
 def test_s30_a_limit_on_file_sizes_is_a_full_disk(server):

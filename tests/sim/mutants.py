@@ -145,23 +145,31 @@ MUTANTS = [  # what is broken, file, old text, new text
     ("a session is acted upon before it is stored", "manager_upload.c",
      "        if (manager_save(m, job, job, true) < 0)\n"
      "                return false;\n"
-     "        job->run->upload.session_op = 0;",
-     "        job->run->upload.session_op = 0;"),
-    ("a session is stored softly", "manager_upload.c",
+     "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                Op *op",
+     "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                Op *op"),
+    ("a session is stored softly", "manager_transfer.c",
      "        if (manager_save(m, job, job, true) < 0)\n"
      "                return false;\n"
-     "        job->run->upload.session_op = 0;",
+     "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                Op *op",
      "        if (manager_save(m, job, job, false) < 0)\n"
      "                return false;\n"
-     "        job->run->upload.session_op = 0;"),
-    ("a refused session is not tried again", "manager_upload.c",
+     "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                Op *op"),
+    ("a refused session is not tried again", "manager_transfer.c",
+     "        if (manager_save(m, job, job, true) < 0)\n"
      "                return false;\n"
-     "        job->run->upload.session_op = 0;",
-     "                return job->run->upload.session_op = 0, false;\n"
-     "        job->run->upload.session_op = 0;"),
-    ("the worker is never told that the session is stored", "manager_upload.c",
-     "        port->session_stored(port->ctx, op);",
-     "        (void) port;"),
+     "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                Op *op",
+     "        if (manager_save(m, job, job, true) < 0)\n"
+     "                return true;\n"
+     "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                Op *op"),
+    ("the worker is never told that the session is stored", "manager_transfer.c",
+     "                port->session_stored(port->ctx, op->id);",
+     "                (void) port;"),
     ("an upload with all its bytes is not taken up again", "job_file.c",
      "                return job_has_pending_files(job) && job->files[0]->op == 0 ?",
      "                return job_has_pending_files(job) && job->files[0]->op + job->files_done == 0 ?"),

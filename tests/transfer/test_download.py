@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One file over HTTP from servers that do it right, wrong, or not at all."""
+import os
+import signal
 import time
 
 import pytest
@@ -171,6 +173,79 @@ def test_a_server_that_swings_back_is_not_believed_when_the_queue_forgot(drivers
     assert second.event == "failed" and second.done == 60000
     result = driver.fetch(server.url("/f"), out / "f", old)
     assert_whole(result, out, seed="a")
+
+
+@pytest.fixture
+def plain_driver(drivers):
+    """Its worker finds file systems without extended attributes."""
+    if os.environ["BITSD_SANITIZED"] == "1":
+        pytest.skip("the sanitizer wants to be the first library")
+    return drivers("--stall-timeout-sec", 2, env={"LD_PRELOAD": os.environ["NO_XATTR"]})
+
+
+def kill_worker(driver):
+    os.kill(driver.worker_pid(), signal.SIGKILL)
+
+
+def test_without_attributes_the_queue_knows_of_a_new_version_before_a_byte_of_it(plain_driver, server, out):
+    """The worker dies before the restart is stored, and the server swings back."""
+    _, first = interrupted(plain_driver, server, out)
+    plain_driver.tell("hold")
+    plain_driver.job()
+    plain_driver.file(server.url("/f", seed="b"), out / "f", **first.kept.as_words())
+    op = plain_driver.start()
+    meta = plain_driver.wait("meta", "done", op=op)[-1]
+    assert (meta["event"], meta["durable"], meta["done"]) == ("meta", True, 0)
+    kill_worker(plain_driver)
+    plain_driver.wait("failed", op=op)
+    assert kept_file(out) == b""
+    assert_whole(plain_driver.fetch(server.url("/f"), out / "f", first.kept), out, seed="a")
+
+
+def test_without_attributes_a_new_version_comes_once_it_is_stored(plain_driver, server, out):
+    _, first = interrupted(plain_driver, server, out)
+    result = plain_driver.fetch(server.url("/f", seed="b"), out / "f", first.kept)
+    assert_whole(result, out, seed="b")
+    assert [e["durable"] for e in result.events if e["event"] == "meta"] == [True, False]
+    assert len(server.requests) == 3
+
+
+def test_without_attributes_a_version_replaced_on_the_way_is_held_as_well(plain_driver, server, out):
+    """After parts of the old version that this very operation fetched."""
+    _, first = interrupted(plain_driver, server, out)
+    result = plain_driver.fetch(server.url("/f", ranges="less", swap_after=3), out / "f", first.kept)
+    assert len([r for r in server.requests[1:] if "range" in r["headers"]]) > 2
+    assert_whole(result, out, seed="b")
+    assert True in [e["durable"] for e in result.events]
+
+
+def test_without_attributes_bytes_of_one_version_are_gone_on_with(plain_driver, server, out):
+    _, first = interrupted(plain_driver, server, out)
+    result = plain_driver.fetch(server.url("/f"), out / "f", first.kept)
+    assert_whole(result, out)
+    assert server.requests[-1]["headers"]["range"] == "bytes=40000-"
+    assert True not in [e["durable"] for e in result.events]
+
+
+def test_a_target_that_is_held_can_be_stopped(plain_driver, server, out):
+    _, first = interrupted(plain_driver, server, out)
+    plain_driver.tell("hold")
+    plain_driver.job()
+    plain_driver.file(server.url("/f", seed="b"), out / "f", **first.kept.as_words())
+    op = plain_driver.start()
+    plain_driver.wait("meta", op=op)
+    plain_driver.tell("stop", op=op)
+    assert plain_driver.wait("stopped", op=op)[-1]["done"] == 0
+    assert temporaries(out) == []
+
+
+def test_synced_bytes_of_the_same_version_are_given_up_durably(driver, server, out):
+    """After a power loss the new ones may be holes where the old ones were."""
+    _, first = interrupted(driver, server, out)
+    first.kept.synced = 40000
+    result = driver.fetch(server.url("/f", ranges="ignore"), out / "f", first.kept)
+    assert_whole(result, out)
+    assert [e["durable"] for e in result.events if e["event"] == "meta"] == [True, False]
 
 
 @pytest.mark.parametrize("ranges", ["ignore", "wrong-start", "wrong-total", "wrong-length", "no-header",

@@ -330,3 +330,22 @@ def test_a_copy_goes_on_where_it_was_unless_the_source_changed(drivers, out, tmp
     source.write_bytes(content("t", 200 << 20))
     assert driver.fetch(source, out / "f", first.kept).event == "done"
     assert temporaries(out)[0].read_bytes() == content("t", 200 << 20)
+
+
+def test_a_changed_source_is_copied_once_the_queue_knows_where_attributes_are_missing(drivers, out, tmp_path):
+    if os.environ["BITSD_SANITIZED"] == "1":
+        pytest.skip("the sanitizer wants to be the first library")
+    driver = drivers(env={"LD_PRELOAD": os.environ["NO_XATTR"]})
+    source = tmp_path / "source"
+    source.write_bytes(content("b", 100000))
+    driver.tell("hold")
+    driver.job()
+    driver.file(source, out / "f", size=100000, done=4000, etag='"of-before"')
+    op = driver.start()
+    meta = driver.wait("meta", "done", op=op)[-1]
+    assert (meta["event"], meta["durable"], meta["done"]) == ("meta", True, 0)
+    (path,) = temporaries(out)
+    assert path.read_bytes() == b""
+    driver.tell("stored", op=op)
+    assert driver.wait("done", "failed", op=op)[-1]["event"] == "done"
+    assert path.read_bytes() == content("b", 100000)

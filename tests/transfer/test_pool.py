@@ -480,7 +480,7 @@ def test_the_last_report_of_lines_is_kept(drivers, server, out, tmp_path):
 def test_a_broker_that_talks_nonsense_is_left(server, out):
     """Random bytes, alone or after a sound message, end the worker by its own will and fast."""
     rng = random.Random(4711)
-    config = struct.pack("<BIIIIIIIIBBIQQ", 1, 5, 5, 5, 10, 6, 0, 0, 0, 1, 0, 0, 0, 0) + b"\xff" * 20
+    config = struct.pack("<BIIIIIIIIBBIQQ", 1, 6, 5, 5, 10, 6, 0, 0, 0, 1, 0, 0, 0, 0) + b"\xff" * 20
     hello = struct.pack("<I", len(config)) + config
     for round_number in range(60):
         ours, theirs = socket.socketpair()

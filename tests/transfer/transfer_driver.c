@@ -11,14 +11,11 @@
  *   run parallel=                 all files of the job at once, printing only how it ended
  *   check local=                  check_destination
  *   farewell op=                  the port; the session is that of the events so far
- *   hold | stored op=             from now on SESSION is not confirmed by itself | session_stored
- *   limits high= normal= low= lan=      set_limits, in bytes per second; not given: none
- *   retune op= priority= limit=   of the job, then the port
- *   lines                         worker_pool_lines
- *   forget                        the session, as after BG_E_LOCAL_FILE_CHANGED
- *   reply                         read_reply
- *   lose                          all that is known of the reply
- *   quit                          (or end of input)
+ *   hold | stored op=             from now on what is durable is not confirmed by itself |
+ * session_stored limits high= normal= low= lan=      set_limits, in bytes per second; not given:
+ * none retune op= priority= limit=   of the job, then the port lines worker_pool_lines forget the
+ * session, as after BG_E_LOCAL_FILE_CHANGED reply                         read_reply lose all that
+ * is known of the reply quit                          (or end of input)
  *
  * Options: --worker PATH [--lock-fd N] [--idle-usec N] [--answer-usec N] and the numbers and texts
  * of TransferConfig by name: --stall-timeout-sec N … */
@@ -192,8 +189,6 @@ static void note_session(Driver *d, const TransferEvent *ev)
         mem_free(d->job.session);
         d->job.session = copy;
         d->job.session_bytes = ev->session_bytes;
-        if (ev->durable && !d->hold)
-                d->port.session_stored(d->port.ctx, ev->op);
 }
 
 static void on_event(void *ctx, const TransferEvent *ev)
@@ -206,6 +201,8 @@ static void on_event(void *ctx, const TransferEvent *ev)
                 find_file(d, ev->file_index)->state = FILE_PUBLISHED;
         if (ev->kind == TRANSFER_SESSION)
                 note_session(d, ev);
+        if (ev->durable && !d->hold)
+                d->port.session_stored(d->port.ctx, ev->op);
         if ((ev->kind > TRANSFER_STOPPED && ev->kind != TRANSFER_REPLY) ||
             ev->kind == TRANSFER_CONNECTED || ev->result == BITS_E_WORKER_LOST)
                 return;

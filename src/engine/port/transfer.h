@@ -17,7 +17,7 @@
  *
  *   CONNECTED? META (SESSION* PROGRESS*)* UPLOADED, then for a reply META* PROGRESS* REPLY, DONE
  *
- * META brings size and done_bytes as the worker knows them from the session.
+ * META of an upload brings size and done_bytes as the worker knows them from the session.
  * SESSION events carry what has to be stored to go on after a crash; PROGRESS of file 0 is what the
  * server acknowledged and goes down when it forgot the session; UPLOADED says that it has every
  * byte; META, PROGRESS and REPLY with file_index JOB_REPLY_INDEX are about the reply (META also
@@ -42,7 +42,8 @@ void transfer_temp_leaf(const GUID *job, uint32_t file_index, char leaf[TEMP_LEA
 
 typedef enum TransferEventKind {
         TRANSFER_CONNECTED,      /* first header of a usable answer: CONNECTING → TRANSFERRING */
-        TRANSFER_META,           /* size, etag, modified learnt; done_bytes (0: starts afresh) */
+        TRANSFER_META,           /* size, etag, modified learnt; done_bytes (0: starts afresh; then
+                                    perhaps durable: the bytes before must not come back) */
         TRANSFER_PROGRESS,       /* done_bytes, synced_bytes; at most 4 a second and file */
         TRANSFER_DONE,           /* file whole in its temporary file; size, done, etag, modified */
         TRANSFER_FAILED,         /* error; done_bytes is what is kept for a resume */
@@ -91,7 +92,7 @@ typedef struct TransferEvent {
         const char *reply_url;  /* META of the reply; borrowed */
         const uint8_t *session; /* SESSION; borrowed */
         uint32_t session_bytes;
-        bool durable;          /* SESSION: wait for session_stored() before acting on it */
+        bool durable; /* SESSION, META: the worker waits for session_stored() before acting on it */
         TransferPaceKind pace; /* PACE */
 } TransferEvent;
 
@@ -107,7 +108,7 @@ typedef struct TransferPort {
         int (*publish)(void *ctx, uint64_t op, const Job *job);
         int (*discard)(void *ctx, uint64_t op, const Job *job);
         int (*farewell)(void *ctx, uint64_t op, const Job *job);
-        /* Uploads: what SESSION with `durable` carried is in the store; the worker goes on. */
+        /* What SESSION or META with `durable` said is in the store; the worker goes on. */
         void (*session_stored)(void *ctx, uint64_t op);
         /* The reply's bytes, from its temporary or its published file; S_OK with *ret_data owned
          * by the caller (NULL when empty), BG_E_TOO_LARGE with *ret_bytes set over

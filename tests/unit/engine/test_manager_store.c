@@ -308,6 +308,60 @@ static void kill_keeps_written_bytes_power_loss_only_synced_ones(void **state)
         assert_int_equal(fake_rig_read(rig, &id)->bytes_done, 400);
 }
 
+/* The server has another version, and the file system cannot tell its bytes from the old ones. */
+static FakeOp *give_up_bytes(FakeRig *rig, const GUID *id)
+{
+        TransferEvent ev = {.kind = TRANSFER_META,
+                            .etag = "\"new\"",
+                            .modified_sec = FILE_NO_TIME,
+                            .durable = true};
+        FakeOp *op;
+
+        fake_rig_run(rig);
+        op = fake_transfer_find(&rig->transfer, FAKE_FILE, id);
+        fake_op_meta(&rig->transfer, rig->m, op);
+        fake_op_progress(&rig->transfer, rig->m, op, 900, 400);
+        assert_int_equal(manager_flush(rig->m), 0);
+        ev.op = op->op;
+        ev.size_bytes = op->size;
+        op->waits = true;
+        manager_transfer_event(rig->m, &ev);
+        return op;
+}
+
+static void bytes_given_up_are_gone_before_the_worker_goes_on(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_resumed(rig, 1);
+        FakeOp *op = give_up_bytes(rig, &id);
+        uint32_t durable = rig->store.durable_commits;
+
+        fake_rig_run(rig);
+        assert_false(op->waits);
+        assert_int_equal(rig->store.durable_commits, durable + 1);
+        assert_int_equal(fake_store_durable_job(&rig->store, &id)->files[0]->done_bytes, 0);
+        assert_true(fake_rig_restart(rig, true));
+        assert_int_equal(fake_rig_read(rig, &id)->bytes_done, 0);
+}
+
+static void the_worker_waits_while_bytes_given_up_cannot_be_stored(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_resumed(rig, 1);
+        FakeOp *op = give_up_bytes(rig, &id);
+        Fault fault;
+
+        fail_store(rig, &fault, FAKE_STORE_COMMIT, -ENOSPC);
+        fake_rig_run(rig);
+        fake_rig_advance(rig, 20 * USEC_PER_SEC);
+        assert_true(op->waits);
+        fault.error = 0;
+        fake_rig_advance(rig, 6 * USEC_PER_SEC);
+        assert_false(op->waits);
+        fake_rig_finish(rig);
+        assert_state(rig, &id, TRANSFERRED);
+}
+
 static void whole_files_not_on_disk_are_partial_after_power_loss(void **state)
 {
         FakeRig *rig = *state;
@@ -501,6 +555,8 @@ int main(void)
                 rig_test(every_state_survives_kill_and_power_loss),
                 rig_test(properties_survive_a_restart),
                 rig_test(kill_keeps_written_bytes_power_loss_only_synced_ones),
+                rig_test(bytes_given_up_are_gone_before_the_worker_goes_on),
+                rig_test(the_worker_waits_while_bytes_given_up_cannot_be_stored),
                 rig_test(whole_files_not_on_disk_are_partial_after_power_loss),
                 rig_test(files_that_may_start_at_once_are_durable),
                 rig_test(a_refused_call_that_reached_the_file_is_taken_back),
