@@ -175,7 +175,9 @@ static void end_op(Manager *m, Op *op)
 {
         JobUpload *upload = &op->job->run->upload;
 
-        upload->session_op = 0; /* nobody waits any more; it is stored with the rest */
+        if (upload->session_op != 0)
+                op->job->run->harden = true; /* before another worker acts on it */
+        upload->session_op = 0;              /* nobody waits any more */
         if (upload->astray) {
                 mem_free(upload->stray);
                 upload->stray = TAKE_PTR(upload->moved);
