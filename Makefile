@@ -55,7 +55,7 @@ FIRST ?= 1
 soak:
 	@tools/install-deps build test
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
-	@ninja -C $(BUILD) --quiet tests/sim/engine-sim tests/unit/proto/test-proto-bup-simulation
+	@ninja -C $(BUILD) --quiet tests/sim/engine-sim tests/sim/upload-sim tests/unit/proto/test-proto-bup-simulation
 	@tools/soak --seeds $(SEEDS) --first $(FIRST) $(BUILD)
 
 # Lines and branches of engine, proto and store; what nothing reached is in build-cov/coverage.txt.

@@ -164,6 +164,8 @@ static void end_op(Manager *m, Op *op)
 {
         JobUpload *upload = &op->job->run->upload;
 
+        if (op->awaits_store)
+                op->job->run->harden = true; /* before another worker acts on it */
         if (upload->astray) {
                 mem_free(upload->stray);
                 upload->stray = TAKE_PTR(upload->moved);

@@ -46,8 +46,11 @@ static uint64_t wall_usec(void)
 
 static void emit_end(Upload *u, TransferEvent *ev)
 {
+        int r;
+
         if (!u->farewell) {
-                upload_report_session(&u->report, false);
+                if (!u->new_session || !upload_report_save(&u->report, &r))
+                        upload_report_session(&u->report, false);
                 upload_report_progress(&u->report);
         }
         u->host.emit(u->host.ctx, ev);
@@ -302,11 +305,11 @@ static void advance(Upload *u)
 
         if (r == 0 && (u->todo.save || u->new_session) && !u->farewell)
                 u->saving = upload_report_save(&u->report, &r);
-        u->new_session = false;
         if (r < 0) {
                 fail(u, &error);
                 return;
         }
+        u->new_session = false;
         if (u->saving)
                 return; /* session_stored() goes on */
         switch (u->todo.kind) {

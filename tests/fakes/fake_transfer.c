@@ -17,6 +17,8 @@ void fake_transfer_init(FakeTransfer *t, FakeDisk *disk, const FakeStore *store,
 
 static void op_free(FakeTransfer *t, FakeOp *op)
 {
+        if (op->upload)
+                t->uploader->end(t->uploader_ctx, op);
         list_remove(&op->in_all);
         t->ops_len--;
         for (uint32_t i = 0; i < op->files_len; i++) {

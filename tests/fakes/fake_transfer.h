@@ -41,7 +41,20 @@ typedef struct FakeOpFile { /* a file to publish */
         uint64_t size;
 } FakeOpFile;
 
-typedef struct FakeOp {
+typedef struct FakeTransfer FakeTransfer;
+typedef struct FakeOp FakeOp;
+
+/* Who leads uploads instead of the walk of fake_upload.c: something that has sessions of its own.
+ */
+typedef struct FakeUploader {
+        void (*begin)(void *ctx, FakeOp *op, const Job *job); /* FAKE_FILE or FAKE_FAREWELL */
+        void (*walk)(void *ctx, Manager *m, FakeOp *op);
+        /* What `op` waits for is said to be in the store: NULL, or what is wrong with that. */
+        const char *(*stored)(void *ctx, FakeOp *op, const Job *stored);
+        void (*end)(void *ctx, FakeOp *op); /* it ended, or the process did */
+} FakeUploader;
+
+struct FakeOp {
         uint64_t op;
         FakeOpKind kind;
         GUID job;
@@ -63,8 +76,9 @@ typedef struct FakeOp {
         FakeBlob blob;
         bool waits; /* for session_stored() */
         bool reply_done;
+        void *upload; /* the uploader's */
         List in_all;
-} FakeOp;
+};
 
 /* Odds in 1000 per step of an operation. */
 typedef struct FakeFaults {
@@ -73,7 +87,7 @@ typedef struct FakeFaults {
                 farewell, lies;
 } FakeFaults;
 
-typedef struct FakeTransfer {
+struct FakeTransfer {
         FakeDisk *disk;
         const FakeStore *store; /* for the check of intents; NULL = no check */
         List ops;               /* FakeOp.in_all, oldest first */
@@ -100,7 +114,9 @@ typedef struct FakeTransfer {
         /* What a worker is started with; NULL = nothing. */
         void (*on_start)(void *ctx, const Job *job);
         void *on_start_ctx;
-} FakeTransfer;
+        const FakeUploader *uploader; /* NULL: fake_upload.c */
+        void *uploader_ctx;
+};
 
 void fake_transfer_init(FakeTransfer *t, FakeDisk *disk, const FakeStore *store, FakeRandom *r);
 void fake_transfer_done(FakeTransfer *t);
@@ -138,6 +154,8 @@ void fake_op_reply_progress(FakeTransfer *t, Manager *m, FakeOp *op, uint64_t do
 void fake_op_reply(FakeTransfer *t, Manager *m, FakeOp *op);
 void fake_op_upload_done(FakeTransfer *t, Manager *m, FakeOp *op);
 void fake_op_farewell(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr);
+/* The operation of an uploader ends with this event. */
+void fake_op_end(FakeTransfer *t, Manager *m, FakeOp *op, const TransferEvent *ev);
 void fake_transfer_walk_upload(FakeTransfer *t, Manager *m, FakeOp *op);
 /* NULL when the server does not know it (any more). */
 bool fake_transfer_said_farewell(const FakeTransfer *t, const GUID *job);

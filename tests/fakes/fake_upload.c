@@ -62,11 +62,14 @@ void fake_upload_begin(FakeTransfer *t, FakeOp *op, const Job *job)
 
         op->source = strdup(job->files[0]->local);
         op->reply_done = reply && reply->state == FILE_DONE;
-        if (job->session_bytes == sizeof(op->blob))
+        if (t->uploader)
+                t->uploader->begin(t->uploader_ctx, op, job);
+        else if (job->session_bytes == sizeof(op->blob))
                 memcpy(&op->blob, job->session, sizeof(op->blob));
         else if (job->session_bytes != 0)
                 t->violation = "a session that nobody gave";
-        if (reply && temp && reply->etag && temp->bytes < reply->done_bytes)
+        if (reply && temp && reply->etag && temp->bytes < reply->done_bytes &&
+            temp->version == strtoul(reply->etag + 1, NULL, 10))
                 t->violation = "resumes a reply from bytes that are not there";
 }
 
@@ -84,6 +87,8 @@ static TransferEvent event_of(const FakeOp *op, TransferEventKind kind, uint32_t
 
 static void op_end(FakeTransfer *t, FakeOp *op)
 {
+        if (op->upload)
+                t->uploader->end(t->uploader_ctx, op);
         list_remove(&op->in_all);
         t->ops_len--;
         free(op->remote);
@@ -356,6 +361,10 @@ static void walk_closed(FakeTransfer *t, Manager *m, FakeOp *op)
 
 void fake_transfer_walk_upload(FakeTransfer *t, Manager *m, FakeOp *op)
 {
+        if (t->uploader) {
+                t->uploader->walk(t->uploader_ctx, m, op);
+                return;
+        }
         if (op->stopped && fake_random_chance(t->random, 700)) {
                 fake_op_stopped(t, m, op);
                 return;
@@ -416,6 +425,14 @@ bool fake_transfer_said_farewell(const FakeTransfer *t, const GUID *job)
         return false;
 }
 
+void fake_op_end(FakeTransfer *t, Manager *m, FakeOp *op, const TransferEvent *ev)
+{
+        if (op->kind == FAKE_FAREWELL && SUCCEEDED(ev->result))
+                note_farewell(t, &op->job);
+        op_end(t, op);
+        manager_transfer_event(m, ev);
+}
+
 void fake_op_farewell(FakeTransfer *t, Manager *m, FakeOp *op, HRESULT hr)
 {
         TransferEvent ev = event_of(op, TRANSFER_FAREWELL, 0);
@@ -439,7 +456,7 @@ static bool is_alive(FakeTransfer *t)
         return !t->dead;
 }
 
-static void check_stored(FakeTransfer *t, const FakeOp *op)
+static void check_stored(FakeTransfer *t, FakeOp *op)
 {
         const Job *stored = t->store ? fake_store_durable_job(t->store, &op->job) : NULL;
 
@@ -448,6 +465,13 @@ static void check_stored(FakeTransfer *t, const FakeOp *op)
         if (op->type == BG_JOB_TYPE_DOWNLOAD) {
                 if (!stored || stored->files[op->file]->done_bytes > 0)
                         t->violation = "told that bytes are given up which are not";
+                return;
+        }
+        if (t->uploader) {
+                const char *wrong = t->uploader->stored(t->uploader_ctx, op, stored);
+
+                if (wrong)
+                        t->violation = wrong;
                 return;
         }
         if (!stored || stored->session_bytes != sizeof(op->blob) ||
@@ -489,7 +513,7 @@ static int fake_farewell(void *ctx, uint64_t number, const Job *job)
                 t->violation = "two farewells of one job";
         if (fake_transfer_count(t, FAKE_FAREWELL, NULL) >= FAREWELLS_MAX)
                 t->violation = "too many farewells at once";
-        if (job->session_bytes != sizeof(op->blob) || job->files_len != 1)
+        if ((!t->uploader && job->session_bytes != sizeof(op->blob)) || job->files_len != 1)
                 t->violation = "a farewell without a session";
         if (t->store && (!stored || stored->status.state != BG_JOB_STATE_CANCELLED))
                 t->violation = "a farewell before the end is stored";
@@ -502,7 +526,9 @@ static int fake_farewell(void *ctx, uint64_t number, const Job *job)
         op->kind = FAKE_FAREWELL;
         op->job = job->id;
         op->type = job->type;
-        if (job->session_bytes == sizeof(op->blob))
+        if (t->uploader)
+                t->uploader->begin(t->uploader_ctx, op, job);
+        else if (job->session_bytes == sizeof(op->blob))
                 memcpy(&op->blob, job->session, sizeof(op->blob));
         list_append(&t->ops, &op->in_all);
         t->ops_len++;

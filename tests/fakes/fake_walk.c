@@ -202,7 +202,11 @@ bool fake_transfer_step(FakeTransfer *t, Manager *m)
                         fake_transfer_walk_upload(t, m, op);
                 break;
         case FAKE_FAREWELL:
-                fake_op_farewell(t, m, op, is_unlucky(t, t->faults.farewell) ? E_FAIL : S_OK);
+                if (t->uploader)
+                        t->uploader->walk(t->uploader_ctx, m, op);
+                else
+                        fake_op_farewell(t, m, op,
+                                         is_unlucky(t, t->faults.farewell) ? E_FAIL : S_OK);
                 break;
         case FAKE_SYNC:
                 walk_sync(t, m, op);

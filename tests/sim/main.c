@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine-sim: lives of the engine, one per seed. A failure prints its seed, and how to have exactly
- * that one again.
+/* engine-sim, upload-sim: lives of the engine, one per seed. A failure prints its seed, and how to
+ * have exactly that one again.
  *
  *   --seed N         this one alone
  *   --first N        the first of many (1)
  *   --seeds COUNT    how many (300)
  *   --steps N        of a life (1500; with --each 100)
  *   --each 1         instead of dying at random, lives die at each place there is to die, in turn:
- * killed and by power loss. One seed has as many lives as twice the places.
+ *                    killed and by power loss. One seed has as many lives as twice the places
+ *   --each 2         the same with the deaths of the upload server (upload-sim)
  *   --point N        … only there; 2 * place, + 1 for power loss
  *   --coverage FILE  what was reached, one line "COUNT NAME" each
  *   --trace 1        print changes of state */
@@ -58,6 +59,8 @@ static int parse_options(int argc, char **argv, Options *ret)
                 o.first = o.seed;
                 o.count = 1;
         }
+        if (o.each > 2 || (o.each == 2 && !sim_uploads()->plan))
+                return -1;
         if (o.steps == 0)
                 o.steps = o.each ? 100 : 1500;
         *ret = o;
@@ -67,6 +70,7 @@ static int parse_options(int argc, char **argv, Options *ret)
 typedef struct Totals {
         uint64_t usec, calls, lives, failed;
         uint64_t kills, powers, jobs, uploads, replies, farewells, armed, changes;
+        SimUploadCounts wire;
         SimCover cover;
 } Totals;
 
@@ -83,6 +87,17 @@ static void add(Totals *totals, const Sim *sim)
         totals->farewells += sim->rig.transfer.farewells_len;
         totals->armed += sim->armed_starts;
         totals->changes += sim->rig.vault.changes;
+        if (sim->uploads_by->count)
+                sim->uploads_by->count(sim->uploader, &totals->wire);
+}
+
+static const char *lead(Sim *sim, const Options *o, uint32_t death)
+{
+        SimEnd end = death % 2 == 1 ? SIM_END_POWER : SIM_END_KILL;
+
+        if (o->each == 2)
+                return sim_live_with_server(sim, o->steps, death / 2, end);
+        return o->each ? sim_live_until(sim, o->steps, death / 2, end) : sim_live(sim, o->steps);
 }
 
 /* *ret_points: how many places to die the life had. False: a promise was broken. */
@@ -96,20 +111,18 @@ static bool live(uint32_t seed, const Options *o, uint32_t death, Totals *totals
                 abort();
         sim_init(sim, seed, &totals->cover);
         sim->trace = o->trace != 0;
-        broken = o->each ? sim_live_until(sim, o->steps, death / 2,
-                                          death % 2 == 1 ? SIM_END_POWER : SIM_END_KILL)
-                         : sim_live(sim, o->steps);
+        broken = lead(sim, o, death);
         if (broken && o->each)
-                (void) printf(
-                        "seed %u, step %u: %s (replay: engine-sim --seed %u --steps %u --each "
-                        "1 --point %u)\n",
-                        seed, sim->step, broken, seed, o->steps, death);
+                (void) printf("seed %u, step %u: %s (replay: %s --seed %u --steps %u --each %u "
+                              "--point %u)\n",
+                              seed, sim->step, broken, sim->uploads_by->program, seed, o->steps,
+                              o->each, death);
         else if (broken)
-                (void) printf("seed %u, step %u: %s (replay: engine-sim --seed %u --steps %u)\n",
-                              seed, sim->step, broken, seed, o->steps);
+                (void) printf("seed %u, step %u: %s (replay: %s --seed %u --steps %u)\n", seed,
+                              sim->step, broken, sim->uploads_by->program, seed, o->steps);
         add(totals, sim);
         totals->failed += broken != NULL;
-        *ret_points = sim->points;
+        *ret_points = o->each == 2 ? sim->uploads_by->points(sim->uploader) : sim->points;
         sim_done(sim);
         free(sim);
         return broken == NULL;
@@ -151,6 +164,11 @@ static void print_totals(const Totals *t)
                 "losses, %lu days\n",
                 N(lives), N(failed), N(jobs), N(uploads), N(replies), N(farewells), N(armed),
                 N(changes), N(calls), N(kills), N(powers), N(usec) / 1000000 / 86400);
+        if (sim_uploads()->count)
+                (void) printf("%lu packets, %lu sessions, %lu arrived, %lu of them again since the "
+                              "server forgot the first, %lu deaths of servers\n",
+                              N(wire.packets), N(wire.sessions), N(wire.arrived), N(wire.again),
+                              N(wire.deaths));
 #undef N
 }
 
@@ -162,8 +180,9 @@ int main(int argc, char **argv)
 
         if (parse_options(argc, argv, &o) < 0) {
                 (void) fprintf(stderr,
-                               "usage: engine-sim [--seed N | --first N --seeds COUNT] [--steps N] "
-                               "[--each 1 [--point N]] [--coverage FILE] [--trace 1]\n");
+                               "usage: %s [--seed N | --first N --seeds COUNT] [--steps N] "
+                               "[--each 1|2 [--point N]] [--coverage FILE] [--trace 1]\n",
+                               sim_uploads()->program);
                 return 2;
         }
         sim_cover_init(&totals.cover);

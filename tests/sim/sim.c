@@ -51,7 +51,8 @@ void sim_init(Sim *sim, uint64_t seed, SimCover *cover)
         *sim = (Sim){.seed = seed, .network_up = true, .cover = cover};
         fake_rig_prepare(&sim->rig, seed);
         fake_random_init(&sim->dice, seed ^ 0x5eed);
-        sim->rig.disk.default_size = 1 + sim_below(sim, 5000);
+        sim->uploads_by = sim_uploads();
+        sim->rig.disk.default_size = 1 + sim_below(sim, sim->uploads_by->size_max);
         fake_disk_remote(&sim->rig.disk, "http://host/0")->size = 0;
         fake_disk_remote(&sim->rig.disk, "/home/u/1-0")->size = 0; /* sources */
         /* Long enough that no test of the model meets an evicted tombstone by surprise. */
@@ -66,6 +67,7 @@ void sim_init(Sim *sim, uint64_t seed, SimCover *cover)
         sim->rig.transfer.on_start_ctx = sim;
         sim->rig.notifier.on_run = sim_run_program;
         sim->rig.notifier.on_run_ctx = sim;
+        sim->uploader = sim->uploads_by->new ? sim->uploads_by->new (sim) : NULL;
         sim->files_vanish = seed % 2 == 1;
         sim->servers_lie = seed % 4 == 0;
         set_faults(sim);
@@ -79,6 +81,8 @@ void sim_init(Sim *sim, uint64_t seed, SimCover *cover)
 void sim_done(Sim *sim)
 {
         fake_rig_done(&sim->rig);
+        if (sim->uploads_by->free)
+                sim->uploads_by->free(sim->uploader);
         sim_cover_use(NULL);
 }
 
@@ -241,17 +245,14 @@ static void cancel_uploads(Sim *sim)
         for (uint32_t i = 0; i < sim->jobs_len; i++) {
                 SimJob *j = &sim->jobs[i];
                 const Job *job;
-                FakeBlob blob = {0};
 
                 if (!j->live || j->type == BG_JOB_TYPE_DOWNLOAD ||
                     FAILED(manager_read_job(sim->rig.m, &ADMIN, &j->id, &job)) ||
                     job->status.intent != INTENT_NONE ||
                     job->status.state == BG_JOB_STATE_TRANSFERRED)
                         continue;
-                if (job->session_bytes == sizeof(blob))
-                        memcpy(&blob, job->session, sizeof(blob));
                 if (job->props.no_progress_sec > 86400)
-                        j->cancelled = blob.session;
+                        j->cancelled = sim->uploads_by->session(sim, job);
                 if (j->token != 0 && !sim->rig.notifier.answered[j->token])
                         sim_break(sim, "a final step is over and its call is not answered");
                 j->token = sim->rig.next_token++ % FAKE_TOKENS;
@@ -270,6 +271,8 @@ static void calm_down(Sim *sim)
         sim->crash_in = 0;
         sim->store_bad = false;
         sim->rig.transfer.faults = (FakeFaults){0};
+        if (sim->uploads_by->calm)
+                sim->uploads_by->calm(sim->uploader);
         for (uint32_t i = 0; i < sim->jobs_len; i++) {
                 const Job *job;
 
@@ -332,4 +335,10 @@ const char *sim_live_until(Sim *sim, uint32_t steps, uint32_t point, SimEnd end)
         sim->planned_end = end;
         sim->crash_in = point;
         return sim_live(sim, steps);
+}
+
+const char *sim_live_with_server(Sim *sim, uint32_t steps, uint32_t point, SimEnd end)
+{
+        sim->uploads_by->plan(sim->uploader, point, end == SIM_END_POWER);
+        return sim_live_until(sim, steps, 0, SIM_END_KILL);
 }

@@ -40,10 +40,42 @@ typedef struct SimJob {
         uint64_t waits_since;        /* first of its level to be allowed, and still not running */
 } SimJob;
 
+typedef struct Sim Sim;
+
+typedef struct SimUploadCounts {
+        uint64_t packets, sessions, arrived, again, deaths;
+} SimUploadCounts;
+
+/* Who leads uploads: fake_upload.c with a server that it makes up (sim_uploads.c, in engine-sim),
+ * or transfer/upload.c and both protocol machines (upload/sim_uploads.c, in upload-sim). */
+typedef struct SimUploads {
+        const char *program;
+        BG_JOB_TYPE types[4]; /* of jobs, each as likely */
+        uint64_t size_max;    /* of files */
+        uint32_t steps;       /* of transfers at a time, at most */
+        void *(*new)(Sim *sim);
+        void (*free)(void *uploads);
+        void (*calm)(void *uploads);
+        /* What the job keeps of its session: its number; 0: there is none. */
+        uint32_t (*session)(const Sim *sim, const Job *job);
+        bool (*is_open)(const Sim *sim, uint32_t session); /* does the server wait for more? */
+        void (*check)(Sim *sim, const Job *job);           /* what only uploads promise */
+        void (*check_reply)(Sim *sim, const Job *job);     /* Complete said S_OK */
+        /* Places where the server may die; and that it shall, at one of them. NULL: none. */
+        uint64_t (*points)(const void *uploads);
+        void (*plan)(void *uploads, uint32_t point, bool power);
+        void (*count)(const void *uploads, SimUploadCounts *counts); /* adds; NULL: nothing to */
+} SimUploads;
+
+/* One of them is linked. */
+const SimUploads *sim_uploads(void);
+
 typedef enum SimEnd { SIM_END_ANY, SIM_END_KILL, SIM_END_POWER } SimEnd;
 
-typedef struct Sim {
+struct Sim {
         FakeRig rig;
+        const SimUploads *uploads_by;
+        void *uploader;     /* theirs */
         ManagerPorts inner; /* the fakes' ports, behind sim_ports.c */
         SimCover *cover;    /* not owned */
         FakeRandom dice;
@@ -73,15 +105,17 @@ typedef struct Sim {
         uint64_t simulated_usec;
         bool trace;         /* print what happens, for replays */
         const char *broken; /* the promise that did not hold */
-} Sim;
+};
 
 /* `cover` has to live as long as the simulation. */
 void sim_init(Sim *sim, uint64_t seed, SimCover *cover);
 void sim_done(Sim *sim);
 /* One life; NULL or the promise that was broken. */
 const char *sim_live(Sim *sim, uint32_t steps);
-/* The same, and it dies exactly once, at its `point`-th place to do so (0 = never). */
+/* The same, and it dies exactly once, at its `point`-th place to do so (0 = never); or its upload
+ * server does. */
 const char *sim_live_until(Sim *sim, uint32_t steps, uint32_t point, SimEnd end);
+const char *sim_live_with_server(Sim *sim, uint32_t steps, uint32_t point, SimEnd end);
 
 /* sim_ports.c */
 void sim_wrap_ports(void *ctx, ManagerPorts *ports); /* FakeRig.wrap_ports */

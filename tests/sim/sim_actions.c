@@ -125,10 +125,7 @@ static void choose_reply(Sim *sim, const GUID *id)
 
 static BG_JOB_TYPE any_type(Sim *sim)
 {
-        static const BG_JOB_TYPE TYPES[] = {BG_JOB_TYPE_DOWNLOAD, BG_JOB_TYPE_DOWNLOAD,
-                                            BG_JOB_TYPE_UPLOAD, BG_JOB_TYPE_UPLOAD_REPLY};
-
-        return TYPES[sim_below(sim, ARRAY_LEN(TYPES))];
+        return sim->uploads_by->types[sim_below(sim, ARRAY_LEN(sim->uploads_by->types))];
 }
 
 static void create_job(Sim *sim)
@@ -383,7 +380,8 @@ static void set_reply_name(Sim *sim, SimJob *j, const Caller *caller)
 
         if (want != E_ACCESSDENIED && want != BG_E_NOT_FOUND && j->type != BG_JOB_TYPE_UPLOAD_REPLY)
                 want = E_NOTIMPL;
-        else if (want == S_OK && job->reply && job->reply->size_bytes != BG_SIZE_UNKNOWN)
+        else if (want == S_OK && job->reply &&
+                 (job->reply->size_bytes != BG_SIZE_UNKNOWN || job->reply->remote[0] != '\0'))
                 want = BG_E_INVALID_STATE; /* its download has begun */
         else if (want == S_OK && given && job->files_len > 0 &&
                  strcmp(name, job->files[0]->local) == 0)
@@ -557,7 +555,8 @@ void sim_act(Sim *sim)
         uint64_t pick = sim_below(sim, 1000);
 
         if (pick < 480) {
-                for (uint64_t n = 1 + sim_below(sim, 6); n > 0 && !sim->crashed; n--)
+                for (uint64_t n = 1 + sim_below(sim, sim->uploads_by->steps);
+                     n > 0 && !sim->crashed; n--)
                         (void) fake_transfer_step(&sim->rig.transfer, sim->rig.m);
         } else if (pick < 640) {
                 sim_pass_time(sim);

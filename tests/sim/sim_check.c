@@ -214,16 +214,6 @@ static void check_fairness(Sim *sim)
         }
 }
 
-static void check_published_reply(Sim *sim, const Job *job)
-{
-        const FakeFinal *final = fake_disk_final(&sim->rig.disk, job->reply->local);
-        char url[64];
-
-        fake_reply_url(&job->id, url, sizeof(url));
-        if (!final || final->bytes != fake_disk_remote(&sim->rig.disk, url)->size)
-                sim_break(sim, "Complete said S_OK without the reply");
-}
-
 /* What only uploads promise. */
 static void check_upload(Sim *sim, const Job *job)
 {
@@ -244,6 +234,8 @@ static void check_upload(Sim *sim, const Job *job)
         if (job->reply && job->status.transferred_wall == 0 && job->status.error_count == 0 &&
             job->reply->state == FILE_PUBLISHED)
                 sim_break(sim, "a reply is visible before Complete");
+        if (sim->uploads_by->check)
+                sim->uploads_by->check(sim, job);
 }
 
 static void check_answer(Sim *sim, SimJob *j, const Job *job)
@@ -264,7 +256,7 @@ static void check_answer(Sim *sim, SimJob *j, const Job *job)
         if (FAILED(hr) && state == BG_JOB_STATE_ACKNOWLEDGED)
                 sim_break(sim, "Complete failed and ended the job");
         if (hr == S_OK && job->type == BG_JOB_TYPE_UPLOAD_REPLY)
-                check_published_reply(sim, job);
+                sim->uploads_by->check_reply(sim, job);
         for (uint32_t i = 0; job->type == BG_JOB_TYPE_DOWNLOAD && hr == S_OK && i < job->files_len;
              i++) {
                 const FakeFinal *f = fake_disk_final(&sim->rig.disk, job->files[i]->local);
@@ -477,7 +469,8 @@ void sim_check_end(Sim *sim)
         if (count_farewells(sim) > 0)
                 sim_break(sim, "a farewell is owed for ever");
         for (uint32_t i = 0; i < sim->jobs_len; i++)
-                if (fake_transfer_session(&sim->rig.transfer, sim->jobs[i].cancelled))
+                if (sim->jobs[i].cancelled != 0 &&
+                    sim->uploads_by->is_open(sim, sim->jobs[i].cancelled))
                         sim_break(sim, "a server still waits for a cancelled upload");
         for (uint32_t i = 0; i < sim->jobs_len; i++)
                 if (sim->jobs[i].owes_farewell &&

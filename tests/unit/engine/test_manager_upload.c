@@ -166,6 +166,27 @@ static void a_session_that_cannot_be_stored_holds_the_worker_up(void **state)
         assert_state(rig, &id, TRANSFERRED);
 }
 
+/* The next worker takes up what is in memory: a server that has bytes of a session which a crash
+ * makes us forget gets the file twice. */
+static void a_session_whose_worker_died_is_stored_before_the_next_one(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = upload_in_state(rig, U, BG_JOB_STATE_TRANSFERRING);
+        FakeOp *op = fake_transfer_find(&rig->transfer, FAKE_FILE, &id);
+        const Job *stored;
+
+        op->blob.session = 42;
+        fake_op_session(&rig->transfer, rig->m, op, true);
+        fake_transfer_lose_worker(&rig->transfer, rig->m);
+        fake_rig_run(rig);
+        op = fake_transfer_find(&rig->transfer, FAKE_FILE, &id);
+        assert_non_null(op);
+        assert_int_equal(op->blob.session, 42);
+        stored = fake_store_durable_job(&rig->store, &id);
+        assert_int_equal(stored->session_bytes, sizeof(op->blob));
+        assert_memory_equal(stored->session, &op->blob, sizeof(op->blob));
+}
+
 static void a_soft_session_is_stored_soon_and_not_synced(void **state)
 {
         FakeRig *rig = *state;
@@ -558,6 +579,7 @@ int main(void)
                 rig_test(an_early_complete_disturbs_nothing),
                 rig_test(the_session_is_on_disk_before_the_worker_goes_on),
                 rig_test(a_session_that_cannot_be_stored_holds_the_worker_up),
+                rig_test(a_session_whose_worker_died_is_stored_before_the_next_one),
                 rig_test(a_soft_session_is_stored_soon_and_not_synced),
                 rig_test(a_session_that_is_too_large_is_a_broken_worker),
                 rig_test(progress_is_what_the_server_has_and_may_fall),
