@@ -136,6 +136,12 @@ void upload_reply_tick(UploadReply *r)
         (void) r;
 }
 
+/* No META of this reply asks to be stored: its file is none, and nothing in it could be mixed up. */
+void upload_reply_stored(UploadReply *r)
+{
+        (void) r;
+}
+
 static void fail(UploadReply *r, HRESULT code, int32_t status, bool fatal)
 {
         JobError error = transfer_error_make(code, BG_ERROR_CONTEXT_REMOTE_FILE, fatal, "no reply");
