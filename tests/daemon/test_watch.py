@@ -14,11 +14,13 @@ NOTIFY_TRANSFERRED, NOTIFY_ERROR = 1, 2
 FOREGROUND = 0
 INTERVAL = 0.25
 OWN, NO_ID = False, b"\0" * 16
-CHUNK, CHUNKS = 65536, 60
+CHUNK, CHUNKS, PIECE = 65536, 60, 4096
 
 
 class Dribble(http.server.BaseHTTPRequestHandler):
-    """Sends /slow in many pieces over some two seconds, and anything else at once."""
+    """Sends /slow in many pieces until it is enough, and anything else at once."""
+
+    enough = threading.Event()
 
     def do_GET(self):
         if self.path == "/missing":
@@ -31,10 +33,11 @@ class Dribble(http.server.BaseHTTPRequestHandler):
         if not slow:
             self.wfile.write(b"hello")
             return
-        for _ in range(CHUNKS):
-            self.wfile.write(b"x" * CHUNK)
-            self.wfile.flush()
-            time.sleep(0.03)
+        left = CHUNK * CHUNKS
+        while left > PIECE and not self.enough.wait(0.03):
+            self.wfile.write(b"x" * PIECE)
+            left -= PIECE
+        self.wfile.write(b"x" * left)
 
     def log_message(self, *args):
         pass
@@ -114,7 +117,10 @@ def test_progress_comes_four_times_a_second_at_most(service, client, web, tmp_pa
             break
         moves += bool(progress) and info["state"] == TRANSFERRING == progress[-1]["state"]
         progress.append(info)
-    assert moves >= 3, "progress is told while the file comes"
+        if moves >= 6:
+            Dribble.enough.set()
+    Dribble.enough.clear()
+    assert moves >= 6, "progress is told while the file comes"
     # When each was sent cannot be seen from here: one that is read late seems closer to the next.
     assert moves <= (time.monotonic() - began) / INTERVAL + 1
     done = [i["bytes_transferred"] for i in progress]

@@ -13,6 +13,7 @@ from hostile_server import H2_KINDS, KINDS, HostileServer
 
 EXTRA_KIB = 6 * 1024  # what a hostile transfer may cost a worker over an honest one
 STALL_SEC, OUTCOME_SEC = 2, 30
+PATIENT_STALL_SEC = 5  # so that a drip may be late, and yet never silent for so long
 INVALID, LOST, TIMEOUT = "0x80072F78", "0x80072EFE", "0x80072EE2"
 TOO_LARGE, NO_SUPPORT, REDIRECT, MOVED = "0x800700DF", "0x80200012", "0x80072F7C", "0x8019012E"
 RETRY, FATAL = "retrying", "error"
@@ -48,11 +49,11 @@ def peak_kib(pid):
     return int(text.partition("VmHWM:")[2].split()[0])
 
 
-def configure(ctl, server):
+def configure(ctl, server, stall_sec=STALL_SEC):
     directory = pathlib.Path(ctl.env["XDG_CONFIG_HOME"]) / "bitsd"
     directory.mkdir()
     bundle = f"CABundle={server.ca_path}\n" if server.tls else ""
-    (directory / "bitsd.conf").write_text(f"[Transfer]\nNoProgressStall={STALL_SEC}\n{bundle}")
+    (directory / "bitsd.conf").write_text(f"[Transfer]\nNoProgressStall={stall_sec}\n{bundle}")
 
 
 def honest(ctl, bad, name):
@@ -99,12 +100,12 @@ def test_a_flood_is_cut_off_and_told(ctl, bad, kind):
 def test_a_drip_holds_up_nobody_and_ends_when_told(ctl, bad, kind):
     """A byte now and then: a head may take 300 s in all, a body as long as its user likes."""
     with HostileServer(kind) as server:
-        configure(ctl, server)
+        configure(ctl, server, PATIENT_STALL_SEC)
         honest(ctl, bad, "before")
         worker = worker_pid(ctl)
         before_kib, began = peak_kib(worker), time.monotonic()
         job = victim(ctl, server)
-        until(lambda: server.sent >= 25 * (STALL_SEC + 1), "some bytes")
+        until(lambda: server.sent >= 25 * (PATIENT_STALL_SEC + 1), "some bytes")
         assert ctl.field(job, "state_word") in ("connecting", "transferring")
         check_bounds(ctl, bad, worker, before_kib, kind, server, began)
         ctl.ok("cancel", "-q", "--yes", job)
