@@ -61,7 +61,9 @@ typedef struct FakeOp {
         char *source;
         char *reply; /* FAKE_DISCARD: the reply's name as it was told */
         FakeBlob blob;
-        bool waits; /* for session_stored() */
+        bool waits;    /* for session_stored() */
+        bool gives_up; /* META that begins anew is durable: nothing in the file tells versions apart
+                        */
         bool reply_done;
         List in_all;
 } FakeOp;

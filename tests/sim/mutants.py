@@ -141,7 +141,7 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        *ret_next",
      "        r = manager_save(m, e->job, &view, false);\n"
      "        *ret_next"),
-    ("a session is acted upon before it is stored", "manager_upload.c",
+    ("a session is acted upon before it is stored", "manager_transfer.c",
      "        if (manager_save(m, job, job, true) < 0)\n"
      "                return false;\n"
      "        LIST_FOREACH (it, &job->run->ops) {\n"
