@@ -162,9 +162,9 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                return false;\n"
      "        LIST_FOREACH (it, &job->run->ops) {\n"
      "                Op *op",
-     "        if (manager_save(m, job, job, true) < 0)\n"
-     "                return true;\n"
+     "        int r = manager_save(m, job, job, true);\n"
      "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                if (r < 0) { list_item(it, Op, in_job)->awaits_store = false; continue; }\n"
      "                Op *op"),
     ("the worker is never told that the session is stored", "manager_transfer.c",
      "                port->session_stored(port->ctx, op->id);",
