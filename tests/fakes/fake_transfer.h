@@ -72,7 +72,7 @@ typedef struct FakeOp {
 typedef struct FakeFaults {
         uint32_t connect, reset, transient_status, fatal_status, disk_full, changed, worker,
                 sync_lost, sync, publish, discard, start, session_lost, application, source,
-                farewell, lies;
+                farewell, lies, tagless;
 } FakeFaults;
 
 typedef struct FakeTransfer {

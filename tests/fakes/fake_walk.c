@@ -157,7 +157,7 @@ static void walk_file(FakeTransfer *t, Manager *m, FakeOp *op)
                 if (is_unlucky(t, t->faults.changed))
                         fake_disk_remote(t->disk, op->remote)->version++;
                 op->stage = STAGE_BODY;
-                op->gives_up = fake_random_chance(t->random, 300);
+                op->gives_up = is_unlucky(t, t->faults.tagless);
                 fake_op_meta(t, m, op);
         } else {
                 walk_body(t, m, op);
