@@ -67,7 +67,9 @@ typedef enum bits_why {
         BITS_WHY_LIMIT_RATE,
         BITS_WHY_SCHEDULE,
         BITS_WHY_METERED,
-        BITS_WHY_BATTERY
+        BITS_WHY_BATTERY,
+        BITS_WHY_CANNOT_SAVE /* the service cannot write its queue, mostly since that disk is full:
+                                make room there; bits_status.store_note has the directory */
 } bits_why;
 const char *bits_why_name(bits_why why); /* "queued-behind" ...; "" for BITS_WHY_NONE */
 
@@ -243,7 +245,7 @@ typedef struct bits_status {
         int network_up;
         uint64_t rate_bps; /* all jobs together */
         char *state_dir;
-        char *store_note; /* "" or what was wrong with the queue's file, for people */
+        char *store_note; /* "" or what is wrong with the queue's file or disk, for people */
         int metered;      /* the network costs */
         int on_battery;
         /* What the schedules allow just now, by BG_JOB_PRIORITY, bytes per second: UINT64_MAX as

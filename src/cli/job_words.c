@@ -384,6 +384,8 @@ static char *why_words(const bits_job_info *job, const char *prefix, uint64_t no
                 return must(mem_strdup("metered network"));
         case BITS_WHY_BATTERY:
                 return must(mem_strdup("on battery"));
+        case BITS_WHY_CANNOT_SAVE:
+                return must(mem_strdup("cannot save; see: bitsctl status"));
         case BITS_WHY_EMPTY:
                 return must(mem_printf("no files; run: bitsctl add %s", prefix));
         }

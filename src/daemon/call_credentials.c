@@ -17,9 +17,11 @@ static void explain(Call *call, HRESULT hr, bool has_user, bool has_password)
 
         switch (hr) {
         case E_INVALIDARG:
-                call_explain(call, has_user != has_password ? "user name and password go together"
-                                   : has_user               ? "the user name cannot be used"
-                                              : "this scheme needs a user name and a password");
+                call_explain(call,
+                             has_user != has_password
+                                     ? "user name and password go together: give both or neither"
+                             : has_user ? "the user name cannot be used"
+                                        : "this scheme needs a user name and a password");
                 break;
         case E_ACCESSDENIED:
                 if (SUCCEEDED(manager_read_job(call->service->manager, &call->caller, &call->job,
@@ -36,7 +38,7 @@ static void explain(Call *call, HRESULT hr, bool has_user, bool has_password)
         case HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA):
                 call_explain(call,
                              "the credentials of all jobs would take more than %" PRIu64
-                             " MiB (MaxCredentialMiBPerUser)",
+                             " MiB (MaxCredentialMiBPerUser); remove those that are not needed",
                              call->service->policy.sealed_bytes_per_user >> 20);
                 break;
         default:

@@ -121,12 +121,45 @@ const char *call_state_words(BG_JOB_STATE state)
         return (size_t) state < ARRAY_LEN(state_words) ? state_words[state] : "";
 }
 
+/* Its end is under way: then its state says nothing about why it takes no more calls. */
+static void explain_intent(Call *call, const Job *job)
+{
+        bool completes = job->status.intent == INTENT_COMPLETE;
+        Why why;
+
+        manager_why(call->service->manager, job, &why);
+        call_explain(call, "it is being %s since an earlier call%s; %s",
+                     completes ? "completed" : "cancelled",
+                     why.code == WHY_CANNOT_SAVE
+                             ? ", which waits because the service cannot save its queue"
+                             : "",
+                     why.code == WHY_CANNOT_SAVE ? "make room on the disk of its state directory"
+                                                 : "wait for the answer to that one");
+}
+
+/* What helps is not said where the user has just asked for the end that is there. */
+static const char *state_remedy(const Call *call, const Job *job)
+{
+        bool is_upload = job->type != BG_JOB_TYPE_DOWNLOAD;
+
+        if (job_state_is_final(job->status.state))
+                return str_equal(call->method, "Complete") || str_equal(call->method, "Cancel")
+                               ? ""
+                               : " and cannot be changed any more";
+        if (is_upload && str_equal(call->method, "Complete"))
+                return "; an upload can be completed once it is transferred, or be cancelled";
+        return "";
+}
+
 void call_explain_state(Call *call)
 {
         const Job *job;
 
         if (FAILED(manager_read_job(call->service->manager, &call->caller, &call->job, &job)))
                 return;
-        if (*call_state_words(job->status.state))
-                call_explain(call, "it is %s", call_state_words(job->status.state));
+        if (job->status.intent != INTENT_NONE)
+                explain_intent(call, job);
+        else if (*call_state_words(job->status.state))
+                call_explain(call, "it is %s%s", call_state_words(job->status.state),
+                             state_remedy(call, job));
 }

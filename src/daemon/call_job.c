@@ -33,10 +33,17 @@ HRESULT call_create_job(Call *call)
         hr = manager_create_job(call->service->manager, &call->caller, name, (BG_JOB_TYPE) type,
                                 &id);
         if (hr == BG_E_TOO_MANY_JOBS_PER_USER)
-                call_explain(call, "the limit is %" PRIu32 " jobs per user (MaxJobsPerUser)",
+                call_explain(call,
+                             "the limit is %" PRIu32
+                             " jobs per user (MaxJobsPerUser); complete or cancel some",
                              policy->max_jobs_per_user);
+        else if (hr == E_INVALIDARG)
+                call_explain(call, "the name is no plain text of at most %d characters",
+                             LIMIT_NAME_UNITS);
         else if (hr == BG_E_TOO_MANY_JOBS_PER_MACHINE)
-                call_explain(call, "the limit is %" PRIu32 " jobs in all (MaxJobsPerMachine)",
+                call_explain(call,
+                             "the limit is %" PRIu32
+                             " jobs in all (MaxJobsPerMachine); complete or cancel some",
                              policy->max_jobs_per_machine);
         if (FAILED(hr))
                 return hr;
@@ -159,7 +166,9 @@ HRESULT call_add_files(Call *call)
                 return hr;
         hr = manager_add_files(call->service->manager, &call->caller, &call->job, set.files, set.n);
         if (hr == BG_E_TOO_MANY_FILES_IN_JOB)
-                call_explain(call, "the limit is %" PRIu32 " files per job (MaxFilesPerJob)",
+                call_explain(call,
+                             "the limit is %" PRIu32
+                             " files per job (MaxFilesPerJob); put the rest into a further job",
                              call->service->policy.max_files_per_job);
         else if (FAILED(hr))
                 explain_files(call, hr, &set);

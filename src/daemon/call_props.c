@@ -18,7 +18,7 @@ static HRESULT set_number(Call *call, SetNumber set)
         return set(call->service->manager, &call->caller, &call->job, value);
 }
 
-static HRESULT set_text(Call *call, SetText set)
+static HRESULT set_text(Call *call, SetText set, const char *what, int max_chars)
 {
         const char *value;
         HRESULT hr = call_read_id(call);
@@ -27,17 +27,20 @@ static HRESULT set_text(Call *call, SetText set)
                 hr = call_read(call, "s", &value);
         if (FAILED(hr))
                 return hr;
-        return set(call->service->manager, &call->caller, &call->job, value);
+        hr = set(call->service->manager, &call->caller, &call->job, value);
+        if (hr == BG_E_STRING_TOO_LONG)
+                call_explain(call, "a %s has %d characters at most", what, max_chars);
+        return hr;
 }
 
 HRESULT call_set_name(Call *call)
 {
-        return set_text(call, manager_set_name);
+        return set_text(call, manager_set_name, "name", LIMIT_NAME_UNITS);
 }
 
 HRESULT call_set_description(Call *call)
 {
-        return set_text(call, manager_set_description);
+        return set_text(call, manager_set_description, "description", LIMIT_DESCRIPTION_UNITS);
 }
 
 HRESULT call_set_priority(Call *call)
@@ -128,6 +131,11 @@ HRESULT call_set_notify_cmd_line(Call *call)
                                          has_parameters ? parameters : NULL);
         if (hr == E_INVALIDARG && !(has_program && *program))
                 call_explain(call, "there are parameters, but no program");
+        else if (hr == BG_E_STRING_TOO_LONG)
+                call_explain(call,
+                             "a program has %d characters at most, its parameters %d; let a script "
+                             "hold what is longer",
+                             LIMIT_PROGRAM_UNITS, LIMIT_PARAMETERS_UNITS);
         else if (hr == BG_E_BLOCKED_BY_POLICY)
                 call_explain(call, "the configuration forbids programs (AllowPrograms)");
         else if (SUCCEEDED(hr) && has_program && *program)

@@ -43,7 +43,7 @@ static void explain_begun(Call *call)
                 return;
         call_explain(call, job->status.state == BG_JOB_STATE_TRANSFERRED
                                    ? "the reply is here already, under the name it had then"
-                                   : "the download of the reply has begun");
+                                   : "the download of the reply has begun, so its name stays");
 }
 
 static void explain_path(Call *call, HRESULT hr, const char *path)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about the service itself. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,8 +70,21 @@ static HRESULT sum_rates(Service *s, uint32_t jobs_active, uint64_t *ret)
         return S_OK;
 }
 
+/* What is wrong with the queue: found at the start, or just now. Caller owns it. */
+static char *store_note(const Service *s, int store_error)
+{
+        if (*s->store_note || store_error >= 0)
+                return mem_strdup(s->store_note);
+        return mem_printf(
+                "changes of jobs cannot be saved in %s: %s; they are tried again every few "
+                "seconds%s",
+                s->state_dir, strerror(-store_error),
+                store_error == -ENOSPC || store_error == -EDQUOT ? ": make room there" : "");
+}
+
 HRESULT call_status(Call *call)
 {
+        _cleanup_free_ char *note = NULL;
         _cleanup_(buf_done) Buf b;
         Service *s = call->service;
         ManagerCounts counts;
@@ -79,6 +93,9 @@ HRESULT call_status(Call *call)
 
         buf_init(&b, CALL_REPLY_MAX_BYTES);
         manager_counts(s->manager, &counts);
+        note = store_note(s, counts.store_error);
+        if (!note)
+                return E_OUTOFMEMORY;
         status = (bits_status){
                 .version = (char *) BITSD_VERSION,
                 .pid = (uint32_t) getpid(),
@@ -90,7 +107,7 @@ HRESULT call_status(Call *call)
                 .max_files_per_job = s->policy.max_files_per_job,
                 .network_up = counts.network_up,
                 .state_dir = (char *) s->state_dir,
-                .store_note = (char *) s->store_note,
+                .store_note = note,
                 .metered = counts.metered,
                 .on_battery = counts.on_battery,
         };

@@ -48,7 +48,9 @@ static InstanceClaim wait_for_workers(const InstancePlace *place, StateLock *l)
         if (r > 0)
                 return INSTANCE_OURS;
         if (r == 0) {
-                log_error("workers of the service before still use %s", place->lock_dir);
+                log_error("workers of the service before still use %s, perhaps since a disk "
+                          "under them hangs; end bitsd-worker, or start bitsd again later",
+                          place->lock_dir);
                 return INSTANCE_TAKEN;
         }
         log_error("cannot lock %s: %s", place->lock_dir, strerror(-r));

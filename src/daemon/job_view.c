@@ -20,7 +20,7 @@ static_assert((int) WHY_LINK_BUSY == (int) BITS_WHY_LINK_BUSY, "");
 static_assert((int) WHY_LIMIT_RATE == (int) BITS_WHY_LIMIT_RATE, "");
 static_assert((int) WHY_SCHEDULE == (int) BITS_WHY_SCHEDULE, "");
 static_assert((int) WHY_METERED == (int) BITS_WHY_METERED, "");
-static_assert((int) WHY_BATTERY == (int) BITS_WHY_BATTERY, "");
+static_assert((int) WHY_CANNOT_SAVE == (int) BITS_WHY_CANNOT_SAVE, "");
 
 /* Before its file is added a job has no reply, but it may have the name for one. */
 static void fill_reply(const Job *job, bits_job_info *info)

@@ -44,7 +44,9 @@ static void turn_away(Listener *l)
         if (fd >= 0)
                 (void) close(fd);
         l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        log_warning("no descriptor left for a connection");
+        log_warning(
+                "no descriptor left for a connection, which was closed; raise LimitNOFILE of the "
+                "unit, or end clients");
 }
 
 static void take_connection(Listener *l, int take_fd)

@@ -68,7 +68,9 @@ HRESULT notifier_defer(Notifier *n, Call *call, uint64_t *ret_token)
         Pending *p;
 
         if (c->calls_pending >= IPC_CALLS_PENDING_MAX) {
-                call_explain(call, "%d calls of this connection wait for their answer already",
+                call_explain(call,
+                             "%d calls of this connection wait for their answer already; wait for "
+                             "one of them",
                              IPC_CALLS_PENDING_MAX);
                 return HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA);
         }

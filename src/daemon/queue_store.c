@@ -96,7 +96,9 @@ static int take_outcome(QueueStore *q, const char *dir, const StoreStatus *statu
                                      dir, status->version);
                 break;
         case STORE_LOCKED:
-                log_error("another program has the queue in %s open", dir);
+                log_error("another program has the queue in %s open; end it and start bitsd again "
+                          "(fuser -v %s/queue.db says which)",
+                          dir, dir);
                 return r < 0 ? r : -EBUSY;
         default:
                 log_error("cannot open the queue in %s: %s (%s)", dir, status->detail,

@@ -99,6 +99,7 @@ typedef struct JobRun {
         JobError *failure;      /* may be NULL for want of memory */
         uint8_t workers_lost;   /* in a row, without progress */
         uint64_t blocked_until; /* the store refused a commit: not before */
+        bool unsaved;           /* … and has taken none since */
 
         uint64_t active_since;      /* valid while CONNECTING or TRANSFERRING */
         uint64_t slice_used_usec;   /* of its time slice, before active_since */

@@ -168,6 +168,7 @@ typedef enum WhyCode {
         WHY_SCHEDULE,   /* nothing may be moved at this hour */
         WHY_METERED,
         WHY_BATTERY,
+        WHY_CANNOT_SAVE, /* the store refuses its next change: a full disk, mostly */
         WHY_MAX,
 } WhyCode;
 

@@ -70,7 +70,7 @@ void manager_cancel(Manager *m, const Caller *caller, const GUID *id, uint64_t t
 void manager_begin_auto_complete(Manager *m, Job *job)
 {
         if (FAILED(manager_step(m, job, JOB_EVENT_COMPLETE, NULL))) {
-                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
                 return;
         }
         reset(&job->run->final);
@@ -94,7 +94,7 @@ static void end_job(Manager *m, Job *job)
                                       NULL, result);
 
         if (FAILED(hr)) {
-                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
                 return;
         }
         answer(m, job, result, NULL);
@@ -133,7 +133,7 @@ static void end_failed_publish(Manager *m, Job *job)
         if (FAILED(manager_step(
                     m, job, by_itself ? JOB_EVENT_AUTO_COMPLETE_FAILED : JOB_EVENT_COMPLETE_FAILED,
                     &error))) {
-                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
                 return;
         }
         reset(final);
@@ -214,7 +214,7 @@ void manager_tend_final(Manager *m, Job *job)
         if (final->op != 0 || manager_sweep_reply(m, job))
                 return;
         if (run->harden && manager_save(m, job, job, true) < 0) {
-                run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
                 return;
         }
         if (job->status.intent == INTENT_COMPLETE && !final->published) {

@@ -108,6 +108,8 @@ void manager_mark_clean(Job *job);
 /* A durable commit of this job was refused. It may have reached the file, just not the disk: the
  * first transaction from now on, whatever it is for, writes over it what is true. */
 void manager_take_back(Manager *m, Job *job);
+/* The store refused what the job has to do next: tried again in a while. */
+void manager_block(Manager *m, Job *job);
 /* Differs from the store in a way that can wait for the next checkpoint. */
 void manager_mark_dirty(Manager *m, Job *job);
 _must_use_ int manager_checkpoint(Manager *m, bool durable);

@@ -166,6 +166,7 @@ void manager_step_apply(Manager *m, Job *job, const JobRow *row, const JobStatus
         if (needs_no_credentials(next))
                 queue_keep_credentials(job, &(Job){0});
         job->run->blocked_until = 0;
+        job->run->unsaved = false;
         if (row->kind == JOB_ROW_MOVE)
                 apply_move(m, job, row->event, from);
         if (row->effects & (JOB_EFFECT_INTENT_COMPLETE | JOB_EFFECT_INTENT_CANCEL))

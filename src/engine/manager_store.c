@@ -183,6 +183,7 @@ void manager_mark_clean(Job *job)
 {
         job_files_clear_dirty(job);
         job->run->status_dirty = job->run->credentials_dirty = false;
+        job->run->unsaved = false;
         list_remove(&job->run->in_dirty);
 }
 
@@ -204,6 +205,15 @@ int manager_save(Manager *m, Job *job, const Job *view, bool durable)
                 job->run->harden = false;
         manager_mark_clean(job);
         return 0;
+}
+
+void manager_block(Manager *m, Job *job)
+{
+        job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+        if (job->run->unsaved)
+                return;
+        job->run->unsaved = true;
+        m->ports.notifier.changed(m->ports.notifier.ctx, job, false);
 }
 
 void manager_mark_dirty(Manager *m, Job *job)

@@ -72,13 +72,13 @@ static void set_timer(Manager *m, Job *job)
 static void step_or_block(Manager *m, Job *job, JobEvent event, const JobError *error)
 {
         if (FAILED(manager_step(m, job, event, error)))
-                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
 }
 
 static void brake_or_block(Manager *m, Job *job, HRESULT obstacle)
 {
         if (FAILED(manager_brake(m, job, obstacle)))
-                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
 }
 
 static void tend_transient(Manager *m, Job *job)
@@ -185,7 +185,7 @@ void manager_tend(Manager *m, Job *job)
 
         if (!is_blocked(job, now) && !job_state_is_final(job->status.state)) {
                 if (!manager_store_awaited(m, job))
-                        job->run->blocked_until = now + COMMIT_RETRY_USEC;
+                        manager_block(m, job);
                 if (job->status.intent == INTENT_NONE && inactivity_end(m, job) <= now)
                         step_or_block(m, job, JOB_EVENT_INACTIVE, NULL);
                 if (job->status.intent != INTENT_NONE)

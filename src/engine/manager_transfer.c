@@ -160,7 +160,7 @@ static void start_files(Manager *m, Job *job)
         uint32_t limit = files_in_flight(m, job);
 
         if (job->run->harden && manager_save(m, job, job, true) < 0) {
-                job->run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
                 return;
         }
         while (!job->run->failed && job->run->ops_len < limit) {
@@ -232,7 +232,7 @@ static void finish_job(Manager *m, Job *job)
         if (run->ops_len > 0 || !run->synced || run->failed)
                 return;
         if (FAILED(manager_step(m, job, JOB_EVENT_ALL_DONE, NULL)))
-                run->blocked_until = manager_now(m) + COMMIT_RETRY_USEC;
+                manager_block(m, job);
 }
 
 void manager_start_ops(Manager *m, Job *job)

@@ -22,6 +22,7 @@ static const char *const WHY_NAMES[WHY_MAX] = {
         [WHY_SCHEDULE] = "schedule",
         [WHY_METERED] = "metered",
         [WHY_BATTERY] = "battery",
+        [WHY_CANNOT_SAVE] = "cannot-save",
 };
 
 const char *why_code_to_string(WhyCode code)
@@ -111,7 +112,9 @@ static WhyCode why_active(const Job *job)
 
 void manager_why(Manager *m, const Job *job, Why *ret)
 {
-        *ret = (Why){.code = WHY_NONE};
+        *ret = (Why){.code = job->run->unsaved ? WHY_CANNOT_SAVE : WHY_NONE};
+        if (ret->code != WHY_NONE)
+                return; /* whatever else there is, it does not come to that */
         if (job->status.intent != INTENT_NONE)
                 return; /* its end is under way */
         switch (job->status.state) {

@@ -24,6 +24,7 @@ static const char *const why_names[] = {
         [BITS_WHY_SCHEDULE] = "schedule",
         [BITS_WHY_METERED] = "metered",
         [BITS_WHY_BATTERY] = "battery",
+        [BITS_WHY_CANNOT_SAVE] = "cannot-save",
 };
 
 static const char *const state_names[] = {

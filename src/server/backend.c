@@ -18,6 +18,7 @@
 #define CONNECTIONS_PER_HOST 16L
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
 #define STATUS_OK 200
+#define URL_SHOWN_BYTES 200
 
 struct Backend {
         sd_event *loop;  /* borrowed */
@@ -125,13 +126,27 @@ static int on_seek(void *userdata, curl_off_t offset, int origin)
         return CURL_SEEKFUNC_OK;
 }
 
+/* Without the query, which clients may have written. */
+static const char *url_of(const BackendCall *call, char text[URL_SHOWN_BYTES])
+{
+        char *url = NULL;
+
+        (void) curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url);
+        (void) str_escape(text, URL_SHOWN_BYTES, url ?: "?");
+        text[strcspn(text, "?")] = '\0';
+        return text;
+}
+
 static size_t on_receive(char *data, size_t size, size_t n, void *userdata)
 {
         BackendCall *call = userdata;
         size_t bytes = size * n;
+        char text[URL_SHOWN_BYTES];
 
         if (bytes > call->max_body_bytes - call->response.body_bytes) {
-                log_error("an application's reply is larger than MaximumReplySize");
+                log_error("the reply of the application at %s is larger than MaximumReplySize "
+                          "(%" PRIu64 " bytes)",
+                          url_of(call, text), call->max_body_bytes);
                 return 0;
         }
         for (size_t left = bytes; left > 0;) {
@@ -192,6 +207,7 @@ static size_t on_field(char *data, size_t size, size_t n, void *userdata)
 static void on_done(void *ctx, CURLcode code)
 {
         BackendCall *call = ctx;
+        char text[URL_SHOWN_BYTES];
         long status = 0;
 
         if (code == CURLE_OK)
@@ -201,7 +217,10 @@ static void on_done(void *ctx, CURLcode code)
         else if (code == CURLE_OUT_OF_MEMORY)
                 call->response.why = BUP_NO_MEMORY;
         else
-                log_warning("an application cannot be told: %s", curl_easy_strerror(code));
+                log_warning(
+                        "the application at %s cannot be called: %s; look whether it runs, and at "
+                        "BITSServerNotificationURL",
+                        url_of(call, text), curl_easy_strerror(code));
         call->response.status = (uint16_t) (status > 0 && status < 1000 ? status : 0);
         finish(call);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "server/session_io.h"
 #include "server/session_table.h"
 
@@ -13,6 +14,17 @@
 #define ID_SHOWN_CHARS 9
 
 static void act(Session *s, BupStep *step);
+
+const char *session_describe(const Session *s, char text[SESSION_TEXT_BYTES])
+{
+        const char *key = s->label.target_key ?: "";
+        int head = snprintf(text, SESSION_TEXT_BYTES, "session %.*s… for ", ID_SHOWN_CHARS,
+                            s->server.session.id);
+        _cleanup_free_ char *path = mem_strndup(key, strcspn(key, "?")); /* a query may be secret */
+
+        (void) str_escape(text + head, SESSION_TEXT_BYTES - (size_t) head, path ?: "?");
+        return text;
+}
 
 void session_pin(Session *s)
 {
@@ -129,9 +141,11 @@ static bool must_be_durable(const Session *s, const BupStep *step)
 static void fail_save(Session *s, BupStep *step, int error)
 {
         BupResult result = {.why = session_io_refusal(error)};
+        char text[SESSION_TEXT_BYTES];
 
-        log_warning("session %.*s…: its state cannot be written: %s", ID_SHOWN_CHARS,
-                    s->server.session.id, strerror(-error));
+        log_warning("%s: its state cannot be written in %s: %s; the client is told, and its next "
+                    "packet tries again",
+                    session_describe(s, text), session_store_path(s->store), strerror(-error));
         s->unsaved = true;
         if (step->kind == BUP_STEP_DO && step->op != BUP_OP_DISCARD)
                 operation_over(s, &result, step);

@@ -27,6 +27,7 @@
 enum {
         SESSION_CHECKPOINT_BYTES = 64 * 1024 * 1024, /* made durable after so many */
         SESSION_WRITEBACK_BYTES = 8 * 1024 * 1024,   /* handed to the disk after so many */
+        SESSION_TEXT_BYTES = 256,
 };
 
 typedef struct SessionTable SessionTable;
@@ -103,6 +104,9 @@ void session_client_gone(Session *s, SessionClient *c);
 /* Brings a delivery to its end that a crash has cut off. */
 void session_roll_forward(Session *s, Config *config, const Site *site);
 bool session_is_idle(const Session *s);
+/* For the log: `session {1234abcd… for /drop/f`; of the identifier only enough to tell sessions
+ * apart. Returns text. */
+const char *session_describe(const Session *s, char text[SESSION_TEXT_BYTES]);
 
 /* For session_io.c and session_notify.c: an operation that went on beside the loop has ended. */
 void session_operation_ended(Session *s, const BupResult *result);

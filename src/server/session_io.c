@@ -148,6 +148,8 @@ void session_io_store(Session *s, const void *data, size_t bytes)
 
 void session_io_end_store(Session *s, bool cut, BupResult *ret)
 {
+        char text[SESSION_TEXT_BYTES];
+
         close_fdp(&s->data_fd);
         s->data_fd = -1;
         room_settle(s->world->room, s->left_bytes);
@@ -156,7 +158,8 @@ void session_io_end_store(Session *s, bool cut, BupResult *ret)
         *ret = (BupResult){.why = s->store_why, .stored_bytes = s->stored_bytes, .cut = cut};
         s->stored_bytes = 0;
         if (s->store_why == BUP_DISK_FULL)
-                log_error("%s: no space left for uploads", session_store_path(s->store));
+                log_error("%s: %s has no space left; make room there", session_describe(s, text),
+                          session_store_path(s->store));
 }
 
 static void on_operation_synced(void *ctx, int result)
@@ -197,6 +200,7 @@ bool session_io_publish(Session *s, BupResult *ret)
         _cleanup_(target_done) Target target = {0};
         PublishPlace place = {.root_fd = s->site->root_fd, .overwrite = s->site->allow_overwrites};
         int dir_fd = -1, r = target_parse(s->label.url, &target);
+        char text[SESSION_TEXT_BYTES];
 
         if (r < 0) {
                 ret->why = r == -ENOMEM ? BUP_NO_MEMORY : BUP_DENIED;
@@ -209,7 +213,9 @@ bool session_io_publish(Session *s, BupResult *ret)
         }
         ret->why = publish_file(&place, s->store, &s->id, s->site->file_mode, &dir_fd);
         if (ret->why != BUP_FINE) {
-                log_warning("an upload cannot be published: %s", bup_refusal_text(ret->why));
+                log_warning("%s: it cannot be published in %s: %s; the client is told",
+                            session_describe(s, text), s->site->directory,
+                            bup_refusal_text(ret->why));
                 return true;
         }
         return sync_then_end(s, dir_fd, false, ret);

@@ -95,17 +95,20 @@ static void on_response(void *ctx, const BackendResponse *response)
         BupResult result = {.why = response->why,
                             .application_status = response->status,
                             .copies = response->copies};
+        char text[SESSION_TEXT_BYTES];
         int r;
 
         if (response->why != BUP_FINE || response->status != STATUS_OK) {
                 s->world->metrics->notification_failures++;
-                log_warning("an application did not take an upload: %s (status %u)",
+                log_warning("%s: the application of [site %s] did not take it: %s (status %u); the "
+                            "client is told",
+                            session_describe(s, text), s->site->prefix,
                             bup_refusal_text(response->why), response->status);
                 drop_reply(s);
         } else if (response->static_url_is_bad) {
-                log_error("an application named a static reply that is no absolute URL of at most "
-                          "%d characters",
-                          BUP_REPLY_URL_MAX_CHARS);
+                log_error("%s: the application of [site %s] named a static reply that is no "
+                          "absolute URL of at most %d characters; mend the application",
+                          session_describe(s, text), s->site->prefix, BUP_REPLY_URL_MAX_CHARS);
                 result.why = BUP_URL_TOO_LONG;
                 drop_reply(s);
         } else if (*response->static_url) {
@@ -170,10 +173,12 @@ static int call_application(Session *s)
 bool session_notify(Session *s, BupResult *ret)
 {
         int r = call_application(s);
+        char text[SESSION_TEXT_BYTES];
 
         s->world->metrics->notifications++;
         if (r < 0) {
-                log_error("an application cannot be told: %s", strerror(-r));
+                log_error("%s: the application of [site %s] cannot be called: %s",
+                          session_describe(s, text), s->site->prefix, strerror(-r));
                 s->world->metrics->notification_failures++;
                 ret->why = session_io_refusal(r);
                 return true;

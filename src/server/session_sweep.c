@@ -49,7 +49,8 @@ static void cut_data(const SessionStore *store, const GUID *id, uint64_t bytes)
         _cleanup_close_ int fd = session_store_open_file(store, id, SESSION_DATA, O_WRONLY);
 
         if (fd >= 0 && ftruncate(fd, (off_t) bytes) < 0)
-                log_warning("a session's data cannot be cut: %s", strerror(errno));
+                log_warning("%s: the data of session %08x… cannot be cut: %s",
+                            session_store_path(store), id->Data1, strerror(errno));
 }
 
 static void fit_to_data(SessionStore *store, const GUID *id, BupSession *session, bool same_boot)

@@ -379,6 +379,7 @@ static void sync_stores(const SessionTable *t)
 
 void session_table_flush(SessionTable *t)
 {
+        char text[SESSION_TEXT_BYTES];
         bool any = false;
         size_t pos = 0;
         Session *s;
@@ -393,8 +394,9 @@ void session_table_flush(SessionTable *t)
         while ((s = hash_next(t->by_id, &pos))) {
                 bup_server_synced(&s->server, s->server.session.next_bytes);
                 if (!s->saving && session_io_save(s) < 0)
-                        log_warning("%s: a session's state cannot be written",
-                                    session_store_path(s->store));
+                        log_warning("%s: its state cannot be written in %s; after a reboot the "
+                                    "client may have to send more again",
+                                    session_describe(s, text), session_store_path(s->store));
         }
         sync_stores(t);
 }

@@ -151,3 +151,23 @@ def test_an_empty_job_cannot_run(client):
     job = client.create()
     assert code_of(client, "Resume", "ay", job) == BG_E_EMPTY
     assert client.read(job)["state"] == 3
+
+
+@pytest.mark.parametrize("method, signature, values, words", [
+    ("SetName", "ays", ["n" * 257], "a name has 256 characters at most"),
+    ("SetDescription", "ays", ["d" * 1025], "a description has 1024 characters at most"),
+    ("SetNotifyCmdLine", "aybsbs", [True, "/" + "p" * 260, False, ""], "a program has 260 characters at most"),
+    ("SetCredentials", "ayuubsbs", [1, 1, True, "u", False, ""], "give both or neither"),
+])
+def test_a_refusal_says_what_of_which_job_and_what_helps(client, method, signature, values, words):
+    job = client.create()
+    with pytest.raises(CallError) as e:
+        client.call(method, signature, job, *values)
+    assert words in e.value.text
+    assert job.hex()[:8] in e.value.text
+
+
+def test_a_name_that_is_too_long_for_a_new_job_is_said_to_be(client):
+    with pytest.raises(CallError) as e:
+        client.call("CreateJob", "su", "n" * 257, 0)
+    assert e.value.code == E_INVALIDARG and "at most 256 characters" in e.value.text

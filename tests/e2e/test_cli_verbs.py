@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import threading
 
@@ -334,3 +335,93 @@ def test_file_names_are_left_to_the_shell(ctl, words):
 def test_completion_never_starts_the_service(ctl):
     assert ctl.ok("__complete", "pause", "") == ""
     assert not os.path.exists(ctl.env["BITSD_SOCKET"])
+
+
+# ---- a full state disk ----
+
+@pytest.fixture
+def small_state(ctl):
+    """The state directory on a disk of 4 MiB of its own, still empty."""
+    where = pathlib.Path(ctl.env["BITSD_STATE_DIR"])
+    where.mkdir(mode=0o700)
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "none", where],
+                          capture_output=True)
+    if done.returncode != 0:
+        pytest.skip("no mount here: " + done.stderr.decode())
+    try:
+        yield where
+    finally:
+        subprocess.run(["umount", "-l", where], check=True)
+
+
+def fill(directory):
+    """Not a byte is left."""
+    with open(directory / "ballast", "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(bytes(4096))
+        except OSError:
+            return f.name
+
+
+def why(ctl, job):
+    return ctl.json("show", job)["jobs"][0]["why"] or {"code": None}
+
+
+def test_a_change_that_waits_for_a_full_disk_says_so_and_what_to_do(ctl, web, small_state):
+    job = create(ctl)
+    ctl.ok("add", job, f"{web.url}/gated/f?size=2000000&at=1000000", str(ctl.cwd / "f"))
+    ctl.ok("resume", job)
+    until(lambda: ctl.json("show", job)["jobs"][0]["progress"]["bytes"] >= 1000000, "the first half")
+    ballast = fill(small_state)
+    web.release()
+    until(lambda: why(ctl, job)["code"] == "cannot-save", "the reason")
+    assert why(ctl, job)["text"] == "cannot save; see: bitsctl status"
+    assert "cannot save; see: bitsctl status" in ctl.ok("list")
+    status = ctl.ok("status")
+    assert f"changes of jobs cannot be saved in {small_state}: No space left on device" in status
+    assert "make room there" in status
+    refused = ctl.run("complete", job)
+    assert refused.returncode != 0 and "0x80070070" in refused.stderr
+    os.unlink(ballast)
+    until(lambda: why(ctl, job)["code"] == "needs-complete", "the change")
+    assert "cannot be saved" not in ctl.ok("status")
+    ctl.ok("complete", job)
+    assert (ctl.cwd / "f").read_bytes() == content("f", 2000000)
+
+
+def stop_worker(ctl):
+    """The worker stands still, and with it what a Complete asks it to do. Gives what lets it go on."""
+    service = ctl.service_pid()
+    children = pathlib.Path(f"/proc/{service}/task/{service}/children").read_text().split()
+    workers = [int(pid) for pid in children]
+    assert workers
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    return lambda: [os.kill(pid, signal.SIGCONT) for pid in workers]
+
+
+def test_a_second_complete_says_that_the_first_is_under_way(ctl, web):
+    """The first waits for a worker that stands still."""
+    job = create(ctl)
+    ctl.ok("add", job, f"{web.url}/f?size=100000", str(ctl.cwd / "f"))
+    ctl.ok("resume", job)
+    until(lambda: why(ctl, job)["code"] == "needs-complete", "the file")
+    worker_stops = stop_worker(ctl)
+    first = ctl.popen("complete", job, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        until(lambda: ctl.run("set", job, "--priority=low").returncode != 0, "the first call is there")
+        second = ctl.run("complete", job)
+        assert second.returncode != 0
+        assert "it is being completed since an earlier call; wait for the answer to that one" in second.stderr
+        assert f'cannot complete {job[:8]} "j"' in second.stderr
+        assert "it is being completed" in ctl.run("cancel", job).stderr
+    finally:
+        worker_stops()
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    third = ctl.run("complete", job)
+    assert "it is completed already" in third.stderr
+    assert "cannot be changed any more" in ctl.run("set", job, "--priority=low").stderr

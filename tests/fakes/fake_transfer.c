@@ -372,6 +372,7 @@ void fake_op_meta(FakeTransfer *t, Manager *m, FakeOp *op)
         ev = event_of(op, TRANSFER_META);
         ev.done_bytes = temp->bytes;
         ev.etag = etag;
+        ev.durable = op->waits = op->gives_up && temp->bytes == 0;
         manager_transfer_event(m, &ev);
 }
 

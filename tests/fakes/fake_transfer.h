@@ -74,7 +74,9 @@ struct FakeOp {
         char *source;
         char *reply; /* FAKE_DISCARD: the reply's name as it was told */
         FakeBlob blob;
-        bool waits; /* for session_stored() */
+        bool waits;    /* for session_stored() */
+        bool gives_up; /* META that begins anew is durable: nothing in the file tells versions apart
+                        */
         bool reply_done;
         void *upload; /* the uploader's */
         List in_all;
@@ -84,7 +86,7 @@ struct FakeOp {
 typedef struct FakeFaults {
         uint32_t connect, reset, transient_status, fatal_status, disk_full, changed, worker,
                 sync_lost, sync, publish, discard, start, session_lost, application, source,
-                farewell, lies;
+                farewell, lies, tagless;
 } FakeFaults;
 
 struct FakeTransfer {

@@ -136,6 +136,8 @@ static void walk_file(FakeTransfer *t, Manager *m, FakeOp *op)
 {
         if (op->stopped && fake_random_chance(t->random, 700)) {
                 fake_op_stopped(t, m, op);
+        } else if (op->waits) {
+                return;
         } else if (op->stage == STAGE_BEGIN) {
                 if (is_unlucky(t, t->faults.connect)) {
                         fail_file(t, m, op, HRESULT_FROM_WIN32(ERROR_WINHTTP_CANNOT_CONNECT),
@@ -155,6 +157,7 @@ static void walk_file(FakeTransfer *t, Manager *m, FakeOp *op)
                 if (is_unlucky(t, t->faults.changed))
                         fake_disk_remote(t->disk, op->remote)->version++;
                 op->stage = STAGE_BODY;
+                op->gives_up = is_unlucky(t, t->faults.tagless);
                 fake_op_meta(t, m, op);
         } else {
                 walk_body(t, m, op);

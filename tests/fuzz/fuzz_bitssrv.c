@@ -69,6 +69,7 @@ static void start(Play *p)
         FUZZ_CHECK(auth_new(s->loop, &s->auth) == 0);
         s->world.loop = s->loop;
         s->world.metrics = &s->metrics;
+        s->world.room = &s->room;
         s->world.local_origin = mem_strdup("http://127.0.0.1:8095");
         FUZZ_CHECK(s->world.local_origin);
         FUZZ_CHECK(session_table_new(&s->world, &s->sessions) == 0);

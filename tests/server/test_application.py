@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import ssl
 import stat
 import subprocess
@@ -179,6 +180,9 @@ def test_s24_an_application_that_is_not_there(server):
     wire = begin(server, BY_VALUE, f"http://127.0.0.1:{free_port()}/")
     assert send(wire)[1].status == 502
     assert server.files() == []
+    log = server.log.read_text()
+    assert re.search(r"the application at http://127\.0\.0\.1:\d+/ cannot be called: .*BITSServerNotificationURL", log)
+    assert re.search(r"session \{\w{8}… for /f: the application of \[site /\] did not take it", log)
 
 
 def test_s24_others_go_on_while_an_application_thinks(server, application):
@@ -262,6 +266,7 @@ def test_s24_a_reply_over_the_limit(server, application):
     wire = begin(server, BY_VALUE, application(lambda call: (200, {}, b"x" * 5000)),
                  "MaximumReplySize = 4K\n")
     assert send(wire)[1].status == 502
+    assert "is larger than MaximumReplySize (4096 bytes)" in server.log.read_text()
 
 
 def test_s24_an_empty_upload_is_told_at_close(server, application):

@@ -188,6 +188,7 @@ def test_s30_a_full_disk_is_told_and_the_upload_goes_on_when_there_is_room(serve
     session = wire.open("/f")
     full = wire.fragment("/f", session, 0, data, len(data))
     assert full.status == 500 and full.error == DISK_FULL and full.context == "0x5"
+    assert f"for /f: {server.sessions} has no space left; make room there" in server.log.read_text()
     wire = server.wire()
     assert wire.ping("/f").status == 200
     again = wire.fragment("/f", session, 7 * MIB, data[7 * MIB:], len(data))

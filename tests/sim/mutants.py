@@ -142,7 +142,7 @@ MUTANTS = [  # what is broken, file, old text, new text
      "        *ret_next",
      "        r = manager_save(m, e->job, &view, false);\n"
      "        *ret_next"),
-    ("a session is acted upon before it is stored", "manager_upload.c",
+    ("a session is acted upon before it is stored", "manager_transfer.c",
      "        if (manager_save(m, job, job, true) < 0)\n"
      "                return false;\n"
      "        LIST_FOREACH (it, &job->run->ops) {\n"
@@ -163,9 +163,9 @@ MUTANTS = [  # what is broken, file, old text, new text
      "                return false;\n"
      "        LIST_FOREACH (it, &job->run->ops) {\n"
      "                Op *op",
-     "        if (manager_save(m, job, job, true) < 0)\n"
-     "                return true;\n"
+     "        int r = manager_save(m, job, job, true);\n"
      "        LIST_FOREACH (it, &job->run->ops) {\n"
+     "                if (r < 0) { list_item(it, Op, in_job)->awaits_store = false; continue; }\n"
      "                Op *op"),
     ("the worker is never told that the session is stored", "manager_transfer.c",
      "                port->session_stored(port->ctx, op->id);",

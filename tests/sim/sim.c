@@ -43,6 +43,7 @@ static void set_faults(Sim *sim)
                 .source = 10,
                 .farewell = 400,
                 .lies = sim->servers_lie ? 60 : 0,
+                .tagless = 300,
         };
 }
 

@@ -275,6 +275,7 @@ const char *bits_why_name(bits_why why)
                 "schedule",
                 "metered",
                 "battery",
+                "cannot-save",
         };
 
         return names[why];

@@ -326,6 +326,7 @@ static void scene_held_back(void)
         (void) held("a0000005", "yields", BG_JOB_STATE_TRANSFERRING, BITS_WHY_LINK_BUSY);
         job = held("a0000006", "limited", BG_JOB_STATE_TRANSFERRING, BITS_WHY_LIMIT_RATE);
         job->limit_bps = 2 << 20;
+        (void) held("a0000008", "unsaved", BG_JOB_STATE_TRANSFERRING, BITS_WHY_CANNOT_SAVE);
         (void) held("a0000007", "scheduled", BG_JOB_STATE_TRANSFERRING, BITS_WHY_LIMIT_RATE);
 }
 

@@ -89,6 +89,42 @@ static void transferred_waits_for_the_store(void **state)
         assert_int_equal(fake_store_durable_job(&rig->store, &id)->files[0]->state, FILE_DONE);
 }
 
+static WhyCode why(FakeRig *rig, const GUID *id)
+{
+        Why why;
+
+        manager_why(rig->m, fake_rig_read(rig, id), &why);
+        return why.code;
+}
+
+static void a_change_that_waits_for_the_store_says_so(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_resumed(rig, 1);
+        uint32_t told;
+        Fault fault;
+
+        fake_rig_run(rig);
+        fake_op_done(&rig->transfer, rig->m, fake_transfer_find(&rig->transfer, FAKE_FILE, &id));
+        fail_store(rig, &fault, FAKE_STORE_COMMIT, -ENOSPC);
+        fake_rig_finish(rig);
+        assert_state(rig, &id, TRANSFERRING);
+        assert_int_equal(why(rig, &id), WHY_CANNOT_SAVE);
+        told = rig->notifier.changes;
+        assert_true(told > 0);
+        fake_rig_advance(rig, 20 * USEC_PER_SEC);
+        assert_int_equal(why(rig, &id), WHY_CANNOT_SAVE);
+        assert_int_equal(rig->notifier.changes, told);
+        fault.error = 0;
+        fake_rig_advance(rig, 6 * USEC_PER_SEC);
+        assert_state(rig, &id, TRANSFERRED);
+        assert_int_equal(why(rig, &id), WHY_NEEDS_COMPLETE);
+        fail_store(rig, &fault, FAKE_STORE_COMMIT, -ENOSPC);
+        manager_complete(rig->m, &FAKE_USER, &id, 100);
+        assert_hr(rig->notifier.answers[100], HRESULT_FROM_WIN32(ERROR_DISK_FULL));
+        assert_int_equal(why(rig, &id), WHY_NEEDS_COMPLETE); /* nothing waits: he was told */
+}
+
 static void errors_wait_for_the_store(void **state)
 {
         FakeRig *rig = *state;
@@ -545,6 +581,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 rig_test(a_refused_call_changes_nothing),
                 rig_test(transferred_waits_for_the_store),
+                rig_test(a_change_that_waits_for_the_store_says_so),
                 rig_test(errors_wait_for_the_store),
                 rig_test(a_user_may_overtake_what_waits_for_the_store),
                 rig_test(the_end_is_answered_after_it_is_stored),
