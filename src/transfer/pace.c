@@ -207,6 +207,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         if (any)
                 p->flow_usec = now;
         if (now - p->report_usec >= PACE_REPORT_USEC) {
+                pace_check_ways(p, now);
                 pace_report(p, now - p->report_usec, now - p->flow_usec < PACE_REPORT_USEC);
                 p->report_usec = now;
         }
