@@ -361,7 +361,7 @@ static int allow_own_signals(scmp_filter_ctx ctx, bool spawns)
                                 SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, (uint64_t) getpid()));
 }
 
-/* Streams and datagrams over IP and Unix sockets; the kernel's list of addresses and routes. */
+/* Streams and datagrams over IP and Unix sockets. */
 static int allow_sockets(scmp_filter_ctx ctx)
 {
         static const uint64_t FAMILIES[] = {AF_INET, AF_INET6, AF_UNIX};
@@ -373,11 +373,14 @@ static int allow_sockets(scmp_filter_ctx ctx)
                         ctx, SCMP_ACT_ALLOW, CALL(socket), 2,
                         SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, FAMILIES[i / LEN(TYPES)]),
                         SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_MASK, TYPES[i % LEN(TYPES)]));
-        if (r == 0)
-                r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(socket), 2,
-                                     SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, AF_NETLINK),
-                                     SCMP_A2(SCMP_CMP_MASKED_EQ, WORD, NETLINK_ROUTE));
         return r;
+}
+
+static int allow_netlink(scmp_filter_ctx ctx, uint64_t protocol)
+{
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(socket), 2,
+                                SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, AF_NETLINK),
+                                SCMP_A2(SCMP_CMP_MASKED_EQ, WORD, protocol));
 }
 
 static int allow_common(scmp_filter_ctx ctx, const SyscallPolicy *p)
@@ -392,6 +395,8 @@ static int allow_common(scmp_filter_ctx ctx, const SyscallPolicy *p)
                 r = allow_own_signals(ctx, p->spawns);
         if (r == 0)
                 r = allow_sockets(ctx);
+        if (r == 0) /* the kernel's list of addresses and routes */
+                r = allow_netlink(ctx, NETLINK_ROUTE);
         if (r == 0)
                 r = allow_values(ctx, CALL(ioctl), 1, IOCTLS, LEN(IOCTLS));
         if (r == 0)
@@ -412,6 +417,8 @@ static int allow_asked(scmp_filter_ctx ctx, const SyscallPolicy *p)
                 r = allow_all(ctx, SPAWNING, LEN(SPAWNING));
         if (r == 0 && p->kernel_aio)
                 r = allow_all(ctx, KERNEL_AIO, LEN(KERNEL_AIO));
+        if (r == 0 && p->lists_sockets)
+                r = allow_netlink(ctx, NETLINK_SOCK_DIAG);
         if (r == 0 && p->reads_keyring)
                 r = allow_values(ctx, CALL(keyctl), 0, KEYRING_READS, LEN(KEYRING_READS));
         return r;

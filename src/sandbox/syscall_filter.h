@@ -15,6 +15,7 @@ typedef struct SyscallPolicy {
         bool listens;       /* listen and accept */
         bool spawns;        /* starts programs, waits for them and ends them */
         bool kernel_aio;    /* io_submit and its kin */
+        bool lists_sockets; /* of the machine, over netlink, as /proc/net/tcp does */
         bool reads_keyring; /* Kerberos tickets in the kernel's keyring; nothing is put there */
 } SyscallPolicy;
 

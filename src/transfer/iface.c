@@ -11,15 +11,13 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <time.h>
 
-#include "base/cleanup.h"
 #include "base/str.h"
+
+#include "transfer/netlink_dump.h"
 
 #define ANSWER_MAX_BYTES 32768 /* of one interface, with what its drivers add */
 #define ETHER_HEADER_BYTES 14
-#define ANSWER_WAIT_SEC 1 /* it comes at once */
 
 typedef struct Ask {
         struct nlmsghdr head;
@@ -32,12 +30,7 @@ typedef struct Ask {
 
 int iface_open(void)
 {
-        const struct timeval wait = {.tv_sec = ANSWER_WAIT_SEC};
-        _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        return netlink_open(NETLINK_ROUTE);
 }
 
 static void begin(Ask *a, uint16_t type, size_t body_bytes)
@@ -96,14 +89,6 @@ static int exchange(int fd, Ask *a, uint32_t number, uint16_t type, void *answer
         }
 }
 
-static uint32_t next_number(void)
-{
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint32_t) now.tv_nsec | 1;
-}
-
 const void *iface_address(const struct sockaddr *a, size_t *ret_bytes)
 {
         switch (a->sa_family) {
@@ -159,7 +144,7 @@ int iface_route(int netlink_fd, const struct sockaddr *own, const struct sockadd
                 if (scope != 0)
                         add_address(&ask, RTA_OIF, &scope, sizeof(scope));
         }
-        r = exchange(netlink_fd, &ask, next_number(), RTM_NEWROUTE, answer, &m);
+        r = exchange(netlink_fd, &ask, netlink_number(), RTM_NEWROUTE, answer, &m);
         if (r < 0)
                 return r;
         if (m->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtmsg)))
@@ -203,7 +188,7 @@ int iface_read(int netlink_fd, unsigned index, Iface *ret)
 
         begin(&ask, RTM_GETLINK, sizeof(struct ifinfomsg));
         ask.body.link.ifi_index = (int) index;
-        r = exchange(netlink_fd, &ask, next_number(), RTM_NEWLINK, answer, &m);
+        r = exchange(netlink_fd, &ask, netlink_number(), RTM_NEWLINK, answer, &m);
         if (r < 0)
                 return r;
         if (m->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg)))

@@ -107,13 +107,33 @@ uint64_t pace_line_base_usec(const Pace *p, const PaceLine *l)
         return (uint64_t) least;
 }
 
+/* True: those on this line that are to keep out of others' way are all meant for behind the router.
+ */
+static bool leads_beyond(const Pace *p, const PaceLine *l)
+{
+        bool any = false;
+
+        LIST_FOREACH (it, &p->conns) {
+                const PaceConn *c = list_item(it, PaceConn, link);
+
+                if (!c->adaptive || c->line != l || !pace_conn_is_active(c))
+                        continue;
+                if (c->direct)
+                        return false;
+                any = true;
+        }
+        return any;
+}
+
 static void step(Pace *p, uint64_t now)
 {
         LIST_FOREACH (it, &p->lines) {
                 PaceLine *l = list_item(it, PaceLine, link);
 
-                if (l->conns > 0)
-                        pace_line_step(l, p->netlink_fd, now, pace_line_base_usec(p, l));
+                if (l->conns == 0)
+                        continue;
+                l->only_beyond = leads_beyond(p, l);
+                pace_line_step(l, p->netlink_fd, now, pace_line_base_usec(p, l));
         }
         pace_share(p, now);
         p->step_usec = now;
@@ -127,9 +147,10 @@ static void glance(Pace *p, uint64_t now)
         LIST_FOREACH (it, &p->lines) {
                 PaceLine *l = list_item(it, PaceLine, link);
 
-                if (l->conns > 0)
-                        changed |=
-                                pace_line_glance(l, p->netlink_fd, now, pace_line_base_usec(p, l));
+                if (l->conns == 0)
+                        continue;
+                l->only_beyond = leads_beyond(p, l);
+                changed |= pace_line_glance(l, p->netlink_fd, now, pace_line_base_usec(p, l));
         }
         if (changed)
                 pace_share(p, now);
@@ -186,6 +207,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         if (any)
                 p->flow_usec = now;
         if (now - p->report_usec >= PACE_REPORT_USEC) {
+                pace_check_ways(p, now);
                 pace_report(p, now - p->report_usec, now - p->flow_usec < PACE_REPORT_USEC);
                 p->report_usec = now;
         }

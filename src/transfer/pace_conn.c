@@ -60,12 +60,21 @@ PaceConn *pace_conn_free(PaceConn *c)
         if (!c)
                 return NULL;
         list_remove(&c->link);
+        pace_conn_leave(c);
+        mem_free(c);
+        return NULL;
+}
+
+void pace_conn_leave(PaceConn *c)
+{
         if (c->line) {
                 pace_line_let_go(c->line, c->path);
                 c->line->conns--;
         }
-        mem_free(c);
-        return NULL;
+        c->line = NULL;
+        c->path = NULL;
+        c->located = c->adaptive = c->sampled = false;
+        c->cap_bps = UINT64_MAX;
 }
 
 static uint32_t mss_of(const PaceConn *c)

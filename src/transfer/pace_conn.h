@@ -63,6 +63,8 @@ typedef struct PaceConn {
 /* Of a socket that curl has just opened, before it connects. NULL when out of memory. */
 PaceConn *pace_conn_new(int fd, int family, bool background, uint32_t window_bytes);
 PaceConn *pace_conn_free(PaceConn *c); /* NULL allowed; no flow may be left */
+/* It is not on its line any more: its way has to be found anew, and it begins anew. At rest. */
+void pace_conn_leave(PaceConn *c);
 
 /* A request is about to go out. `target_usec`: BW_TARGET_USEC of its priority. */
 void pace_conn_begin(PaceConn *c, BwDirection direction, uint32_t target_usec, uint64_t now_usec);

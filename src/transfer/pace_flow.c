@@ -108,16 +108,24 @@ static PaceLine *find_line(Pace *p, unsigned index)
         return NULL;
 }
 
+/* Of interfaces that are there: connections over one that is gone may last for minutes. */
+static size_t count_lines(const Pace *p)
+{
+        size_t n = 0;
+
+        LIST_FOREACH (it, &p->lines)
+                n += !list_item(it, PaceLine, link)->gone;
+        return n;
+}
+
 /* One that nothing uses makes room. */
 static void drop_unused_line(Pace *p)
 {
         LIST_FOREACH (it, &p->lines) {
                 PaceLine *l = list_item(it, PaceLine, link);
 
-                if (l->conns > 0 || (!l->gone && p->lines_len < LINE_REPORT_LINES_MAX))
-                        continue;
-                pace_line_free(l);
-                p->lines_len--;
+                if (l->conns == 0 && (l->gone || count_lines(p) >= LINE_REPORT_LINES_MAX))
+                        pace_line_free(l);
         }
 }
 
@@ -129,30 +137,38 @@ static PaceLine *get_line(Pace *p, unsigned index)
         if (l)
                 return l;
         drop_unused_line(p);
-        if (p->lines_len >= LINE_REPORT_LINES_MAX || iface_read(p->netlink_fd, index, &iface) < 0 ||
+        if (count_lines(p) >= LINE_REPORT_LINES_MAX ||
+            iface_read(p->netlink_fd, index, &iface) < 0 ||
             pace_line_new(&iface, p->config, &l) < 0)
                 return NULL;
         list_append(&p->lines, &l->link);
-        p->lines_len++;
         return l;
 }
 
-/* The way that the connection takes; it does not change while it lasts. */
+/* 0, or negative errno when it cannot be told now. */
+static int ask_way(const Pace *p, const PaceConn *c, struct sockaddr_storage *peer, IfaceRoute *ret)
+{
+        struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
+        socklen_t own_len = sizeof(own), peer_len = sizeof(*peer);
+
+        if (getsockname(c->fd, (struct sockaddr *) &own, &own_len) < 0 ||
+            getpeername(c->fd, (struct sockaddr *) peer, &peer_len) < 0)
+                return -errno;
+        return iface_route(p->netlink_fd, (const struct sockaddr *) &own,
+                           (const struct sockaddr *) peer, ret);
+}
+
 static void find_way(Pace *p, PaceConn *c)
 {
-        struct sockaddr_storage own = {.ss_family = AF_UNSPEC}, peer = {.ss_family = AF_UNSPEC};
-        socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
-        const struct sockaddr *to = (const struct sockaddr *) &peer;
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         IfaceRoute route;
         PaceLine *line;
 
         c->located = true;
-        if (getsockname(c->fd, (struct sockaddr *) &own, &own_len) < 0 ||
-            getpeername(c->fd, (struct sockaddr *) &peer, &peer_len) < 0 ||
-            iface_route(p->netlink_fd, (const struct sockaddr *) &own, to, &route) < 0)
+        if (ask_way(p, c, &peer, &route) < 0)
                 return;
         line = get_line(p, route.index);
-        if (!line || pace_line_path(line, to, &c->path) < 0)
+        if (!line || pace_line_path(line, (const struct sockaddr *) &peer, &c->path) < 0)
                 return;
         c->line = line;
         line->conns++;
@@ -160,6 +176,33 @@ static void find_way(Pace *p, PaceConn *c)
         c->direct = route.direct && line->iface.has_subnet;
         c->adaptive =
                 c->background && p->config->adapt && (!c->loopback || p->config->control_loopback);
+}
+
+/* A tunnel came up, a cable was pulled, an interface was made anew; or there was no place for the
+ * line, and now there is. */
+static bool has_moved(const Pace *p, const PaceConn *c)
+{
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        IfaceRoute route;
+
+        if (!c->line)
+                return p->netlink_fd >= 0;
+        return ask_way(p, c, &peer, &route) >= 0 &&
+               (route.index != c->line->iface.index || c->line->gone);
+}
+
+void pace_check_ways(Pace *p, uint64_t now_usec)
+{
+        LIST_FOREACH (it, &p->conns) {
+                PaceConn *c = list_item(it, PaceConn, link);
+
+                if (!pace_conn_is_active(c) || !has_moved(p, c))
+                        continue;
+                pace_conn_rest(c, now_usec);
+                pace_conn_leave(c);
+                find_way(p, c);
+                pace_conn_begin(c, c->direction, BW_TARGET_USEC(pace_conn_priority(c)), now_usec);
+        }
 }
 
 static int port_of(const struct sockaddr_storage *a)

@@ -14,6 +14,8 @@
 #include "base/cleanup.h"
 #include "base/list.h"
 #include "transfer/iface.h"
+#include "transfer/lan_meter.h"
+#include "transfer/lan_split.h"
 #include "transfer/line_report.h"
 #include "transfer/transfer_config.h"
 
@@ -37,6 +39,14 @@ typedef struct PaceLine {
         Iface iface; /* as last read */
         bool gone;   /* the interface is no more, or cannot be read */
         unsigned conns;
+        /* Of background connections there are some under way, and all lead behind the router: then
+         * neighbours are no rivals. Set before each step and glance. */
+        bool only_beyond;
+        LanMeter *meter; /* NULL: not needed yet, or what neighbours move cannot be known */
+        bool no_meter;   /* … for good */
+        bool has_neighbours;
+        uint64_t nets_usec; /* when the subnets were last read */
+        LanSplit split;
         Governor governor[2];
         BwGroup group[2];             /* of the controllers on it */
         uint64_t cap_bps[2];          /* on all background connections; UINT64_MAX: none */

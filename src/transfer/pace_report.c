@@ -82,9 +82,12 @@ void pace_report(Pace *p, uint64_t usec, bool running)
 {
         LineReport report = {.wall_usec = clock_wall_usec(&CLOCK_SYSTEM)};
 
-        LIST_FOREACH (it, &p->lines)
-                report_line(p, list_item(it, PaceLine, link), usec, running,
-                            &report.lines[report.lines_len++]);
+        LIST_FOREACH (it, &p->lines) {
+                PaceLine *l = list_item(it, PaceLine, link);
+
+                if (!l->gone) /* there may be another one of this name */
+                        report_line(p, l, usec, running, &report.lines[report.lines_len++]);
+        }
         p->host.lines(p->host.ctx, &report);
         LIST_FOREACH (it, &p->conns) {
                 PaceConn *c = list_item(it, PaceConn, link);

@@ -34,7 +34,6 @@ struct Pace {
         List conns; /* of PaceConn, whether in use or not */
         List jobs;  /* of PaceJob */
         List lines; /* of PaceLine */
-        size_t lines_len;
         TransferLimits limits;
         uint64_t tick_usec; /* of the last one, as the next three */
         uint64_t step_usec;
@@ -59,6 +58,8 @@ void pace_pump_in(Pace *p, uint64_t usec);
 uint8_t pace_conn_priority(const PaceConn *c);
 /* Lets go of a connection that curl has closed. */
 void pace_forget(Pace *p, PaceConn *c);
+/* Once a second: connections whose packets take another interface now belong to that line. */
+void pace_check_ways(Pace *p, uint64_t now_usec);
 /* Holds its connection back or lets it go, as its limit says. */
 void pace_flow_check(PaceFlow *f, uint64_t now_usec);
 /* Tells each connection under way what the lines, the limits and the others leave to it. */

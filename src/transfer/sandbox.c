@@ -69,7 +69,7 @@ static int enter_file_rules(void)
 
 int sandbox_enter(void)
 {
-        static const SyscallPolicy POLICY = {.reads_keyring = true};
+        static const SyscallPolicy POLICY = {.lists_sockets = true, .reads_keyring = true};
         int r;
 
         if (is_left_out()) {

@@ -6,6 +6,7 @@
 #include <linux/tcp.h> /* not netinet/tcp.h, whose struct tcp_info ends too early */
 #include <netinet/in.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -23,6 +24,14 @@ int tcp_state_read(int fd, TcpState *ret)
 
         if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len) < 0)
                 return -errno;
+        return tcp_state_parse(&i, len, ret);
+}
+
+int tcp_state_parse(const void *info, size_t len, TcpState *ret)
+{
+        struct tcp_info i = {.tcpi_state = 0};
+
+        memcpy(&i, info, MIN(len, sizeof(i)));
         if (!HAS(len, tcpi_data_segs_out))
                 return -ENODATA;
         *ret = (TcpState){

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -38,6 +39,8 @@ typedef struct TcpState {
 
 /* -ENODATA: a kernel without the fields that matter. */
 _must_use_ int tcp_state_read(int fd, TcpState *ret);
+/* The same from `len` bytes of a struct tcp_info that came in another way. */
+_must_use_ int tcp_state_parse(const void *info, size_t len, TcpState *ret);
 
 /* Before connect(): the window may grow to `window_bytes` (which fixes its unit for good), little
  * waits unsent in the kernel, and routers are told that this is the least effort class. */

@@ -386,7 +386,7 @@ class BadServer:
         if tls:
             self.own_dir = None if cert_dir else tempfile.mkdtemp(prefix="bad_server-")
             self.context, self.ca_path = make_context(tls, pathlib.Path(cert_dir or self.own_dir))
-        self.listener = socket.create_server((host, port), backlog=256)
+        self.listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=256)
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/netlink.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -32,6 +33,8 @@
 
 #include <seccomp.h>
 
+#include "transfer/iface.h"
+#include "transfer/lan_meter.h"
 #include "transfer/sandbox.h"
 #include "../../fakes/skip_test.h"
 #include "walled.h"
@@ -180,6 +183,11 @@ static int see_all_packets(void *ctx)
         return outcome(socket(AF_PACKET, SOCK_DGRAM, 0));
 }
 
+static int be_told_by_the_audit(void *ctx)
+{
+        return outcome(socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT));
+}
+
 static int wait_for_visitors(void *ctx)
 {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -225,14 +233,23 @@ static int use_the_ring(void *ctx)
 static void other_calls_are_refused(void **state)
 {
         static int (*const REFUSED[])(void *) = {
-                start_a_process,  make_a_namespace,
-                signal_a_process, write_code,
-                make_memory_code, open_a_raw_socket,
-                see_all_packets,  wait_for_visitors,
-                put_a_key,        type_on_the_terminal,
-                drop_the_keyring, be_dumpable,
-                be_somebody_else, make_a_device,
-                use_the_ring,     signal_a_thread_of_a_process,
+                start_a_process,
+                make_a_namespace,
+                signal_a_process,
+                write_code,
+                make_memory_code,
+                open_a_raw_socket,
+                see_all_packets,
+                be_told_by_the_audit,
+                wait_for_visitors,
+                put_a_key,
+                type_on_the_terminal,
+                drop_the_keyring,
+                be_dumpable,
+                be_somebody_else,
+                make_a_device,
+                use_the_ring,
+                signal_a_thread_of_a_process,
         };
         Place *p = *state;
 
@@ -346,6 +363,21 @@ static int work_with_files(void *ctx)
         return 0;
 }
 
+/* The way to a peer, and what the neighbours move. */
+static int ask_the_kernel(void *ctx)
+{
+        LanMeter *meter;
+        uint64_t moved[2];
+        int fd = iface_open();
+        int r = fd < 0 ? fd : lan_meter_new(1, &meter);
+
+        if (r >= 0)
+                r = lan_meter_find_nets(meter, fd);
+        if (r >= 0)
+                r = lan_meter_read(meter, 0, moved);
+        return r < 0 ? -r : 0;
+}
+
 static void *in_a_thread(void *arg)
 {
         return arg;
@@ -385,6 +417,7 @@ static void what_a_transfer_needs_works(void **state)
 
         assert_int_equal(try_it(p, work_with_files), 0);
         assert_int_equal(try_it(p, use_the_network), 0);
+        assert_int_equal(try_it(p, ask_the_kernel), 0);
         assert_int_equal(try_it(p, abort_as_ever), WALLED_BROKEN); /* SIGABRT, not SIGSYS */
         assert_int_equal(rmdir(strcat(strcpy((char[2 *PATH_BYTES]){0}, p->dir), "/sub")), 0);
 }

@@ -135,6 +135,33 @@ static uint32_t pace_of(const Rig *r)
         return rate;
 }
 
+/* As the interface counts them: else the governor takes our own headers for somebody. */
+static void wire_bytes_have_the_headers_of_their_family(void **state)
+{
+        static const struct {
+                int family;
+                uint32_t header_bytes;
+        } CASES[] = {{AF_INET, 20 + 32}, {AF_INET6, 40 + 32}};
+        const Rig *r = *state;
+
+        for (size_t i = 0; i < 2; i++) {
+                PaceConn *c = pace_conn_new(r->ends[0], CASES[i].family, true, WINDOW_BYTES);
+                uint64_t before = r->line->own_bytes[BW_DOWN];
+                char data[100] = "";
+
+                c->line = r->line;
+                c->line->conns++;
+                c->line->iface.header_bytes = 14;
+                pace_conn_sample(c);
+                assert_int_equal(write(r->ends[1], data, sizeof(data)), sizeof(data));
+                assert_int_equal(recv(r->ends[0], data, sizeof(data), MSG_WAITALL), sizeof(data));
+                pace_conn_sample(c);
+                assert_int_equal(r->line->own_bytes[BW_DOWN] - before,
+                                 sizeof(data) + CASES[i].header_bytes + 14);
+                pace_conn_free(c);
+        }
+}
+
 /* Else a window is a burst, and a queue at the bottleneck. */
 static void an_upload_is_paced(void **state)
 {
@@ -302,6 +329,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(the_first_window_is_ten_segments, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(the_window_is_set_again_on_each_tick, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(wire_bytes_have_the_headers_of_their_family, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(nothing_is_left_by_the_line_nothing_comes, set_up,
                                                 tear_down),

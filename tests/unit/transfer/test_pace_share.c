@@ -44,7 +44,6 @@ static int set_up(void **state)
         assert_int_equal(pace_new(r->loop, &r->config, &host, &r->pace), 0);
         assert_int_equal(pace_line_new(&eth, &r->config, &r->line), 0);
         list_append(&r->pace->lines, &r->line->link);
-        r->pace->lines_len++;
         *state = r;
         return 0;
 }
