@@ -136,7 +136,8 @@ void upload_reply_tick(UploadReply *r)
         (void) r;
 }
 
-/* No META of this reply asks to be stored: its file is none, and nothing in it could be mixed up. */
+/* No META of this reply asks to be stored: its file is none, and nothing in it could be mixed up.
+ */
 void upload_reply_stored(UploadReply *r)
 {
         (void) r;
