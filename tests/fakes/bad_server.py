@@ -61,6 +61,7 @@ from email.utils import formatdate
 
 BLOCK_BYTES = 65521  # a prime, so that a part in the wrong place never looks right
 SEND_BYTES = 65536
+BIG_BYTES = 64 << 20
 ENDLESS_BYTES = 256 << 20  # more than any client should take before it gives up
 FAULTS = {"cut", "reset", "stall", "drip", "rate", "status", "endless", "garbage", "length", "ranges",
           "encoding", "transfer", "gate"}
@@ -211,6 +212,8 @@ class Answer:
         total, end = self.size, self.size
         if kind == "less":
             end = min(self.size, start + max(1, (self.size - start) // 2))
+        if kind == "yes" and total - start > BIG_BYTES:
+            return self.answer_big(206, [*self.validators(), f"Content-Range: bytes {start}-{total - 1}/{total}"], start)
         shift = 1 if kind == "wrong-start" and start + 1 < self.size else 0
         data = self.body(start + shift, end)
         field = f"bytes {start + shift}-{end - 1}/{total}"
@@ -242,15 +245,21 @@ class Answer:
             data = gzip.compress(self.body()) if self.q["encoding"] == "gzip" else self.body()
         if "transfer" in self.q:
             lines.append(f"Transfer-Encoding: {self.q['transfer']}")
-        if data is None and self.size > 64 << 20:
-            return self.answer_big(lines)
+        if data is None and self.size > BIG_BYTES:
+            return self.answer_big(200, lines)
         data = self.body() if data is None else data
         return self.answer_body(200, lines, data, len(data))
 
-    def answer_big(self, lines):
-        self.head(200, lines + [f"Content-Length: {self.size}"])
-        for start in range(0, self.size, 1 << 20):
-            self.conn.send(self.body(start, min(self.size, start + (1 << 20))))
+    def answer_big(self, status, lines, start=0):
+        """Never as a whole in memory."""
+        self.head(status, lines + [f"Content-Length: {self.size - start}"])
+        if "gate" in self.q:
+            gate_at = min(start + int(self.q.get("gate_at", 0)), self.size)
+            self.conn.send(self.body(start, gate_at))
+            self.server.gate(self.q["gate"]).wait(60)
+            start = gate_at
+        for at in range(start, self.size, 1 << 20):
+            self.conn.send(self.body(at, min(self.size, at + (1 << 20))))
 
     def answer_body(self, status, lines, data, length):
         kind = self.q.get("length", "yes")

@@ -212,6 +212,11 @@ def test_half_closed_connections(siege, server):
     for n, sock in enumerate(socks):
         sock.sendall(starts[n % len(starts)])
         sock.shutdown(socket.SHUT_WR)
+    for sock in socks:  # each was taken, and let go again
+        sock.settimeout(30)
+        with contextlib.suppress(ConnectionError):
+            while sock.recv(4096):
+                pass
     wait_until(lambda: siege.descriptors() < siege.fds + 64, "the server to hang up", 30)
     siege.costs(400 * 64, 64)
     for sock in socks:
