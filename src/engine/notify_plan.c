@@ -228,18 +228,24 @@ static bool is_for_program(const NotifyPlan *plan, const Job *job)
         return (!n->has_client || n->program_turn) && notify_plan_has_program(plan, job);
 }
 
-/* When the sticky event is to go out; USEC_INFINITY: not by the clock. */
+/* When the sticky event is to go out; USEC_INFINITY: not by the clock. An ended job has no later,
+ * and no timer: what was to be tried again goes out now. */
 static uint64_t sticky_due(const NotifyPlan *plan, const Job *job)
 {
         const JobNotify *n = &job->run->notify;
+        bool ended = job_state_is_final(job->status.state);
 
         if (job->status.undelivered == NOTIFY_NONE || n->sticky ||
             !is_enabled(job, job->status.undelivered))
                 return USEC_INFINITY;
-        if (is_for_program(plan, job))
-                return is_settled(job) ? MAX(n->sticky_after_mono, n->program_after_mono)
-                                       : USEC_INFINITY;
-        return n->has_client ? n->sticky_after_mono : USEC_INFINITY;
+        if (is_for_program(plan, job)) {
+                if (!is_settled(job))
+                        return USEC_INFINITY;
+                return ended ? 0 : MAX(n->sticky_after_mono, n->program_after_mono);
+        }
+        if (!n->has_client)
+                return USEC_INFINITY;
+        return ended ? 0 : n->sticky_after_mono;
 }
 
 static bool modification_is_pending(const Job *job)

@@ -507,7 +507,8 @@ int sim_run_program(void *ctx, const Job *job)
 
         if (!sim->rig.policy.allow_programs)
                 sim_break(sim, "a program runs although the policy forbids it");
-        if (j && j->failed_run != 0 && (!seen || seen->last_delivery < j->failed_run) &&
+        if (j && !job_state_is_final(job->status.state) && j->failed_run != 0 &&
+            (!seen || seen->last_delivery < j->failed_run) &&
             sim->rig.clock.mono < j->program_not_before)
                 sim_break(sim, "a program is run again too early");
         return !sim->calm && sim_chance(sim, 100) ? -ENOENT : 0;

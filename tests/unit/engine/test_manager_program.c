@@ -963,6 +963,39 @@ static void completing_it_by_hand_tells_nobody(void **state)
 }
 
 /* However few ended jobs are kept: those with a program to run are. */
+/* It was to be tried again later; then the job completes by itself, and has no later. Whose turn it
+ * is stays. */
+static void a_try_that_was_due_after_the_end_is_made_at_the_end(void **state)
+{
+        enum { ALONE, AFTER_CALLBACK, CALLBACK_NEXT, CASES };
+
+        for (int which = ALONE; which < CASES; which++) {
+                FakeRig *rig;
+                GUID id;
+
+                assert_int_equal(rig_teardown(state), 0);
+                assert_int_equal(rig_setup(state), 0);
+                rig = *state;
+                id = job_in_state(rig, BG_JOB_STATE_TRANSFERRED);
+                if (which != ALONE)
+                        with_callback(rig, &id);
+                with_program(rig, &id);
+                if (which != ALONE)
+                        answer(rig, E_FAIL);
+                program_ends(rig, which == CALLBACK_NEXT ? PROGRAM_NOT_STARTED - ENOENT : EXIT_1);
+                assert_int_equal(undelivered(rig, &id), NOTIFY_TRANSFERRED);
+                assert_hr(manager_set_auto_complete(rig->m, &FAKE_USER, &id, true), S_OK);
+                fake_rig_finish(rig);
+                assert_state(rig, &id, ACKNOWLEDGED);
+                if (which == CALLBACK_NEXT)
+                        answer(rig, S_OK);
+                else
+                        program_ends(rig, 0);
+                assert_int_equal(undelivered(rig, &id), NOTIFY_NONE);
+                assert_false(manager_has_work(rig->m));
+        }
+}
+
 static void ended_jobs_wait_for_their_program(void **state)
 {
         FakeRig *rig = *state;
@@ -1079,6 +1112,7 @@ int main(void)
                 rig_test(a_crash_before_its_program_has_run_is_made_good),
                 rig_test(completing_it_by_hand_tells_nobody),
                 rig_test(ended_jobs_wait_for_their_program),
+                rig_test(a_try_that_was_due_after_the_end_is_made_at_the_end),
                 rig_test(its_failure_to_complete_is_an_error_like_any),
                 rig_test(every_failure_of_memory_is_survived),
         };

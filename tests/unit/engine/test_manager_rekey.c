@@ -78,6 +78,31 @@ static void without_slots_it_is_done_at_once(void **state)
         assert_int_equal(manager_rekeyed_slots(rig->m), 0);
 }
 
+static int no_harden(void *ctx, FakeStoreCall call)
+{
+        (void) ctx;
+        return call == FAKE_STORE_HARDEN ? -EIO : 0;
+}
+
+/* Credentials that the store refused may stand in its file, sealed with the old key: that one goes
+ * only when they are gone. */
+static void the_old_key_stays_for_what_was_refused(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = fake_rig_job(rig);
+
+        rig->store.fault = no_harden;
+        assert_true(
+                FAILED(manager_set_credentials(rig->m, &FAKE_USER, &id, SERVER, 1, "user", "p")));
+        assert_int_equal(fake_store_job(&rig->store, &id)->credentials_len, 1);
+        assert_true(FAILED(rekey(rig, 1)));
+        assert_int_equal(rig->vault.previous, 1);
+        rig->store.fault = NULL;
+        fake_rig_advance(rig, 10 * USEC_PER_SEC);
+        assert_int_equal(rig->vault.previous, 0);
+        assert_int_equal(fake_store_durable_job(&rig->store, &id)->credentials_len, 0);
+}
+
 static void it_takes_turns(void **state)
 {
         FakeRig *rig = *state;
@@ -279,6 +304,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 rig_test(every_slot_gets_the_new_key),
                 rig_test(without_slots_it_is_done_at_once),
+                rig_test(the_old_key_stays_for_what_was_refused),
                 rig_test(it_takes_turns),
                 rig_test(two_at_a_time_are_not_answered_twice),
                 rig_test(a_start_goes_on),

@@ -438,6 +438,65 @@ static void files_that_may_start_at_once_are_durable(void **state)
         assert_int_equal(fake_store_durable_job(&rig->store, &running)->files_len, 2);
 }
 
+/* One event of the job's first transfer, of a file of 100 bytes. */
+static void tell(FakeRig *rig, const GUID *id, TransferEventKind kind, uint64_t done_bytes,
+                 const char *etag)
+{
+        TransferEvent ev = {.kind = kind,
+                            .op = fake_transfer_find(&rig->transfer, FAKE_FILE, id)->op,
+                            .size_bytes = 100,
+                            .done_bytes = done_bytes,
+                            .synced_bytes = kind == TRANSFER_META ? 0 : done_bytes / 2,
+                            .etag = etag,
+                            .modified_sec = FILE_NO_TIME};
+
+        manager_transfer_event(rig->m, &ev);
+}
+
+/* The first write on a new boot says that its file is one of this boot, so that bytes count that
+ * are not synced: what the power took has to be in it, of every job. */
+static void what_power_loss_took_is_stored_with_the_first_write(void **state)
+{
+        FakeRig *rig = *state;
+        GUID ids[2];
+
+        for (int i = 0; i < 2; i++) {
+                ids[i] = fake_rig_job(rig);
+                fake_rig_add(rig, &ids[i], 1);
+                assert_hr(manager_set_priority(rig->m, &FAKE_USER, &ids[i],
+                                               BG_JOB_PRIORITY_FOREGROUND),
+                          S_OK);
+                assert_hr(manager_resume(rig->m, &FAKE_USER, &ids[i]), S_OK);
+                fake_rig_run(rig);
+                tell(rig, &ids[i], TRANSFER_META, 0, "\"1\"");
+                tell(rig, &ids[i], TRANSFER_PROGRESS, 80, "\"1\"");
+        }
+        assert_int_equal(manager_flush(rig->m), 0);
+        assert_true(fake_rig_restart(rig, true));
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(fake_rig_read(rig, &ids[i])->files[0]->done_bytes, 40);
+        assert_true(fake_rig_restart(rig, false));
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(fake_rig_read(rig, &ids[i])->files[0]->done_bytes, 40);
+}
+
+/* They are on disk, but of a file that is not there any more. */
+static void synced_bytes_of_another_version_count_for_nothing(void **state)
+{
+        FakeRig *rig = *state;
+        GUID id = job_in_state(rig, BG_JOB_STATE_CONNECTING);
+        const JobFile *file = fake_rig_read(rig, &id)->files[0];
+
+        tell(rig, &id, TRANSFER_META, 0, "\"1\"");
+        tell(rig, &id, TRANSFER_PROGRESS, 80, "\"1\"");
+        assert_int_equal(file->synced_bytes, 40);
+        tell(rig, &id, TRANSFER_META, 60, "\"1\"");
+        assert_int_equal(file->synced_bytes, 40);
+        tell(rig, &id, TRANSFER_META, 60, "\"2\"");
+        assert_int_equal(file->done_bytes, 60);
+        assert_int_equal(file->synced_bytes, 0);
+}
+
 static void a_refused_call_that_reached_the_file_is_taken_back(void **state)
 {
         FakeRig *rig = *state;
@@ -596,6 +655,8 @@ int main(void)
                 rig_test(the_worker_waits_while_bytes_given_up_cannot_be_stored),
                 rig_test(whole_files_not_on_disk_are_partial_after_power_loss),
                 rig_test(files_that_may_start_at_once_are_durable),
+                rig_test(what_power_loss_took_is_stored_with_the_first_write),
+                rig_test(synced_bytes_of_another_version_count_for_nothing),
                 rig_test(a_refused_call_that_reached_the_file_is_taken_back),
                 rig_test(the_next_commit_of_anybody_takes_it_back),
                 rig_test(what_a_start_finds_is_brought_to_disk),
