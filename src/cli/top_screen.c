@@ -11,8 +11,9 @@
 
 #include "must.h"
 
-#define ENTER "\033[?1049h\033[?25l\033[H\033[2J" /* other screen, no cursor, empty */
-#define LEAVE "\033[?25h\033[?1049l"
+/* Other screen, no cursor, empty; what is too wide for it does not go on in the next row. */
+#define ENTER "\033[?1049h\033[?25l\033[?7l\033[H\033[2J"
+#define LEAVE "\033[?7h\033[?25h\033[?1049l"
 #define HOME "\033[H"
 #define END_OF_LINE "\033[K"
 #define REST_OF_SCREEN "\033[J"

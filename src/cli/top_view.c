@@ -13,6 +13,11 @@
 #include "must.h"
 #include "out_table.h"
 
+enum {
+        HEAD_ROWS = 3, /* the summary, an empty row, titles of jobs */
+        JOB_ROWS_MIN = 2,
+};
+
 static const TableColumn JOB_COLUMNS[] = {
         {.title = "ID"},
         {.title = "NAME", .flexible = 10},
@@ -195,7 +200,8 @@ static void print_lines(const TopView *v, const Out *out)
 
 static void add_job(const TopView *v, const Out *out, Table *table, const bits_job_info *job)
 {
-        int percent = percent_done(job->bytes_transferred, job->bytes_total);
+        bool is_empty = job->files_total == 0 && job->bytes_total == 0;
+        int percent = is_empty ? -1 : percent_done(job->bytes_transferred, job->bytes_total);
         const TopJob *past = find(v, &job->id);
         char id[JOB_ID_BYTES], bars[SPARK_TEXT_BYTES] = "";
         CellColour colour = job->why != BITS_WHY_NONE ? CELL_PLAIN : CELL_ACTIVE;
@@ -242,7 +248,10 @@ static void print_jobs(const TopView *v, const Out *out, unsigned rows)
 
 void top_view_print(const TopView *v, const Out *out, unsigned rows)
 {
-        unsigned taken = 3 + (v->lines_len > 0 ? 2 + 2 * (unsigned) v->lines_len : 0);
+        unsigned lines = v->lines_len > 0 ? 2 + 2 * (unsigned) v->lines_len : 0;
+        /* Where there is no room for both, jobs matter more. */
+        bool with_lines = rows == 0 || rows >= HEAD_ROWS + lines + JOB_ROWS_MIN;
+        unsigned taken = HEAD_ROWS + (with_lines ? lines : 0);
         char rate[JOB_SIZE_BYTES], now[JOB_SIZE_BYTES];
 
         out_line(out, "%s  %" PRIu32 " job%s, %" PRIu32 " active, %s; network %s%s%s",
@@ -251,7 +260,8 @@ void top_view_print(const TopView *v, const Out *out, unsigned rows)
                  v->status->network_up ? "up" : "down", v->status->metered ? ", metered" : "",
                  v->status->on_battery ? ", on battery" : "");
         out_line(out, "%s", "");
-        print_lines(v, out);
+        if (with_lines)
+                print_lines(v, out);
         print_jobs(v, out, rows == 0 ? 0 : rows > taken + 2 ? rows - taken - 1 : 1);
 }
 

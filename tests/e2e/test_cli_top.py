@@ -11,6 +11,7 @@ import termios
 from conftest import until
 
 ENTER, LEAVE, HOME = "\x1b[?1049h", "\x1b[?1049l", "\x1b[H"
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 
 
@@ -38,6 +39,7 @@ def assert_left_clean(t, mode_before, status=0):
     assert t.wait() == status
     assert t.text().rstrip().endswith("\x1b[?25h" + LEAVE)
     assert t.text().count(ENTER) == t.text().count(LEAVE)
+    assert t.text().count(NO_WRAP) == t.text().count(WRAP) > 0
     assert mode(t) == mode_before
 
 
@@ -129,3 +131,23 @@ def test_a_dumb_terminal_gets_one_picture(ctl):
     t = ctl.terminal("top", env={"TERM": "dumb"})
     assert t.wait() == 0
     assert "\x1b" not in t.text() and os.isatty(t.master)
+
+
+def test_a_job_without_files_has_not_done_all(ctl):
+    ctl.ok("create", "j")
+    assert "100%" not in ctl.ok("top")
+
+
+def test_on_a_low_terminal_jobs_come_before_lines(ctl, bad, tmp_path):
+    ctl.ok("get", "--detach", "--limit-rate", "100K", bad.url("/f?size=50000000"), "-o", tmp_path / "f")
+    until(lambda: json.loads(ctl.ok("top", "--json"))["lines"], "a line")
+    t = ctl.terminal("top", "--interval=1h")
+    t.expect("link idle")
+    n = len(frames(t))
+    fcntl.ioctl(t.master, termios.TIOCSWINSZ, struct.pack("HHHH", 6, 100, 0, 0))
+    until(lambda: t.read() and len(frames(t)) > n and is_whole(t), "another picture")
+    text = "\n".join(frames(t)[-1])
+    assert "transferring" in text and "link idle" not in text
+    assert len(frames(t)[-1]) <= 6
+    t.type(b"q")
+    assert t.wait() == 0
