@@ -82,7 +82,7 @@ static int apply(Server *s, Config *config)
         s->access_log = TAKE_PTR(log);
         config_unref(s->config);
         s->config = config_ref(config);
-        return server_announce(s);
+        return 0;
 }
 
 static void arm_sweep(Server *s)
@@ -122,7 +122,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
         if (s->stop_mono)
                 return 0;
         (void) sd_notify(0, "RELOADING=1");
-        if (server_config_prepare(s->options, s->sandbox, &config) == 0 && apply(s, config) == 0) {
+        if (server_config_prepare(s->options, s->sandbox, &config) == 0 && apply(s, config) == 0 &&
+            server_announce(s) == 0) {
                 arm_sweep(s);
                 log_info("configuration read again");
         } else {
@@ -268,6 +269,8 @@ static int start(Server *s)
                 r = apply(s, config);
         if (r == 0)
                 r = server_sandbox_enter(s->options, s->config, &s->sandbox);
+        if (r == 0) /* nothing can fail any more that would make us leave */
+                r = server_announce(s);
         return r;
 }
 

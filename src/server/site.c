@@ -164,10 +164,11 @@ static int choose_session_directory(Site *s)
         _cleanup_free_ char *parent = NULL;
         const char *leaf;
         bool apart = false;
+        int r = path_split(s->directory, &parent, &leaf);
 
-        if (!beside || !inside)
+        if (!beside || !inside || r == -ENOMEM) /* the other place would have no sessions */
                 return -ENOMEM;
-        if (path_split(s->directory, &parent, &leaf) == 0)
+        if (r == 0)
                 apart = is_there(beside) || (!is_there(inside) && could_lie_beside(s, parent));
         mem_free(s->session_directory);
         s->session_directory = apart ? TAKE_PTR(beside) : TAKE_PTR(inside);

