@@ -7,6 +7,7 @@
 #define SIGNS_USEC 1e6   /* signs of so long: no foreground, which had pushed us aside */
 #define MEMORY_USEC 3e6  /* how long the last one, and … */
 #define MEMORY_ROUNDS 30 /* … at least, is remembered */
+#define ALONE_USEC 300e3 /* the whole line is ours for so long: nobody else is there */
 #define GROWTH_USEC 25e3 /* a round trip in which a window grows by a segment … */
 #define DECAY 0.05       /* … and loses so much of itself, with the queue at the target */
 #define SLOW_GOAL 1.5    /* of the target: beyond it the line is slow */
@@ -25,6 +26,12 @@ void company_note(BwController *c)
 {
         double ours_usec = c->base_usec < BW_SHORT_USEC ? BW_OWN_PART * c->queue_usec : 1;
 
+        if (c->rate_bps < BW_NEAR_CAPACITY * c->capacity_bps)
+                c->whole_usec = 0;
+        else if (c->whole_usec == 0)
+                c->whole_usec = c->now_usec;
+        else if ((double) (c->now_usec - c->whole_usec) >= ALONE_USEC)
+                c->company_usec = 0; /* it left, or was one who fetches something now and then */
         if (c->queue_usec <= c->goal_usec / 2 ||
             c->rate_bps >= BW_NEAR_CAPACITY * c->capacity_bps || c->own_queue_usec >= ours_usec ||
             c->now_usec < c->refill_until_usec ||

@@ -65,6 +65,7 @@ static void begin_anew(BwController *c, const BwSample *s)
         c->loss_usec = c->grace_until_usec = c->settle_until_usec = 0;
         c->usual_queue_usec = 0;
         c->strong_usec = c->refill_until_usec = c->fresh_usec = c->company_usec = 0;
+        c->whole_usec = 0;
         controller_forget_signs(c);
         c->state_usec = s->now_usec;
         if (c->path->join_usec > s->now_usec)
