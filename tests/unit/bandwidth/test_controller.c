@@ -384,6 +384,22 @@ static void it_drains_when_its_company_drains(void **state)
         assert_int_equal(after_a_dip(false), BW_CRUISE);
 }
 
+static void who_has_the_whole_line_has_no_company(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 5);
+        join(&r, 30000);
+        run(&r, 2);
+        assert_true(r.c.company_usec > 0);
+        r.foreign_bps = 0;
+        r.foreign_queue_usec = 5000;
+        r.c.window = r.d.window_bytes = 62000;
+        run(&r, 0.6);
+        assert_int_equal(r.c.company_usec, 0);
+}
+
 /* The line is ours for a moment, and then not. */
 static BwState after_a_moment_of_strength(bool in_company)
 {
@@ -644,6 +660,7 @@ int main(void)
                 cmocka_unit_test(in_company_it_grows_by_segments),
                 cmocka_unit_test(who_has_more_gives_to_who_has_less),
                 cmocka_unit_test(it_drains_when_its_company_drains),
+                cmocka_unit_test(who_has_the_whole_line_has_no_company),
                 cmocka_unit_test(company_that_comes_back_from_a_drain_does_not_push_us_aside),
                 cmocka_unit_test(an_upload_at_the_floor_is_not_idle),
                 cmocka_unit_test(who_is_no_sensor_stalls_in_yield),
