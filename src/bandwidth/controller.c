@@ -12,6 +12,7 @@
 #define ESTIMATE_MOST_USEC 1e6
 #define SETTLE_USEC (600 * 1000)
 #define STALE_USEC 250e3
+#define USUAL_USEC 300e3
 #define BLIND_USEC (300 * 1000)
 #define TICK_LEAST_USEC 1000
 #define TICK_MOST_USEC (2 * 1000 * 1000) /* a longer gap ends what the history says */
@@ -62,9 +63,13 @@ static void begin_anew(BwController *c, const BwSample *s)
         c->now_usec = s->now_usec;
         c->tick_usec = BW_TICK_USEC;
         c->loss_usec = c->grace_until_usec = c->settle_until_usec = 0;
+        c->usual_queue_usec = 0;
         c->strong_usec = c->refill_until_usec = c->fresh_usec = c->company_usec = 0;
+        c->whole_usec = 0;
         controller_forget_signs(c);
         c->state_usec = s->now_usec;
+        if (c->path->join_usec > s->now_usec)
+                c->path->join_usec = 0;
         if (c->path->ramp_usec > s->now_usec)
                 c->path->ramp_usec = 0;
         if (c->path->yield_usec > s->now_usec)
@@ -181,6 +186,9 @@ static void measure(BwController *c, const BwSample *s, bool is_stalled)
         standing = history_min_rtt(&c->history, most(c->rtt_usec, 30e3));
         c->queue_usec = most(0, standing - c->base_usec);
         c->queue_now_usec = rtt > 0 ? most(0, rtt - c->base_usec) : 0;
+        if (rtt > 0)
+                c->usual_queue_usec += (c->queue_now_usec - c->usual_queue_usec) *
+                                       least(1, c->tick_usec / most(USUAL_USEC, 3 * c->rtt_usec));
         wide = history_max_window(&c->history, 1.5 * c->rtt_usec + 20e3);
         c->own_queue_usec = 0;
         if (c->capacity_bps > 0)
@@ -195,6 +203,7 @@ static void stand_still(BwController *c)
         if (c->state != BW_YIELD && c->state != BW_CRUISE)
                 controller_enter(c, BW_CRUISE);
         controller_forget_signs(c);
+        c->company_since_usec = c->now_usec;
         c->state_usec = c->now_usec;
         c->settle_until_usec = c->now_usec + SETTLE_USEC;
 }

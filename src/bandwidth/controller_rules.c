@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bandwidth/controller_rules.h"
 
+#include "bandwidth/company.h"
 #include "bandwidth/number.h"
 
 #define GROWTH 1.5          /* per round, while far from the capacity */
 #define GROWTH_SMOOTHED 1.3 /* the same where the round trip is smoothed, so it shows late */
 #define GROWTH_NEAR 1.2     /* and near to it */
-#define NEAR_CAPACITY 0.85
-#define GROWTH_GOALS 1.5 /* beyond the pipe and so many targets only step by step */
-#define OWN_PART 0.8     /* of the queue is explained by our window: it is ours */
-#define EXTRA_USEC 20e3  /* what a change of the window needs beyond its rounds */
-#define SHORT_USEC 10e3
+#define GROWTH_GOALS 1.5    /* beyond the pipe and so many targets only step by step */
+#define EXTRA_USEC 20e3     /* what a change of the window needs beyond its rounds */
 #define FEW_PART 0.25
 #define BURSTY_USEC 30e3 /* beyond this base a small window comes as a burst in an empty pipe */
 #define RAMP_PART 0.25   /* of the pipe: where RAMP begins … */
 #define RAMP_LEAST 0.15  /* … and what it leaves, whatever the rate still shows */
-#define COMPANY_USEC 3e6
-#define COMPANY_ROUNDS 30
-#define COMPANY_SEGMENTS 1.0
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
 #define RIVAL_MOST_USEC 100e3
@@ -28,7 +23,8 @@
 #define DRAIN_LEAST_USEC 4.5e6
 #define DRAIN_BASES 90
 #define DRAIN_GOALS 2.5 /* how much of our part of the queue goes: all, and half of another's */
-#define SCAVENGER_USEC (16 * 1000 * 1000)
+#define TAME_GOALS 1.5  /* the queue of a scavenger is no longer */
+#define JOIN_AGAIN_USEC (10 * 1000 * 1000)
 #define HOLD_AGAIN_USEC (5 * 1000 * 1000)
 #define SAME_YIELD_USEC (1000 * 1000)
 
@@ -42,7 +38,7 @@ static double power(double factor, double exponent)
 }
 
 /* The share of a round that this tick covers. */
-static double round_part(const BwController *c)
+double controller_round_part(const BwController *c)
 {
         return least(1, c->tick_usec / c->rtt_usec);
 }
@@ -57,7 +53,7 @@ void controller_set_grace(BwController *c, double usec)
         c->grace_until_usec = c->now_usec + (uint64_t) usec;
 }
 
-static bool in_grace(const BwController *c)
+bool controller_in_grace(const BwController *c)
 {
         return c->now_usec < c->grace_until_usec;
 }
@@ -67,10 +63,11 @@ static double change_usec(const BwController *c)
         return 1.5 * c->rtt_usec + EXTRA_USEC;
 }
 
-/* Between two fragments the sender has nothing to say. */
+/* Between two fragments the sender has nothing to say. At the floor it has to be silent most of the
+ * time. */
 static bool is_idle(const BwController *c)
 {
-        return c->direction == BW_UP && c->last.is_idle;
+        return c->direction == BW_UP && c->last.is_idle && !c->decision.at_floor;
 }
 
 void controller_refill(BwController *c)
@@ -97,6 +94,10 @@ static void enter_yield(BwController *c)
                 p->hold_usec = again ? p->hold_usec * 2 : PATH_HOLD_MIN_USEC;
                 if (p->hold_usec > PATH_HOLD_MAX_USEC)
                         p->hold_usec = PATH_HOLD_MAX_USEC;
+                again = p->join_usec > 0 && c->now_usec - p->join_usec < JOIN_AGAIN_USEC;
+                p->patience_usec = again ? p->patience_usec * 2 : PATH_PATIENCE_MIN_USEC;
+                if (p->patience_usec > PATH_PATIENCE_MAX_USEC)
+                        p->patience_usec = PATH_PATIENCE_MAX_USEC;
         }
         p->yield_usec = c->now_usec;
         c->window = c->floor_bytes;
@@ -112,7 +113,8 @@ static void enter_drain(BwController *c)
 
 void controller_forget_signs(BwController *c)
 {
-        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec = 0;
+        c->rival_usec = c->weak_usec = c->pushed_usec = c->quiet_usec = c->calm_usec =
+                c->tame_usec = 0;
 }
 
 void controller_enter(BwController *c, BwState state)
@@ -153,10 +155,10 @@ static void run_start(BwController *c)
 
         if (is_idle(c))
                 controller_set_grace(c, change_usec(c));
-        if (c->direction == BW_UP && in_grace(c))
+        if (c->direction == BW_UP && controller_in_grace(c))
                 return;
 
-        c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, round_part(c));
+        c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, controller_round_part(c));
         if (c->now_usec >= c->refill_until_usec)
                 c->window = least(c->window, most(room, c->floor_bytes));
         if (c->queue_usec > most(0.75 * c->goal_usec, least(1.5 * c->goal_usec, burst)) ||
@@ -166,7 +168,7 @@ static void run_start(BwController *c)
                 controller_enter(c, BW_CRUISE);
         } else if (c->queue_now_usec > c->goal_usec && c->window > 20 * c->mss) {
                 controller_enter(c, BW_CRUISE);
-        } else if (c->state == BW_RAMP && c->window >= NEAR_CAPACITY * pipe) {
+        } else if (c->state == BW_RAMP && c->window >= BW_NEAR_CAPACITY * pipe) {
                 controller_enter(c, BW_CRUISE);
         }
 }
@@ -177,29 +179,21 @@ static double quiet_rounds(const BwController *c)
         return c->quiet_usec == 0 ? 0 : (double) (c->now_usec - c->quiet_usec) / c->rtt_usec;
 }
 
-/* Another scavenger is on the line: a queue stands, near the target, though our window is less than
- * what the line holds. Who was there first knows the capacity, and would win every bit back at once
- * that the other lets go. */
-static bool has_company(BwController *c)
+/* Never far from what is really delivered. */
+static void bound_by_rate(BwController *c)
 {
-        double most_usec = most(COMPANY_USEC, COMPANY_ROUNDS * c->rtt_usec);
-
-        if (c->base_usec >= SHORT_USEC && c->queue_usec > c->goal_usec / 2 &&
-            c->rate_bps < NEAR_CAPACITY * c->capacity_bps && c->own_queue_usec <= 0 &&
-            c->now_usec >= c->refill_until_usec)
-                c->company_usec = c->now_usec;
-        return c->company_usec > 0 && (double) (c->now_usec - c->company_usec) < most_usec;
+        if (c->now_usec >= c->refill_until_usec)
+                c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
 }
 
 static void grow(BwController *c)
 {
-        double pipe = controller_pipe_bytes(c, c->base_usec), part = round_part(c);
+        double pipe = controller_pipe_bytes(c, c->base_usec), part = controller_round_part(c);
         double rounds = quiet_rounds(c);
 
-        if (c->window > pipe / 4 && has_company(c))
-                c->window += part * COMPANY_SEGMENTS * c->mss *
-                             most(0.1, 1 - c->queue_usec / c->goal_usec);
-        else if (c->window < NEAR_CAPACITY * pipe &&
+        if (c->window > pipe / 4 && company_is_possible(c))
+                c->window += part * c->mss * most(0.1, 1 - c->queue_usec / c->goal_usec);
+        else if (c->window < BW_NEAR_CAPACITY * pipe &&
                  c->queue_usec <
                          most(c->goal_usec / 4, least(0.75 * c->goal_usec, burst_usec(c))) &&
                  c->queue_now_usec < c->goal_usec + burst_usec(c))
@@ -212,24 +206,26 @@ static void grow(BwController *c)
         else
                 c->window += part * most(c->mss, 0.01 * c->window) *
                              most(0.1, 1 - c->queue_usec / c->goal_usec);
-        /* Never far from what is really delivered. */
-        if (c->now_usec >= c->refill_until_usec)
-                c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
+        bound_by_rate(c);
 }
 
 static void shrink(BwController *c)
 {
         double excess = least(0.5, c->queue_usec / c->goal_usec - 1), before = c->window;
 
-        c->window -= round_part(c) * c->window * excess;
+        c->window -= controller_round_part(c) * c->window * excess;
         /* Feedback is a round or two old: a queue that is all our own goes without starving. */
-        if (c->own_queue_usec >= OWN_PART * c->queue_usec)
+        if (c->own_queue_usec >= BW_OWN_PART * c->queue_usec)
                 c->window = most(c->window, least(before, fitting_window(c)));
-        if (c->window <= c->floor_bytes) {
-                c->window = c->floor_bytes;
-                if (c->pushed_usec == 0)
-                        c->pushed_usec = c->now_usec;
-        }
+}
+
+static void note_floor(BwController *c)
+{
+        if (c->window > c->floor_bytes)
+                return;
+        c->window = c->floor_bytes;
+        if (c->pushed_usec == 0)
+                c->pushed_usec = c->now_usec;
 }
 
 /* How long a sign of somebody else must last. */
@@ -245,7 +241,7 @@ static bool was_pushed_aside(BwController *c)
 {
         double recent = most(FALL_USEC, FALL_ROUNDS * c->rtt_usec);
 
-        if (c->rate_bps >= STRONG_PART * c->capacity_bps)
+        if (c->rate_bps >= STRONG_PART * c->capacity_bps && !company_is_there(c))
                 c->strong_usec = c->now_usec;
         if (c->now_usec < c->refill_until_usec || c->strong_usec == 0 ||
             (double) (c->now_usec - c->strong_usec) > recent ||
@@ -262,7 +258,7 @@ static bool was_pushed_aside(BwController *c)
 /* A queue that our window cannot explain, or one that stays when we have nearly gone. */
 static bool has_rival(BwController *c)
 {
-        if (in_grace(c)) {
+        if (controller_in_grace(c)) {
                 c->rival_usec = c->weak_usec = 0;
                 return false;
         }
@@ -292,6 +288,10 @@ static bool is_drain_due(BwController *c)
         if (c->now_usec >= p->next_drain_usec) {
                 p->drain_usec = c->now_usec;
                 p->next_drain_usec = c->now_usec + (uint64_t) period;
+        } else if (company_drains(c) && p->drain_usec > 0 &&
+                   (double) (c->now_usec - p->drain_usec) > period / 2) {
+                p->drain_usec = c->now_usec;
+                p->next_drain_usec = c->now_usec + (uint64_t) (period - c->rtt_usec);
         }
         return c->now_usec >= c->refill_until_usec && p->drain_usec > c->state_usec &&
                p->drain_usec <= c->now_usec &&
@@ -327,13 +327,19 @@ static void run_cruise(BwController *c)
                 c->quiet_usec = 0;
         else if (c->quiet_usec == 0)
                 c->quiet_usec = c->now_usec;
-        if (c->lost && !in_grace(c)) {
+        company_note(c);
+        if (c->lost && !controller_in_grace(c)) {
                 c->window *= 0.7;
                 controller_set_grace(c, c->rtt_usec);
+        } else if (company_rules(c)) {
+                company_part(c);
+                bound_by_rate(c);
+                note_floor(c);
         } else if (c->queue_usec < c->goal_usec + few_samples_usec(c)) {
                 grow(c);
-        } else if (!in_grace(c)) {
+        } else if (!controller_in_grace(c)) {
                 shrink(c);
+                note_floor(c);
         }
         if (has_rival(c))
                 controller_enter(c, BW_YIELD);
@@ -348,7 +354,7 @@ static void learn_short_base(BwController *c)
         double span = EXTRA_USEC, rate = history_rate_bps(&c->history, span);
         double seen = rate > 0 ? 1.5 * history_max_window(&c->history, span) / rate * 1e6 : 0;
 
-        if (c->direction == BW_DOWN && c->base_usec < SHORT_USEC && seen > 0 &&
+        if (c->direction == BW_DOWN && c->base_usec < BW_SHORT_USEC && seen > 0 &&
             seen < 0.7 * c->base_usec)
                 window_filter_add(&c->path->base, c->now_usec, seen);
 }
@@ -370,7 +376,7 @@ static void run_drain(BwController *c)
         learn_short_base(c);
         restored = least(c->window_before_drain,
                          least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
-        if (has_company(c))
+        if (company_is_possible(c))
                 restored = least(restored, 0.9 * c->window_before_drain * c->base_usec /
                                                    (c->base_usec + c->goal_usec));
         c->window = most(c->window, restored);
@@ -390,6 +396,8 @@ static void join_scavenger(BwController *c)
         controller_set_grace(c, change_usec(c));
         controller_refill(c);
         controller_enter(c, BW_CRUISE);
+        c->path->join_usec = c->now_usec;
+        company_is_known(c);
 }
 
 static void run_yield(BwController *c)
@@ -399,10 +407,13 @@ static void run_yield(BwController *c)
                 c->calm_usec = 0;
         else if (c->calm_usec == 0)
                 c->calm_usec = c->now_usec;
+        if (c->usual_queue_usec > TAME_GOALS * c->goal_usec)
+                c->tame_usec = 0;
+        else if (c->tame_usec == 0)
+                c->tame_usec = c->now_usec;
         if (c->calm_usec > 0 && c->now_usec - c->calm_usec >= c->path->hold_usec)
                 controller_enter(c, BW_RAMP);
-        else if (c->now_usec - c->state_usec >= SCAVENGER_USEC &&
-                 c->queue_usec < 1.5 * c->goal_usec)
+        else if (c->tame_usec > 0 && c->now_usec - c->tame_usec >= c->path->patience_usec)
                 join_scavenger(c);
 }
 

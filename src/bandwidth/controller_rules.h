@@ -5,6 +5,10 @@
 
 #include "bandwidth/controller.h"
 
+#define BW_NEAR_CAPACITY 0.85
+#define BW_OWN_PART 0.8    /* of the queue is explained by our window: it is ours */
+#define BW_SHORT_USEC 10e3 /* below this base the pipe holds next to nothing */
+
 /* All that is derived has been set in `c` for this tick. */
 void controller_run_state(BwController *c);
 void controller_enter(BwController *c, BwState state);
@@ -12,6 +16,9 @@ void controller_enter(BwController *c, BwState state);
 void controller_forget_signs(BwController *c);
 /* The path's capacity times `usec`, bytes; 0 while the capacity is unknown. */
 double controller_pipe_bytes(const BwController *c, double usec);
+/* The share of a round trip that this tick covers, at most 1. */
+double controller_round_part(const BwController *c);
+bool controller_in_grace(const BwController *c);
 void controller_set_grace(BwController *c, double usec);
 /* The rate seen is that of another time: for a while it bounds nothing. */
 void controller_refill(BwController *c);

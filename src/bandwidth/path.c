@@ -59,7 +59,7 @@ double window_filter_get(const WindowFilter *f, double otherwise)
 
 void path_memory_init(PathMemory *p)
 {
-        *p = (PathMemory){.hold_usec = PATH_HOLD_MIN_USEC};
+        *p = (PathMemory){.hold_usec = PATH_HOLD_MIN_USEC, .patience_usec = PATH_PATIENCE_MIN_USEC};
         window_filter_init(&p->base, PATH_WINDOW_USEC, false);
         window_filter_init(&p->capacity, PATH_WINDOW_USEC, true);
 }

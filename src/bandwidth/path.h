@@ -12,6 +12,8 @@ enum {
         PATH_WINDOW_USEC = 60 * 1000 * 1000,
         PATH_HOLD_MIN_USEC = 1000 * 1000,
         PATH_HOLD_MAX_USEC = 8 * 1000 * 1000,
+        PATH_PATIENCE_MIN_USEC = 7 * 1000 * 1000,
+        PATH_PATIENCE_MAX_USEC = 16 * 1000 * 1000,
 };
 
 /* Extreme of a sliding window, in slots of a sixteenth of it: exact at the new end, up to one
@@ -33,11 +35,13 @@ void window_filter_add(WindowFilter *f, uint64_t now_usec, double value);
 double window_filter_get(const WindowFilter *f, double otherwise);
 
 typedef struct PathMemory {
-        WindowFilter base;     /* least round trip, usec */
-        WindowFilter capacity; /* greatest rate, bytes/s */
-        uint64_t hold_usec;    /* how long the path must be calm before we come back */
-        uint64_t ramp_usec;    /* when a connection last came back; 0 never */
-        uint64_t yield_usec;   /* when one last stepped aside; 0 never */
+        WindowFilter base;      /* least round trip, usec */
+        WindowFilter capacity;  /* greatest rate, bytes/s */
+        uint64_t hold_usec;     /* how long the path must be calm before we come back */
+        uint64_t patience_usec; /* how long who has it must look like a scavenger before we join */
+        uint64_t join_usec;     /* when we last did; 0 never */
+        uint64_t ramp_usec;     /* when a connection last came back; 0 never */
+        uint64_t yield_usec;    /* when one last stepped aside; 0 never */
         /* Connections of one path drain together, else none would see the queue empty. */
         uint64_t drain_usec, next_drain_usec;
 } PathMemory;

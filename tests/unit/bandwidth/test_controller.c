@@ -205,7 +205,8 @@ static void it_comes_back_after_the_hold_which_doubles_in_vain(void **state)
         assert_int_equal(r.path.hold_usec, SEC);
 }
 
-static void it_comes_back_to_a_scavenger_after_sixteen_seconds(void **state)
+/* And more patiently when it had to go again soon. */
+static void it_comes_back_to_a_scavenger_after_seven_seconds(void **state)
 {
         Rig r;
 
@@ -214,8 +215,30 @@ static void it_comes_back_to_a_scavenger_after_sixteen_seconds(void **state)
         r.foreign_queue_usec = 40000;
         (void) until(&r, BW_YIELD, 1);
         r.foreign_queue_usec = 7000;
-        assert_in_range((uint64_t) until(&r, BW_CRUISE, 20), 15, 16);
+        assert_in_range((uint64_t) until(&r, BW_CRUISE, 10), 7, 8);
         assert_true(r.d.window_bytes > 4 * MSS);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        r.foreign_queue_usec = 7000;
+        assert_in_range((uint64_t) until(&r, BW_CRUISE, 20), 14, 15);
+}
+
+static void it_does_not_come_back_to_who_fills_the_queue_at_times(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 3);
+        r.foreign_queue_usec = 40000;
+        (void) until(&r, BW_YIELD, 1);
+        for (unsigned i = 0; i < 8; i++) {
+                r.foreign_queue_usec = 7000;
+                run(&r, 5);
+                assert_int_equal(controller_state(&r.c), BW_YIELD);
+                r.foreign_queue_usec = 30000;
+                run(&r, 1);
+                assert_int_equal(controller_state(&r.c), BW_YIELD);
+        }
 }
 
 static void a_cap_of_nothing_stalls_and_freezes(void **state)
@@ -311,6 +334,112 @@ static void in_company_it_grows_by_segments(void **state)
         assert_in_range(before, 25000, 36000);
         run(&r, 0.1);
         assert_in_range(r.d.window_bytes, before + 2 * MSS, before + 6 * MSS);
+}
+
+/* Somebody has 40 % of the line, and the queue reads exactly the target whatever we do. */
+static void join(Rig *r, uint32_t window)
+{
+        r->foreign_bps = LINE * 4 / 10;
+        r->foreign_queue_usec = BW_TARGET_NORMAL_USEC;
+        r->c.window = r->d.window_bytes = window;
+}
+
+static void who_has_more_gives_to_who_has_less(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 5);
+        join(&r, 40000);
+        run(&r, 3);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        assert_in_range(r.d.window_bytes, 27000, 32000);
+        join(&r, 18000);
+        run(&r, 0.8);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        assert_in_range(r.d.window_bytes, 24000, 30000);
+}
+
+/* The queue goes for 60 ms, which nobody but one who drains does. */
+static BwState after_a_dip(bool in_company)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 5);
+        if (in_company) {
+                join(&r, 30000);
+                run(&r, 3);
+        }
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        r.foreign_queue_usec = r.foreign_bps = 0;
+        r.c.window = r.d.window_bytes = 30000;
+        run(&r, 0.03);
+        return controller_state(&r.c);
+}
+
+static void it_drains_when_its_company_drains(void **state)
+{
+        assert_int_equal(after_a_dip(true), BW_DRAIN);
+        assert_int_equal(after_a_dip(false), BW_CRUISE);
+}
+
+static void who_has_the_whole_line_has_no_company(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 5);
+        join(&r, 30000);
+        run(&r, 2);
+        assert_true(r.c.company_usec > 0);
+        r.foreign_bps = 0;
+        r.foreign_queue_usec = 5000;
+        r.c.window = r.d.window_bytes = 62000;
+        run(&r, 0.6);
+        assert_int_equal(r.c.company_usec, 0);
+}
+
+/* The line is ours for a moment, and then not. */
+static BwState after_a_moment_of_strength(bool in_company)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 5);
+        if (in_company) {
+                join(&r, 30000);
+                run(&r, 2);
+        }
+        r.foreign_bps = 0;
+        r.foreign_queue_usec = 5000;
+        r.c.window = r.d.window_bytes = 60000;
+        run(&r, 0.3);
+        join(&r, 14000);
+        r.foreign_queue_usec = 5000;
+        run(&r, 0.3);
+        return controller_state(&r.c);
+}
+
+static void company_that_comes_back_from_a_drain_does_not_push_us_aside(void **state)
+{
+        assert_int_equal(after_a_moment_of_strength(true), BW_CRUISE);
+        assert_int_equal(after_a_moment_of_strength(false), BW_YIELD);
+}
+
+/* There the queue is empty most of the time, by rule. */
+static void an_upload_at_the_floor_is_not_idle(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_UP);
+        run(&r, 3);
+        r.c.window = 0;
+        for (unsigned i = 0; i < 50; i++) {
+                tick(&r);
+                r.s.is_idle = r.d.at_floor;
+        }
+        assert_true(r.d.window_bytes > 8 * MSS);
 }
 
 static void who_is_no_sensor_stalls_in_yield(void **state)
@@ -522,12 +651,18 @@ int main(void)
                 cmocka_unit_test(it_yields_to_a_queue_that_is_not_its_own),
                 cmocka_unit_test(it_yields_when_pushed_to_the_floor),
                 cmocka_unit_test(it_comes_back_after_the_hold_which_doubles_in_vain),
-                cmocka_unit_test(it_comes_back_to_a_scavenger_after_sixteen_seconds),
+                cmocka_unit_test(it_comes_back_to_a_scavenger_after_seven_seconds),
+                cmocka_unit_test(it_does_not_come_back_to_who_fills_the_queue_at_times),
                 cmocka_unit_test(a_cap_of_nothing_stalls_and_freezes),
                 cmocka_unit_test(after_the_settling_time_a_queue_is_a_queue),
                 cmocka_unit_test(a_cap_bounds_the_window),
                 cmocka_unit_test(a_cap_of_a_moment_does_not_cost_the_window),
                 cmocka_unit_test(in_company_it_grows_by_segments),
+                cmocka_unit_test(who_has_more_gives_to_who_has_less),
+                cmocka_unit_test(it_drains_when_its_company_drains),
+                cmocka_unit_test(who_has_the_whole_line_has_no_company),
+                cmocka_unit_test(company_that_comes_back_from_a_drain_does_not_push_us_aside),
+                cmocka_unit_test(an_upload_at_the_floor_is_not_idle),
                 cmocka_unit_test(who_is_no_sensor_stalls_in_yield),
                 cmocka_unit_test(an_upload_has_a_floor_of_two_segments),
                 cmocka_unit_test(without_timestamps_it_estimates_the_round_trip),

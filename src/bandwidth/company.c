@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bandwidth/company.h"
+
+#include "bandwidth/controller_rules.h"
+#include "bandwidth/number.h"
+
+#define SIGNS_USEC 1e6   /* signs of so long: no foreground, which had pushed us aside */
+#define MEMORY_USEC 3e6  /* how long the last one, and … */
+#define MEMORY_ROUNDS 30 /* … at least, is remembered */
+#define ALONE_USEC 300e3 /* the whole line is ours for so long: nobody else is there */
+#define GROWTH_USEC 25e3 /* a round trip in which a window grows by a segment … */
+#define DECAY 0.05       /* … and loses so much of itself, with the queue at the target */
+#define SLOW_GOAL 1.5    /* of the target: beyond it the line is slow */
+#define DIP 0.35         /* of the target: so far the queue falls when the other drains */
+
+bool company_is_possible(const BwController *c)
+{
+        double most_usec = most(MEMORY_USEC, MEMORY_ROUNDS * c->rtt_usec);
+
+        return c->company_usec > 0 && (double) (c->now_usec - c->company_usec) < most_usec;
+}
+
+/* Another scavenger is on the line: a queue stands that our window does not explain, and part of
+ * the capacity is missing. */
+void company_note(BwController *c)
+{
+        double ours_usec = c->base_usec < BW_SHORT_USEC ? BW_OWN_PART * c->queue_usec : 1;
+
+        if (c->rate_bps < BW_NEAR_CAPACITY * c->capacity_bps)
+                c->whole_usec = 0;
+        else if (c->whole_usec == 0)
+                c->whole_usec = c->now_usec;
+        else if ((double) (c->now_usec - c->whole_usec) >= ALONE_USEC)
+                c->company_usec = 0; /* it left, or was one who fetches something now and then */
+        if (c->queue_usec <= c->goal_usec / 2 ||
+            c->rate_bps >= BW_NEAR_CAPACITY * c->capacity_bps || c->own_queue_usec >= ours_usec ||
+            c->now_usec < c->refill_until_usec ||
+            c->window <= controller_pipe_bytes(c, c->base_usec) / 4)
+                return;
+        if (!company_is_possible(c))
+                c->company_since_usec = c->now_usec;
+        c->company_usec = c->now_usec;
+}
+
+void company_is_known(BwController *c)
+{
+        c->company_usec = c->now_usec;
+        c->company_since_usec = c->now_usec - (uint64_t) SIGNS_USEC;
+}
+
+/* Whoever is no scavenger has shown it, or pushed us aside, within a second. */
+bool company_is_there(const BwController *c)
+{
+        return company_is_possible(c) &&
+               (double) (c->now_usec - c->company_since_usec) >= SIGNS_USEC;
+}
+
+/* Growth that does not depend on the window and decay in proportion to it, both at all times: who
+ * has more gives to who has less until both have the same, at whatever queue that is, and one that
+ * takes the base for a millisecond more has a little more, not everything. (A rule that only looks
+ * at which side of the target the queue is stands still when it reads exactly the target, which a
+ * clock of milliseconds makes it do.) */
+void company_part(BwController *c)
+{
+        double fill = least(2, c->queue_usec / c->goal_usec), part = controller_round_part(c);
+        double rounds = c->rtt_usec / GROWTH_USEC;
+
+        c->window += part * c->mss * least(1, rounds) * (2 - fill) -
+                     part * DECAY * least(1, 1 / rounds) * c->window * fill;
+}
+
+/* On slow lines, where three packets are the target, its rule would let the queue grow too much. */
+bool company_rules(const BwController *c)
+{
+        return company_is_there(c) && c->queue_usec < 2 * c->goal_usec &&
+               c->goal_usec < SLOW_GOAL * c->target_usec &&
+               c->window > controller_pipe_bytes(c, c->base_usec) / 4;
+}
+
+/* The other one empties its part of the queue. Only when both do at the same time is the queue
+ * empty, so that both see the base, and does neither take what the other lets go. */
+bool company_drains(const BwController *c)
+{
+        return company_is_there(c) && !controller_in_grace(c) &&
+               c->usual_queue_usec > c->goal_usec / 2 &&
+               c->queue_now_usec < c->usual_queue_usec - DIP * c->goal_usec &&
+               c->queue_usec < c->usual_queue_usec - DIP * c->goal_usec;
+}
