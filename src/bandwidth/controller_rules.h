@@ -5,6 +5,9 @@
 
 #include "bandwidth/controller.h"
 
+/* Beyond this base round trip what the line shows is old when it is seen. */
+#define BW_LONG_BASE_USEC 50e3
+
 /* All that is derived has been set in `c` for this tick. */
 void controller_run_state(BwController *c);
 void controller_enter(BwController *c, BwState state);
@@ -12,6 +15,9 @@ void controller_enter(BwController *c, BwState state);
 void controller_forget_signs(BwController *c);
 /* The path's capacity times `usec`, bytes; 0 while the capacity is unknown. */
 double controller_pipe_bytes(const BwController *c, double usec);
+/* What an upload writes is paced, so that its round trips of now tell of the line, except single
+ * ones, which are long when an acknowledgement came late; and on a long way they tell late. */
+bool controller_is_long_upload(const BwController *c);
 void controller_set_grace(BwController *c, double usec);
 /* The rate seen is that of another time: for a while it bounds nothing. */
 void controller_refill(BwController *c);
