@@ -16,8 +16,10 @@
 #define BLIND_USEC (300 * 1000)
 #define TICK_LEAST_USEC 1000
 #define TICK_MOST_USEC (2 * 1000 * 1000) /* a longer gap ends what the history says */
-#define LONG_BASE_USEC 50e3
-#define UP_BACK_PART 6
+#define UP_BACK_PART 2
+#define PACE_OF_WINDOW 1.25 /* a round trip: room for it to grow */
+#define PACE_MOST_OF_LINE 1.05
+#define PACE_LEAST_OF_LINE 0.75
 #define GOAL_MOST_USEC 100e3
 #define MSS_DEFAULT 1448
 #define MSS_LEAST 256
@@ -200,7 +202,9 @@ static void measure(BwController *c, const BwSample *s, bool is_stalled)
 /* Out of the way altogether; nothing is learnt meanwhile. */
 static void stand_still(BwController *c)
 {
-        if (c->state != BW_YIELD && c->state != BW_CRUISE)
+        /* A long upload that has not seen the capacity yet goes on with finding it. */
+        if (c->state != BW_YIELD && c->state != BW_CRUISE &&
+            !(c->state == BW_START && controller_is_long_upload(c)))
                 controller_enter(c, BW_CRUISE);
         controller_forget_signs(c);
         c->company_since_usec = c->now_usec;
@@ -214,7 +218,7 @@ static double coming_back(const BwController *c)
 {
         double pipe = controller_pipe_bytes(c, c->base_usec);
 
-        if (c->direction == BW_DOWN || c->base_usec < LONG_BASE_USEC)
+        if (c->direction == BW_DOWN || c->base_usec < BW_LONG_BASE_USEC)
                 return pipe / 2;
         return least(pipe / 2, most(pipe / UP_BACK_PART, START_SEGMENTS * c->mss));
 }
@@ -229,7 +233,7 @@ static void move(BwController *c, uint64_t cap)
                 controller_refill(c);
         }
         /* Not all at once into what somebody else leaves: on a long line that is a long burst. */
-        if (c->decision.stall && cap != UINT64_MAX && c->base_usec >= LONG_BASE_USEC)
+        if (c->decision.stall && cap != UINT64_MAX && c->base_usec >= BW_LONG_BASE_USEC)
                 c->window = least(c->window, (double) cap * c->base_usec / 1e6 / 4);
         c->capped = cap != UINT64_MAX;
         if (!is_settling)
@@ -260,6 +264,21 @@ BwDecision controller_tick(BwController *c, const BwSample *s, uint64_t cap_byte
                 .at_floor = c->state != BW_DRAIN && c->window <= c->floor_bytes * 1.001,
         };
         return c->decision;
+}
+
+/* A window of a long path, a quarter faster than the line, would be a burst; slower than the line
+ * there is no need to be: on a long way single segments, far apart, would be acknowledged late. */
+uint64_t controller_pace_bps(const BwController *c, uint64_t rtt_usec)
+{
+        double bps = c->window * 1e6 / most(1, rtt_usec);
+
+        if (c->decision.stall || c->decision.at_floor || rtt_usec == 0)
+                return UINT64_MAX;
+        if (c->state == BW_START)
+                bps *= PACE_OF_WINDOW;
+        else /* as long as no queue stands the window knows better than what was seen so far */
+                bps = least(PACE_OF_WINDOW * bps, PACE_MOST_OF_LINE * most(c->capacity_bps, bps));
+        return (uint64_t) least(most(bps, PACE_LEAST_OF_LINE * c->capacity_bps), SPEED_MOST);
 }
 
 void controller_resume(BwController *c, uint64_t now_usec)

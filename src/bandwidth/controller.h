@@ -100,6 +100,10 @@ void controller_init(BwController *c, BwDirection direction, PathMemory *path,
  * controller_resume() or for their turn (bandwidth/group.h does both). */
 BwDecision controller_tick(BwController *c, const BwSample *s, uint64_t cap_bytes_per_sec,
                            bool sensor);
+/* How fast an upload may leave the host, in bytes/s, where round trips of `rtt_usec` were seen
+ * lately. Unpaced, the whole window leaves as one burst when a fragment begins, and stands as a
+ * queue at the bottleneck. UINT64_MAX: no matter, too little is under way. */
+uint64_t controller_pace_bps(const BwController *c, uint64_t rtt_usec);
 /* Another connection of the line found it free: leaves BW_YIELD. No-op in other states. */
 void controller_resume(BwController *c, uint64_t now_usec);
 BwState controller_state(const BwController *c);

@@ -7,12 +7,17 @@
 #define GROWTH 1.5          /* per round, while far from the capacity */
 #define GROWTH_SMOOTHED 1.3 /* the same where the round trip is smoothed, so it shows late */
 #define GROWTH_NEAR 1.2     /* and near to it */
+#define GROWTH_LONG 1.2     /* of an upload on a long way, where the queue shows a round too late */
 #define GROWTH_GOALS 1.5    /* beyond the pipe and so many targets only step by step */
-#define EXTRA_USEC 20e3     /* what a change of the window needs beyond its rounds */
+/* Rounds without a queue that show room; on a long way more than the DRAIN of another one takes. */
+#define QUIET_ROUNDS 2
+#define QUIET_ROUNDS_LONG 4
+#define EXTRA_USEC 20e3 /* what a change of the window needs beyond its rounds */
 #define FEW_PART 0.25
 #define BURSTY_USEC 30e3 /* beyond this base a small window comes as a burst in an empty pipe */
 #define RAMP_PART 0.25   /* of the pipe: where RAMP begins … */
 #define RAMP_LEAST 0.15  /* … and what it leaves, whatever the rate still shows */
+#define ALONE_USEC 20e6
 #define RIVAL_TARGETS 2.5
 #define RIVAL_LEAST_USEC 20e3
 #define RIVAL_MOST_USEC 100e3
@@ -134,6 +139,25 @@ void controller_enter(BwController *c, BwState state)
         }
 }
 
+bool controller_is_long_upload(const BwController *c)
+{
+        return c->direction == BW_UP && c->base_usec >= BW_LONG_BASE_USEC;
+}
+
+/* A long upload that has the line for itself. The quiet that another scavenger leaves now and then
+ * is not to be filled at once: that would push it aside. */
+static bool is_upload_alone(const BwController *c)
+{
+        return controller_is_long_upload(c) &&
+               (c->company_usec == 0 || (double) (c->now_usec - c->company_usec) > ALONE_USEC);
+}
+
+/* A queue that a long upload sees for half a round. */
+static double lasting_queue_usec(const BwController *c)
+{
+        return history_min_rtt(&c->history, c->rtt_usec / 2) - c->base_usec;
+}
+
 /* What leaves in a burst waits for itself: half of it on the average, though the queue does not
  * stand. Only a window too small for a queue of its own is believed so. */
 static double burst_usec(const BwController *c)
@@ -144,10 +168,40 @@ static double burst_usec(const BwController *c)
         return c->window / c->capacity_bps * 1e6 / 2;
 }
 
+/* On a long way the rate is that of a smaller window, or of a pause between two fragments. */
+static double start_fit(const BwController *c)
+{
+        return controller_is_long_upload(c)
+                       ? controller_pipe_bytes(c, c->base_usec + c->goal_usec / 2)
+                       : fitting_window(c);
+}
+
+static double start_growth(const BwController *c)
+{
+        if (c->direction == BW_DOWN || c->state == BW_RAMP)
+                return GROWTH;
+        return controller_is_long_upload(c) ? GROWTH_LONG : GROWTH_SMOOTHED;
+}
+
+/* The first sign of a queue, before it stands for a round. On a long way of an upload it was made
+ * by the window of a round ago, and tells how much of that fits. */
+static bool sees_queue_early(BwController *c)
+{
+        double seen = controller_is_long_upload(c) ? 2 * lasting_queue_usec(c) : c->queue_now_usec;
+
+        if (seen <= c->goal_usec || c->window <= 20 * c->mss)
+                return false;
+        if (controller_is_long_upload(c)) {
+                c->window *= (c->base_usec + c->goal_usec / 2) / (c->base_usec + seen / 2) /
+                             start_growth(c);
+                controller_set_grace(c, change_usec(c));
+        }
+        return true;
+}
+
 /* BW_START and BW_RAMP: up, until a queue shows or (RAMP) the pipe is nearly full. */
 static void run_start(BwController *c)
 {
-        bool is_slow = c->direction == BW_UP && c->state == BW_START;
         double room = 2 * c->rate_bps * c->rtt_usec / 1e6 + 10 * c->mss;
         double pipe = controller_pipe_bytes(c, c->base_usec);
         double burst = c->state == BW_RAMP ? burst_usec(c) : 0;
@@ -158,15 +212,15 @@ static void run_start(BwController *c)
         if (c->direction == BW_UP && controller_in_grace(c))
                 return;
 
-        c->window *= power(is_slow ? GROWTH_SMOOTHED : GROWTH, controller_round_part(c));
+        c->window *= power(start_growth(c), controller_round_part(c));
         if (c->now_usec >= c->refill_until_usec)
                 c->window = least(c->window, most(room, c->floor_bytes));
         if (c->queue_usec > most(0.75 * c->goal_usec, least(1.5 * c->goal_usec, burst)) ||
             c->lost) {
-                c->window = least(c->window, most(fitting_window(c), kept));
+                c->window = least(c->window, most(start_fit(c), kept));
                 controller_set_grace(c, change_usec(c));
                 controller_enter(c, BW_CRUISE);
-        } else if (c->queue_now_usec > c->goal_usec && c->window > 20 * c->mss) {
+        } else if (sees_queue_early(c)) {
                 controller_enter(c, BW_CRUISE);
         } else if (c->state == BW_RAMP && c->window >= BW_NEAR_CAPACITY * pipe) {
                 controller_enter(c, BW_CRUISE);
@@ -186,27 +240,41 @@ static void bound_by_rate(BwController *c)
                 c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
 }
 
+/* What of a queue is none. On a long way an upload's data take longer than the handshake did. */
+static double room_usec(const BwController *c)
+{
+        return is_upload_alone(c) ? c->goal_usec / 2 : c->goal_usec / 4;
+}
+
 static void grow(BwController *c)
 {
         double pipe = controller_pipe_bytes(c, c->base_usec), part = controller_round_part(c);
-        double rounds = quiet_rounds(c);
+        double full = controller_pipe_bytes(c, c->base_usec + GROWTH_GOALS * c->goal_usec);
+        double rounds = quiet_rounds(c),
+               wait = is_upload_alone(c) ? QUIET_ROUNDS_LONG : QUIET_ROUNDS;
 
         if (c->window > pipe / 4 && company_is_possible(c))
                 c->window += part * c->mss * most(0.1, 1 - c->queue_usec / c->goal_usec);
         else if (c->window < BW_NEAR_CAPACITY * pipe &&
-                 c->queue_usec <
-                         most(c->goal_usec / 4, least(0.75 * c->goal_usec, burst_usec(c))) &&
+                 c->queue_usec < most(room_usec(c), least(0.75 * c->goal_usec, burst_usec(c))) &&
                  c->queue_now_usec < c->goal_usec + burst_usec(c))
                 c->window *= power(c->window < pipe / 2 ? GROWTH : GROWTH_NEAR, part);
         else if (c->queue_now_usec > c->goal_usec && c->base_usec > 30e3)
                 return; /* a burst of our own is on its way */
-        else if (rounds > 2 &&
-                 c->window < controller_pipe_bytes(c, c->base_usec + GROWTH_GOALS * c->goal_usec))
-                c->window *= power(1 + least(0.10, 0.03 * (rounds - 2)), part);
+        else if (rounds > wait && (c->window < full || is_upload_alone(c)))
+                c->window *= power(1 + least(0.10, 0.03 * (rounds - wait)), part);
         else
                 c->window += part * most(c->mss, 0.01 * c->window) *
                              most(0.1, 1 - c->queue_usec / c->goal_usec);
         bound_by_rate(c);
+}
+
+/* What a shrinking window keeps. A paced upload has a part of its window waiting in the kernel. */
+static double kept_window(const BwController *c)
+{
+        double queue = is_upload_alone(c) ? c->goal_usec : c->goal_usec / 2;
+
+        return least(c->rate_bps, c->capacity_bps) * (c->base_usec + queue) / 1e6;
 }
 
 static void shrink(BwController *c)
@@ -216,7 +284,7 @@ static void shrink(BwController *c)
         c->window -= controller_round_part(c) * c->window * excess;
         /* Feedback is a round or two old: a queue that is all our own goes without starving. */
         if (c->own_queue_usec >= BW_OWN_PART * c->queue_usec)
-                c->window = most(c->window, least(before, fitting_window(c)));
+                c->window = most(c->window, least(before, kept_window(c)));
 }
 
 static void note_floor(BwController *c)
@@ -317,13 +385,22 @@ static void sit_out(BwController *c)
         controller_refill(c);
 }
 
+/* There is room. The round trips of data lie above that of the handshake, by a part of the target
+ * on a long way, and single ones much more. */
+static bool is_quiet(const BwController *c)
+{
+        if (is_upload_alone(c))
+                return c->queue_usec <= c->goal_usec / 2 && lasting_queue_usec(c) < c->goal_usec;
+        return c->queue_usec <= c->goal_usec / 8 && c->queue_now_usec < c->goal_usec / 2;
+}
+
 static void run_cruise(BwController *c)
 {
         if (is_idle(c)) {
                 sit_out(c);
                 return;
         }
-        if (c->queue_usec > c->goal_usec / 8 || c->queue_now_usec >= c->goal_usec / 2)
+        if (!is_quiet(c))
                 c->quiet_usec = 0;
         else if (c->quiet_usec == 0)
                 c->quiet_usec = c->now_usec;

@@ -3,7 +3,7 @@
 
 enum {
         AIM_USEC = (BUP_FRAGMENT_SHORT_USEC + BUP_FRAGMENT_LONG_USEC) / 2,
-        QUICK_USEC = BUP_FRAGMENT_SHORT_USEC / 8, /* so far off that one may hurry */
+        QUICK_USEC = BUP_FRAGMENT_SHORT_USEC / 2, /* so far off that one may hurry */
         ROUND_BYTES = 1024,
 };
 

@@ -17,11 +17,6 @@
 #define LIMIT_BURST_MIN_BYTES 512
 #define LIMIT_WINDOW_MIN_BYTES 4096
 
-/* What is written goes out over most of a round. Without it the window leaves as one burst when a
- * fragment begins, and stands as a queue at the bottleneck. */
-#define PACE_OF_WINDOW 1.25 /* a round trip: room for it to grow */
-#define PACE_MOST_OF_LINE 1.05
-#define PACE_LEAST_OF_LINE 0.75
 #define PACE_CHANGE_PART 32          /* smaller changes are not worth telling */
 #define LONG_RTT_TICKS 64            /* in which a long round trip is forgotten to a third */
 #define RECORD_BYTES ((uint64_t) 64) /* what TLS adds to a write */
@@ -34,7 +29,7 @@
  * is lost takes a third of the congestion window, which is then missing for seconds at the end. */
 #define STALL_EVERY_USEC USEC_PER_SEC
 #define ROOM_SOONEST_USEC USEC_PER_MSEC
-#define ROOM_LATEST_USEC (10 * USEC_PER_MSEC)
+#define ROOM_LATEST_USEC (3 * USEC_PER_MSEC)
 
 PaceConn *pace_conn_new(int fd, int family, bool background, uint32_t window_bytes)
 {
@@ -126,23 +121,19 @@ void pace_conn_apply(PaceConn *c)
 }
 
 /* A round trip that shrinks as the queue drains at the end of a fragment would let the next one go
- * out faster than the line is; so would a window of a long path, a quarter faster than that. And
- * slower than the line there is no need to be: on a long way single segments, far apart, would be
- * acknowledged late. */
+ * out faster than the line is. */
 static uint64_t wanted_pace(PaceConn *c)
 {
-        double line = c->controller.capacity_bps, bps;
+        uint64_t bps = UINT64_MAX;
 
-        if (!c->adaptive || c->blind || c->direction != BW_UP || c->rtt_usec == 0 ||
-            c->decision.stall || c->decision.at_floor) {
-                c->long_rtt_usec = 0;
-                return UINT64_MAX;
+        if (c->adaptive && !c->blind && c->direction == BW_UP && c->rtt_usec > 0) {
+                c->long_rtt_usec =
+                        MAX(c->rtt_usec, c->long_rtt_usec - c->long_rtt_usec / LONG_RTT_TICKS);
+                bps = controller_pace_bps(&c->controller, c->long_rtt_usec);
         }
-        c->long_rtt_usec = MAX(c->rtt_usec, c->long_rtt_usec - c->long_rtt_usec / LONG_RTT_TICKS);
-        bps = PACE_OF_WINDOW * c->decision.window_bytes * USEC_PER_SEC / c->long_rtt_usec;
-        if (controller_state(&c->controller) != BW_START)
-                bps = MIN(bps, PACE_MOST_OF_LINE * line);
-        return (uint64_t) MIN(MAX(bps, PACE_LEAST_OF_LINE * line), (double) UINT32_MAX);
+        if (bps == UINT64_MAX)
+                c->long_rtt_usec = 0;
+        return bps == UINT64_MAX ? bps : MIN(bps, (uint64_t) UINT32_MAX);
 }
 
 static void apply_pace(PaceConn *c)

@@ -41,6 +41,9 @@ typedef struct SimConfig {
         double loss_part; /* at random */
         uint32_t jitter_usec;
         bool is_upload;
+        bool is_paced; /* uploads: as the product writes them, paced and in fragments, and judged by
+                        * the round trips of the last tick; else in one burst, by the smoothed one
+                        */
         bool has_governor;
         SimFlowConfig flows[SIM_FLOWS];
         size_t flows_len;

@@ -167,6 +167,8 @@ void sim_control_timeout(SimFlow *f)
 
 bool sim_control_is_paced(const SimFlow *f)
 {
+        if (f->config->kind == SIM_BACKGROUND)
+                return f->pace_bps != UINT64_MAX;
         return is_bbr(f) && bbr_bandwidth(f) > 0;
 }
 
@@ -174,6 +176,8 @@ void sim_control_pace(SimFlow *f)
 {
         double rate = bbr_bandwidth(f) * f->bbr_gain * SIM_WIRE_MSS / SIM_MSS;
 
+        if (f->config->kind == SIM_BACKGROUND)
+                rate = (double) f->pace_bps * SIM_WIRE_MSS / SIM_MSS;
         if (!sim_control_is_paced(f))
                 return;
         f->pace_bytes += rate / 1000;

@@ -10,6 +10,10 @@
 #define RTO_LEAST_USEC 200000
 #define WEB_PERIOD_USEC 1000000
 #define CHUNK_BYTES 16384
+#define WRITE_USEC 2000
+#define FRAGMENT_FIRST_BYTES 1000000U
+#define FRAGMENT_FIRST_MSEC 400 /* or so long */
+#define FRAGMENT_MOST_SEC 5
 
 void sim_flow_init(Sim *s, SimFlow *f, unsigned number)
 {
@@ -52,6 +56,11 @@ void sim_flow_reset(Sim *s, SimFlow *f)
         f->cwnd = 10;
         f->ssthresh = 1e9;
         f->cubic_max = 0;
+        f->fragment_bytes = s->config->rate_bps * FRAGMENT_FIRST_MSEC / 1000;
+        if (f->fragment_bytes < FRAGMENT_FIRST_BYTES)
+                f->fragment_bytes = FRAGMENT_FIRST_BYTES;
+        f->fragment_end = f->fragment_bytes;
+        f->pace_bps = UINT64_MAX;
         f->cubic_usec = 0;
         f->srtt_usec = f->min_rtt_usec = f->round_min_usec = f->round_end = 0;
         f->round_samples = 0;
@@ -232,6 +241,8 @@ static void mark_lost(SimFlow *f, SimTransmission *t)
 
 static void sample_rtt(SimFlow *f, uint64_t usec)
 {
+        f->fresh_sum_usec += usec;
+        f->fresh_count++;
         if (f->srtt_usec == 0)
                 f->srtt_usec = usec;
         else
@@ -344,6 +355,18 @@ static void run_web(Sim *s, SimFlow *f)
         }
 }
 
+/* The last one was acknowledged; the next one is larger, until it takes some seconds. */
+static void begin_fragment(Sim *s, SimFlow *f)
+{
+        uint64_t most = FRAGMENT_MOST_SEC * s->config->rate_bps;
+
+        f->fragment_bytes *= 4;
+        if (f->fragment_bytes > most)
+                f->fragment_bytes = most;
+        f->fragment_end = f->write_limit + f->fragment_bytes;
+        f->began = true;
+}
+
 /* SIOCOUTQ < W: the writer looks at it now and then. */
 static void write_more(Sim *s, SimFlow *f)
 {
@@ -352,6 +375,11 @@ static void write_more(Sim *s, SimFlow *f)
 
         if (f->write_limit < f->acked_bytes)
                 f->write_limit = f->acked_bytes;
+        if (s->config->is_paced && f->write_limit >= f->fragment_end) {
+                if (queued > 0)
+                        return;
+                begin_fragment(s, f);
+        }
         if (f->decision.stall || s->now_usec == 0)
                 return;
         if (f->decision.at_floor) {
@@ -387,7 +415,8 @@ void sim_flow_timer(Sim *s, SimFlow *f)
                 f->is_open = is_active;
         if (!f->is_open)
                 return;
-        if (s->config->is_upload && f->config->kind == SIM_BACKGROUND && s->now_usec % 2000 == 0)
+        if (s->config->is_upload && f->config->kind == SIM_BACKGROUND &&
+            s->now_usec % WRITE_USEC == 0)
                 write_more(s, f);
         if (f->delack_usec > 0 && s->now_usec >= f->delack_usec)
                 send_ack(s, f);

@@ -63,7 +63,7 @@ typedef struct SimFlow {
         uint64_t sent_bytes, acked_bytes, edge, limit_bytes, echo_stamp;
         uint64_t retransmitted;
         uint64_t heard_usec, persist_usec;
-        double pace_bytes; /* SIM_CONSTANT and SIM_BBR: may be sent by now */
+        double pace_bytes; /* may be sent by now, of who is paced */
         uint64_t delivered, delivered_usec;
         double bbr_bw[SIM_BBR_ROUNDS], bbr_full_bw, bbr_gain;
         unsigned bbr_round, bbr_full, bbr_phase;
@@ -83,6 +83,10 @@ typedef struct SimFlow {
         PathMemory path;
         BwDecision decision;
         uint64_t write_limit, floor_write_usec;
+        uint64_t fragment_bytes, fragment_end; /* of uploads: the next one waits for an answer */
+        bool began;                            /* one did, since the last tick */
+        uint64_t fresh_sum_usec, fresh_count;  /* round trips since the last tick */
+        uint64_t fresh_rtt_usec, long_rtt_usec, pace_bps;
         uint64_t own_wire;
         ShareNode job, share;
 

@@ -4,6 +4,8 @@
 
 #include "trace.h"
 
+#define LONG_RTT_TICKS 64
+
 void sim_host_init(SimHost *h)
 {
         bw_group_init(&h->group);
@@ -46,24 +48,44 @@ static BwSample sample_of(Sim *s, SimFlow *f)
 
         return (BwSample){
                 .now_usec = s->now_usec,
-                .rtt_usec = up ? f->srtt_usec : f->rcv_rtt_usec,
+                .rtt_usec = !up                   ? f->rcv_rtt_usec
+                            : s->config->is_paced ? f->fresh_rtt_usec
+                                                  : f->srtt_usec,
                 .bytes = up ? f->acked_bytes : f->received_bytes,
                 .mss = SIM_MSS,
                 .loss = up ? f->retransmitted : f->ooo,
                 .has_timestamps = !f->config->no_timestamps,
+                .is_idle = s->config->is_paced && (f->began || (f->tx_una == f->tx_next &&
+                                                                f->write_limit <= f->acked_bytes)),
         };
+}
+
+/* What an upload saw since the last tick, and how its socket is paced. */
+static void look_at_upload(SimFlow *f)
+{
+        if (f->fresh_count > 0)
+                f->fresh_rtt_usec = f->fresh_sum_usec / f->fresh_count;
+        f->fresh_sum_usec = f->fresh_count = 0;
+        f->long_rtt_usec -= f->long_rtt_usec / LONG_RTT_TICKS;
+        if (f->long_rtt_usec < f->fresh_rtt_usec)
+                f->long_rtt_usec = f->fresh_rtt_usec;
 }
 
 static void run_flow(Sim *s, SimHost *h, SimFlow *f)
 {
-        BwSample sample = sample_of(s, f);
+        BwSample sample;
         uint64_t cap = h->cap_bps == UINT64_MAX ? UINT64_MAX : f->share.grant_bps;
         double floor = (s->config->is_upload ? 2 : 1) * SIM_MSS;
 
+        look_at_upload(f);
+        sample = sample_of(s, f);
+        f->began = false;
         f->decision = bw_group_tick(&h->group, &f->controller, &sample, cap);
         f->clamp = f->decision.stall ? BW_STALL_CLAMP_BYTES : f->decision.window_bytes;
         if (s->config->is_upload)
                 f->clamp = 1e9;
+        if (s->config->is_paced)
+                f->pace_bps = controller_pace_bps(&f->controller, f->long_rtt_usec);
         if (f->number == 0) {
                 s->result->states[controller_state(&f->controller)]++;
                 if (s->config->trace)

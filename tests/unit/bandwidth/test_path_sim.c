@@ -45,6 +45,8 @@ static SimConfig config_of(const Cell *cell)
                 .end_sec = 50,
                 .seed = 1,
                 .is_upload = cell->is_upload,
+                /* On short ways a burst makes no difference, and the bars were taken so. */
+                .is_paced = cell->is_upload && cell->base_usec >= 100000,
                 .has_governor = cell->has_governor,
                 .flows_len = 1,
         };
@@ -136,14 +138,13 @@ static Bars bars_of(const Cell *cell)
         if (is_bbr && !cell->has_governor)
                 b.refill_sec = 5;
         if (is_long && !cell->has_governor) { /* the newcomer's slow start ended at our queue */
-                b.loss = is_fast ? 48 : 23;
-                b.yield_sec = is_shallow ? 11 : 1.3; /* till then they share what he lost */
+                b.loss = !is_fast ? 23 : cell->is_upload ? 31 : 48;
+                /* Till then they share what he lost. */
+                b.yield_sec = !is_shallow ? 1.3 : is_fast && cell->is_upload ? 16 : 11;
                 b.refill_sec = 13;
         }
         if (is_long && cell->has_governor)
-                b.refill_sec = cell->is_upload && is_shallow ? 6.5 : is_fast ? 5.5 : 4;
-        if (is_long && is_shallow && cell->is_upload && !is_fast)
-                b.alone = 75;
+                b.refill_sec = is_fast ? 5.5 : 4;
         if (is_slow) { /* three packets are 18 ms, and a queue of 30 ms holds five */
                 b.queue_ms = 40;
                 b.alone = is_shallow && cell->base_usec > 1000 ? 70 : 95;
@@ -383,6 +384,32 @@ static void a_constant_stream_keeps_its_packets(void **state)
         assert_true(sim_rate_bps(&with, 0, 15, 45) >= 0.7 * 2000000);
 }
 
+/* A late acknowledgement is no queue, nor does what was seen until then bound an upload: on a long
+ * way it took half a minute to fill the line when it had left its start too early. */
+static void a_long_upload_fills_the_line_whatever_single_round_trips_say(void **state)
+{
+        for (unsigned i = 0; i < 4; i++) {
+                Cell cell = {.mbit = 20,
+                             .base_usec = 100000,
+                             .buffer_usec = i % 2 ? 30000 : 200000,
+                             .is_upload = true};
+                SimConfig k = config_of(&cell);
+
+                k.jitter_usec = i / 2 * 4000;
+                k.end_sec = 20;
+                sim_run(&k, &with);
+                if (getenv("BW_SIM_PRINT"))
+                        printf("# long upload, queue %u ms, jitter %u ms: alone %.1f %%, queue "
+                               "%.1f "
+                               "ms, %u packets lost\n",
+                               cell.buffer_usec / 1000, k.jitter_usec / 1000,
+                               sim_rate_bps(&with, 0, 4, 20) / 25000,
+                               sim_queue_usec(&with, 4, 20) / 1000, (unsigned) with.dropped[0]);
+                assert_true(sim_rate_bps(&with, 0, 4, 20) >= 0.95 * 2500000);
+                assert_true(sim_queue_usec(&with, 4, 20) <= 10000);
+        }
+}
+
 static void without_timestamps_it_still_works(void **state)
 {
         Cell cell = {.mbit = 20, .base_usec = 20000, .buffer_usec = 200000};
@@ -463,6 +490,7 @@ int main(void)
                 cmocka_unit_test(a_higher_priority_takes_the_line),
                 cmocka_unit_test(small_fetches_hardly_notice),
                 cmocka_unit_test(a_constant_stream_keeps_its_packets),
+                cmocka_unit_test(a_long_upload_fills_the_line_whatever_single_round_trips_say),
                 cmocka_unit_test(without_timestamps_it_still_works),
                 cmocka_unit_test(jitter_costs_little_and_loss_what_it_costs_others),
         };

@@ -37,7 +37,7 @@ static void fragments_begin_with_a_mebibyte_and_end_at_thirteen(void **state)
         assert_int_equal(settle(&p, 1000 * MIB), 64 * MIB);
 }
 
-static void fragments_take_two_to_five_seconds(void **state)
+static void fragments_take_four_to_seven_seconds(void **state)
 {
         static const uint64_t rates[] = {8 * KIB, 100 * KIB, 500 * KIB, MIB, 2 * MIB, 3 * MIB};
 
@@ -132,7 +132,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(fragments_begin_with_a_mebibyte_and_end_at_thirteen),
-                cmocka_unit_test(fragments_take_two_to_five_seconds),
+                cmocka_unit_test(fragments_take_four_to_seven_seconds),
                 cmocka_unit_test(a_slow_line_gets_no_less_than_five_kibibytes),
                 cmocka_unit_test(the_rest_of_a_file_and_what_was_not_measured_say_nothing),
                 cmocka_unit_test(a_lost_connection_halves_and_success_grows_again),
