@@ -110,33 +110,28 @@ static uint64_t counter(const PaceLine *l, size_t direction)
         return direction == BW_DOWN ? l->iface.rx_bytes : l->iface.tx_bytes;
 }
 
-void pace_line_read(PaceLine *l, int netlink_fd)
+void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec)
 {
         int r = l->gone ? -ENODEV : iface_read(netlink_fd, l->iface.index, &l->iface);
 
-        l->is_read = r >= 0;
         if (r == -ENODEV && !l->gone) {
                 log_debug("worker: interface %s is gone", l->iface.name);
                 l->gone = true;
         }
-}
-
-void pace_line_step(PaceLine *l, uint64_t now_usec, uint64_t base_usec)
-{
         if (l->iface.loopback) /* what is sent there is also received: nothing can be told apart */
                 return;
         /* Without counters the delay of each connection is all there is to go by. */
         for (size_t d = 0; d < 2; d++)
-                l->cap_bps[d] = l->is_read ? governor_step(&l->governor[d], now_usec, counter(l, d),
-                                                           l->own_bytes[d], base_usec)
-                                           : UINT64_MAX;
+                l->cap_bps[d] = r < 0 ? UINT64_MAX
+                                      : governor_step(&l->governor[d], now_usec, counter(l, d),
+                                                      l->own_bytes[d], base_usec);
 }
 
-bool pace_line_glance(PaceLine *l, uint64_t now_usec, uint64_t base_usec)
+bool pace_line_glance(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec)
 {
         bool changed = false;
 
-        if (l->iface.loopback || !l->is_read)
+        if (l->gone || l->iface.loopback || iface_read(netlink_fd, l->iface.index, &l->iface) < 0)
                 return false;
         for (size_t d = 0; d < 2; d++) {
                 uint64_t cap = governor_glance(&l->governor[d], now_usec, counter(l, d),
