@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How large the next fragment should be, out of how long the last ones took: some seconds each, so
  * that a cut connection costs little, the server's word comes often, and a fast line still spends
- * its time on bytes: the line is idle for a round trip between two of them. Sizes in bytes, times
- * in microseconds. */
+ * its time on bytes. Sizes in bytes, times in microseconds. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +9,13 @@
 
 #include "base/attr.h"
 
-        enum { BUP_FRAGMENT_FLOOR_BYTES = 5 * 1024,
-               BUP_FRAGMENT_START_BYTES = 1024 * 1024,
-               BUP_FRAGMENT_CAP_BYTES = 13 * 1024 * 1024, /* any IIS takes it */
-               BUP_FRAGMENT_SHORT_USEC = 4 * 1000 * 1000, /* quicker: grow */
-               BUP_FRAGMENT_LONG_USEC = 7 * 1000 * 1000,  /* slower: shrink */
-        };
+enum {
+        BUP_FRAGMENT_FLOOR_BYTES = 5 * 1024,
+        BUP_FRAGMENT_START_BYTES = 1024 * 1024,
+        BUP_FRAGMENT_CAP_BYTES = 13 * 1024 * 1024, /* any IIS takes it */
+        BUP_FRAGMENT_SHORT_USEC = 4 * 1000 * 1000, /* quicker: grow */
+        BUP_FRAGMENT_LONG_USEC = 7 * 1000 * 1000,  /* slower: shrink */
+};
 
 typedef struct BupPace {
         uint64_t size_bytes;  /* of the next fragment */
