@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How large the next fragment should be, out of how long the last ones took: some seconds each, so
  * that a cut connection costs little, the server's word comes often, and a fast line still spends
- * its time on bytes: the line is idle for a round trip between two of them. Sizes in bytes, times
- * in microseconds. */
+ * its time on bytes. Sizes in bytes, times in microseconds. */
 #pragma once
 
 #include <stdbool.h>

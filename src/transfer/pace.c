@@ -11,8 +11,6 @@
 
 #define TICK_ACCURACY_USEC 500
 #define PUMP_ACCURACY_USEC 100
-#define SAMPLE_USEC 1000
-#define SAMPLE_TRIES 3
 
 uint64_t pace_now_usec(const Pace *p)
 {
@@ -90,33 +88,6 @@ static void sample_all(Pace *p, bool step)
                 if (pace_conn_is_active(c) && (c->background || step))
                         pace_conn_sample(c);
         }
-}
-
-static void read_lines(Pace *p)
-{
-        LIST_FOREACH (it, &p->lines) {
-                PaceLine *l = list_item(it, PaceLine, link);
-
-                if (l->conns > 0)
-                        pace_line_read(l, p->netlink_fd);
-        }
-}
-
-/* What we sent while somebody interrupted us, between the counters of the connections and those of
- * the interface, would look like somebody else's. */
-static uint64_t sample_together(Pace *p, bool step)
-{
-        uint64_t now = clock_mono_usec(&CLOCK_SYSTEM), done;
-
-        for (unsigned i = 0; i < SAMPLE_TRIES; i++) {
-                sample_all(p, step);
-                read_lines(p);
-                done = clock_mono_usec(&CLOCK_SYSTEM);
-                if (done - now <= SAMPLE_USEC)
-                        break;
-                now = done;
-        }
-        return now;
 }
 
 uint64_t pace_line_base_usec(const Pace *p, const PaceLine *l)
@@ -222,10 +193,11 @@ static bool control_all(Pace *p, uint64_t now, bool *ret_any)
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Pace *p = userdata;
-        bool stepping = clock_mono_usec(&CLOCK_SYSTEM) - p->step_usec >= PACE_STEP_USEC;
-        uint64_t now = sample_together(p, stepping);
+        uint64_t now = clock_mono_usec(&CLOCK_SYSTEM);
+        bool stepping = now - p->step_usec >= PACE_STEP_USEC;
         bool any, background;
 
+        sample_all(p, stepping);
         if (stepping)
                 step(p, now);
         else
@@ -258,7 +230,6 @@ void pace_wake(Pace *p)
         }
         p->ticking = true;
         p->tick_usec = p->report_usec = now;
-        read_lines(p);
         step(p, now);
         arm(p->timer, PACE_TICK_USEC);
 }

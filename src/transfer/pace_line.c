@@ -187,25 +187,19 @@ static LanLook look_at(const PaceLine *l, uint64_t now_usec)
         };
 }
 
-void pace_line_read(PaceLine *l, int netlink_fd)
+void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec)
 {
         int r = l->gone ? -ENODEV : iface_read(netlink_fd, l->iface.index, &l->iface);
+        uint64_t counted[2];
+        LanLook look;
 
-        l->is_read = r >= 0;
         if (r == -ENODEV && !l->gone) {
                 log_debug("worker: interface %s is gone", l->iface.name);
                 l->gone = true;
         }
-}
-
-void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec)
-{
-        uint64_t counted[2];
-        LanLook look;
-
         if (l->iface.loopback) /* what is sent there is also received: nothing can be told apart */
                 return;
-        if (!l->is_read) {
+        if (r < 0) {
                 set_free(l);
                 return;
         }
@@ -223,7 +217,7 @@ bool pace_line_glance(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t b
         uint64_t counted[2];
         LanLook look;
 
-        if (l->iface.loopback || !l->is_read)
+        if (l->gone || l->iface.loopback || iface_read(netlink_fd, l->iface.index, &l->iface) < 0)
                 return false;
         look = look_at(l, now_usec);
         ask_for_neighbours(l, netlink_fd, &look, false);

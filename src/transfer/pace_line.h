@@ -36,9 +36,8 @@ typedef struct PacePath {
 
 typedef struct PaceLine {
         List link;
-        Iface iface;  /* as last read */
-        bool gone;    /* the interface is no more, or cannot be read */
-        bool is_read; /* the last time */
+        Iface iface; /* as last read */
+        bool gone;   /* the interface is no more, or cannot be read */
         unsigned conns;
         /* Of background connections there are some under way, and all lead behind the router: then
          * neighbours are no rivals. Set before each step and glance. */
@@ -63,10 +62,8 @@ PaceLine *pace_line_free(PaceLine *l); /* NULL allowed; no path may be in use */
 /* What is remembered of the way to `peer`; a reference. 0 or -ENOMEM. */
 _must_use_ int pace_line_path(PaceLine *l, const struct sockaddr *peer, PacePath **ret);
 void pace_line_let_go(PaceLine *l, PacePath *path); /* NULL allowed */
-/* The counters of the interface, right after the connections were looked at. */
-void pace_line_read(PaceLine *l, int netlink_fd);
-/* To be called every 100 ms, after pace_line_read(): sets `cap_bps`. `base_usec`: the shortest
- * round trip of those on it. */
+/* To be called every 100 ms, after the connections were looked at: reads the interface and sets
+ * `cap_bps`. `base_usec`: the shortest round trip of those on it. */
 void pace_line_step(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec);
 /* On the ticks between: whether a newcomer has changed `cap_bps`. */
 bool pace_line_glance(PaceLine *l, int netlink_fd, uint64_t now_usec, uint64_t base_usec);
