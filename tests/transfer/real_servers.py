@@ -71,10 +71,10 @@ class Server:
         path = self.dir / "access.log"
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
-    def logged(self, wanted):
-        """The lines for which wanted(words) holds, at least one: logs are written after answers."""
+    def logged(self, wanted, least=1):
+        """The lines for which wanted(words) holds, at least so many: logs are written after answers."""
         end = time.monotonic() + READY_SEC
-        while not (lines := [words for words in self.log() if wanted(words)]):
+        while len(lines := [words for words in self.log() if wanted(words)]) < least:
             assert time.monotonic() < end, self.log()[-5:]
             time.sleep(0.01)
         return lines

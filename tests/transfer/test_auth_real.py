@@ -203,7 +203,8 @@ def test_two_identities_side_by_side(with_ticket, realm, apache, out):
         with_ticket.file(apache.url(f"/gss/f?o{i}"), out / f"o{i}")
     with_ticket.tell("run", parallel=5)
     assert with_ticket.wait("ran")[-1]["done"] == 10
-    lines = apache.logged(lambda w: w[1] == "/gss/f" and w[2].startswith("other@") and w[3] == "200")
+    lines = apache.logged(lambda w: w[1] == "/gss/f" and w[2].startswith("other@") and w[3] == "200",
+                          least=12)
     assert len(lines) == 12
 
 
