@@ -53,8 +53,8 @@ static bool is_alone(BwController *c, bool is_all_ours)
         return c->whole_usec > 0 && (double) (c->now_usec - c->whole_usec) >= enough;
 }
 
-/* Another scavenger is on the line: a queue stands that our window does not explain, and part of
- * the capacity is missing. */
+/* Another scavenger is on the line: a queue stands that our window does not explain, and (where
+ * the capacity can be known) part of it is missing. */
 void company_note(BwController *c)
 {
         bool is_all_ours = c->rate_bps >= BW_NEAR_CAPACITY * c->capacity_bps;
