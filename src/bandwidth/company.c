@@ -8,6 +8,7 @@
 #define MEMORY_USEC 3e6  /* how long the last one, and … */
 #define MEMORY_ROUNDS 30 /* … at least, is remembered */
 #define ALONE_USEC 300e3 /* the whole line is ours for so long: nobody else is there */
+#define ALONE_ROUNDS 10  /* so many for who is paced */
 #define GROWTH_USEC 25e3 /* a round trip in which a window grows by a segment … */
 #define DECAY 0.05       /* … and loses so much of itself, with the queue at the target */
 #define SLOW_GOAL 1.5    /* of the target: beyond it the line is slow */
@@ -20,21 +21,48 @@ bool company_is_possible(const BwController *c)
         return c->company_usec > 0 && (double) (c->now_usec - c->company_usec) < most_usec;
 }
 
-/* Another scavenger is on the line: a queue stands that our window does not explain, and part of
- * the capacity is missing. */
-void company_note(BwController *c)
+/* Where three packets are the target. */
+static bool is_slow(const BwController *c)
 {
-        double ours_usec = c->base_usec < BW_SHORT_USEC ? BW_OWN_PART * c->queue_usec : 1;
+        return c->goal_usec >= SLOW_GOAL * c->target_usec;
+}
 
-        if (c->rate_bps < BW_NEAR_CAPACITY * c->capacity_bps)
+/* A latecomer that is paced sees no more of the line than it had of it: nothing of that is missing,
+ * and it is the whole of it. Then only the queue tells that somebody else is there. */
+static bool is_paced(const BwController *c)
+{
+        return controller_is_long_upload(c) && !is_slow(c);
+}
+
+static bool is_queue_ours(const BwController *c)
+{
+        if (is_paced(c) || c->base_usec < BW_SHORT_USEC)
+                return c->own_queue_usec >= BW_OWN_PART * c->queue_usec;
+        return c->own_queue_usec >= 1;
+}
+
+/* It left, or was one who fetches something now and then. */
+static bool is_alone(BwController *c, bool is_all_ours)
+{
+        double enough = is_paced(c) ? ALONE_ROUNDS * c->rtt_usec : ALONE_USEC;
+
+        if (!is_all_ours || (is_paced(c) && !is_queue_ours(c)))
                 c->whole_usec = 0;
         else if (c->whole_usec == 0)
                 c->whole_usec = c->now_usec;
-        else if ((double) (c->now_usec - c->whole_usec) >= ALONE_USEC)
-                c->company_usec = 0; /* it left, or was one who fetches something now and then */
-        if (c->queue_usec <= c->goal_usec / 2 ||
-            c->rate_bps >= BW_NEAR_CAPACITY * c->capacity_bps || c->own_queue_usec >= ours_usec ||
-            c->now_usec < c->refill_until_usec ||
+        return c->whole_usec > 0 && (double) (c->now_usec - c->whole_usec) >= enough;
+}
+
+/* Another scavenger is on the line: a queue stands that our window does not explain, and (where
+ * the capacity can be known) part of it is missing. */
+void company_note(BwController *c)
+{
+        bool is_all_ours = c->rate_bps >= BW_NEAR_CAPACITY * c->capacity_bps;
+
+        if (is_alone(c, is_all_ours))
+                c->company_usec = 0;
+        if (c->queue_usec <= c->goal_usec / 2 || (is_all_ours && !is_paced(c)) ||
+            is_queue_ours(c) || c->now_usec < c->refill_until_usec ||
             c->window <= controller_pipe_bytes(c, c->base_usec) / 4)
                 return;
         if (!company_is_possible(c))
@@ -72,8 +100,7 @@ void company_part(BwController *c)
 /* On slow lines, where three packets are the target, its rule would let the queue grow too much. */
 bool company_rules(const BwController *c)
 {
-        return company_is_there(c) && c->queue_usec < 2 * c->goal_usec &&
-               c->goal_usec < SLOW_GOAL * c->target_usec &&
+        return company_is_there(c) && c->queue_usec < 2 * c->goal_usec && !is_slow(c) &&
                c->window > controller_pipe_bytes(c, c->base_usec) / 4;
 }
 

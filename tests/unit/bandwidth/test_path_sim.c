@@ -140,7 +140,7 @@ static Bars bars_of(const Cell *cell)
         if (is_long && !cell->has_governor) { /* the newcomer's slow start ended at our queue */
                 b.loss = !is_fast ? 23 : cell->is_upload ? 31 : 48;
                 /* Till then they share what he lost. */
-                b.yield_sec = !is_shallow ? 1.3 : is_fast && cell->is_upload ? 16 : 11;
+                b.yield_sec = !is_shallow ? 1.3 : is_fast && cell->is_upload ? 12.5 : 11;
                 b.refill_sec = 13;
         }
         if (is_long && cell->has_governor)
