@@ -66,6 +66,12 @@ static JobError invalid_answer(const char *text)
                                    false, text);
 }
 
+static JobError no_memory(void)
+{
+        return transfer_error_make(E_OUTOFMEMORY, BG_ERROR_CONTEXT_GENERAL_TRANSPORT, false,
+                                   "out of memory");
+}
+
 static bool is_challenge(int status)
 {
         return status == 401 || status == 407;
@@ -107,7 +113,9 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
         p->head_began = true;
         r = ack_head_feed(&p->head, data, n);
         if (r < 0) {
-                p->answer.error = invalid_answer("the head of the server's answer cannot be read");
+                p->answer.error = r == -ENOMEM ? no_memory()
+                                               : invalid_answer("the head of the server's answer "
+                                                                "cannot be read");
                 return 0;
         }
         if (r == 0 || judge_head(p))
@@ -223,8 +231,7 @@ static void answered(HttpPost *p)
 
         a->answered = ack_head_read(&p->head, now_sec, &a->ack) == 0;
         if (!a->answered) {
-                a->error = transfer_error_make(E_OUTOFMEMORY, BG_ERROR_CONTEXT_GENERAL_TRANSPORT,
-                                               false, "out of memory");
+                a->error = no_memory();
                 a->failure = (BupFailure){.code = a->error.code, .maybe_received = true};
         }
         if (!is_challenge(p->head.status))
