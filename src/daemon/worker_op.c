@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/worker_op.h"
 
-static bool download_allows(TransferEventKind kind)
+/* What is done is all of it. */
+static bool download_allows(const WorkerOpRules *op, const TransferEvent *ev)
 {
-        return kind <= TRANSFER_STOPPED || kind == TRANSFER_PACE;
+        if (ev->kind == TRANSFER_DONE && ev->size_bytes != BG_SIZE_UNKNOWN &&
+            ev->done_bytes != ev->size_bytes)
+                return false;
+        return (ev->kind <= TRANSFER_STOPPED || ev->kind == TRANSFER_PACE) &&
+               ev->file_index == op->file_index;
 }
 
 /* Of the reply there is only what its download says, and that it is whole. */
@@ -53,7 +58,7 @@ static bool kind_is_allowed(const WorkerOpRules *op, const TransferEvent *ev)
 {
         switch (op->kind) {
         case WORKER_OP_DOWNLOAD:
-                return download_allows(ev->kind) && ev->file_index == op->file_index;
+                return download_allows(op, ev);
         case WORKER_OP_UPLOAD:
                 return upload_allows(op, ev);
         case WORKER_OP_PUBLISH:

@@ -227,7 +227,6 @@ static int enter_file_rules(ServerSandbox *s, const Options *o, const Config *c)
 
 int server_sandbox_enter(const Options *o, const Config *c, ServerSandbox **ret)
 {
-        static const SyscallPolicy POLICY = {.listens = true, .spawns = true, .kernel_aio = true};
         _cleanup_(server_sandbox_freep) ServerSandbox *s = mem_new(ServerSandbox);
         int r = s ? 0 : -ENOMEM;
 
@@ -240,7 +239,7 @@ int server_sandbox_enter(const Options *o, const Config *c, ServerSandbox **ret)
         if (r == 0)
                 r = enter_file_rules(s, o, c);
         if (r == 0)
-                r = syscall_filter_enter(&POLICY);
+                r = syscall_filter_enter(SYSCALLS_OF_SERVER);
         if (r > 0)
                 log_debug("system calls cannot be filtered here");
         if (r < 0) {

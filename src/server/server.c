@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -274,6 +275,25 @@ static int start(Server *s)
         return r;
 }
 
+/* As sd_event_loop(), but that lack of memory does not end it: the loop needs more for each thing
+ * that it watches, and has kept all that it was told when there is none. */
+static int run_loop(sd_event *loop)
+{
+        static const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+        int code = 0;
+
+        while (sd_event_get_state(loop) != SD_EVENT_FINISHED) {
+                int r = sd_event_run(loop, UINT64_MAX);
+
+                if (r < 0 && r != -ENOMEM)
+                        return r;
+                if (r < 0)
+                        (void) nanosleep(&pause, NULL);
+        }
+        (void) sd_event_get_exit_code(loop, &code);
+        return code;
+}
+
 int server_run(const Options *options)
 {
         _cleanup_(server_done) Server s = {.options = options};
@@ -282,7 +302,7 @@ int server_run(const Options *options)
         if (r < 0)
                 return EXIT_FAILED;
         (void) sd_notify(0, "READY=1");
-        r = sd_event_loop(s.loop);
+        r = run_loop(s.loop);
         if (r < 0)
                 log_error("the loop has failed: %s", strerror(-r));
         return r < 0 ? EXIT_FAILED : r;

@@ -69,7 +69,6 @@ static int enter_file_rules(void)
 
 int sandbox_enter(void)
 {
-        static const SyscallPolicy POLICY = {.lists_sockets = true, .reads_keyring = true};
         int r;
 
         if (is_left_out()) {
@@ -81,7 +80,7 @@ int sandbox_enter(void)
                 return r;
         if (r > 0)
                 log_debug("worker: this kernel has no Landlock");
-        r = syscall_filter_enter(&POLICY);
+        r = syscall_filter_enter(SYSCALLS_OF_WORKER);
         if (r > 0)
                 log_debug("worker: system calls cannot be filtered here");
         return r < 0 ? r : 0;

@@ -141,6 +141,7 @@ class Connection:
 
     def __init__(self, path, auth=True, timeout=TIMEOUT):
         self.sock = socket.socket(socket.AF_UNIX)
+        self.timeout = timeout
         self.sock.settimeout(timeout)
         self.sock.connect(str(path))
         self.buffer = b""
@@ -226,7 +227,7 @@ class Connection:
             except TimeoutError:
                 return None
             finally:
-                self.sock.settimeout(TIMEOUT)
+                self.sock.settimeout(self.timeout)
         return self.events.pop(0)
 
     def answer(self, m, signature="", *args):
