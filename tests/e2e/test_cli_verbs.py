@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from conftest import content, until
+from mounted_disk import mounted_disk
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERBS = {  # a line for each verb, valid in itself
@@ -342,18 +343,8 @@ def test_completion_never_starts_the_service(ctl):
 @pytest.fixture
 def small_state(ctl):
     """The state directory on a disk of 4 MiB of its own, still empty."""
-    where = pathlib.Path(ctl.env["BITSD_STATE_DIR"])
-    where.mkdir(mode=0o700)
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "none", where],
-                          capture_output=True)
-    if done.returncode != 0:
-        pytest.skip("no mount here: " + done.stderr.decode())
-    try:
+    with mounted_disk(pathlib.Path(ctl.env["BITSD_STATE_DIR"]), "size=4m,mode=700") as where:
         yield where
-    finally:
-        subprocess.run(["umount", "-l", where], check=True)
 
 
 def fill(directory):

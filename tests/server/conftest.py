@@ -21,6 +21,7 @@ from wire import Wire, fragment_fields, head
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fakes"))
 from free_port import free_port  # noqa: E402, F401
+from mounted_disk import mounted_disk  # noqa: E402
 
 START_SEC = 20
 STOP_SEC = 20
@@ -174,16 +175,8 @@ class Server:
 @pytest.fixture
 def small_disk(tmp_path):
     """16 MiB of memory as a file system."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", where],
-                          capture_output=True)
-    if done.returncode != 0:
-        pytest.skip("no mount here: " + done.stderr.decode())
-    yield where
-    subprocess.run(["umount", "-l", where], check=True)
+    with mounted_disk(tmp_path / "disk", "size=16m") as where:
+        yield where
 
 
 @pytest.fixture
