@@ -7,7 +7,7 @@ JOB_TIMELINE = (14, 15, 15)
 
 DEFAULTS = dict(scheme="nobody", place="same", foreground="bulk", cc="cubic", bg_cc="cubic", base_ms=20, queue_ms=200,
                 mbit=20, way="down", fq_codel=False, jitter_ms=0, loss_percent=0, connections=1, instances=1,
-                timeline=FULL_TIMELINE, priority="normal", timestamps=True, watch=False)
+                timeline=FULL_TIMELINE, priority="normal", timestamps=True, late_sec=0, watch=False)
 
 
 def cell(**changes):
@@ -17,7 +17,7 @@ def cell(**changes):
 def baseline_of(spec):
     """The same foreground without a background: host and number of connections make no difference then."""
     return {**spec, "scheme": "nobody", "place": "same", "connections": 1, "instances": 1, "bg_cc": "cubic",
-            "priority": "normal", "watch": False}
+            "priority": "normal", "late_sec": 0, "watch": False}
 
 
 def name_of(spec):
@@ -31,6 +31,7 @@ def name_of(spec):
     words += [] if spec["timestamps"] else ["nots"]
     words += [f"{spec['connections']}conn"] if spec["connections"] > 1 else []
     words += ["pair"] if spec["instances"] > 1 else []
+    words += ["late"] if spec["late_sec"] else []
     words += [spec["priority"]] if spec["priority"] != "normal" else []
     return "/".join([*words, spec["scheme"]])
 
@@ -53,8 +54,16 @@ def full():
                        for base in (20, 0, 100)], "bitsd")
         cells += each([cell(way=way, foreground="none", priority="foreground", timeline=JOB_TIMELINE)], "curl", "bitsd")
     odd = [dict(fq_codel=True), dict(mbit=2), dict(mbit=100), dict(jitter_ms=3), dict(loss_percent=0.5), dict(timestamps=False),
-           dict(foreground="constant")]
-    return cells + each([cell(**changes) for changes in odd], "nobody", "curl", "bitsd")
+           dict(foreground="constant"), dict(late_sec=5)]
+    cells += each([cell(**changes) for changes in odd], "nobody", "curl", "bitsd")
+    return cells + each([cell(priority=level, **changes) for level in ("high", "low")
+                         for changes in ({}, dict(jitter_ms=3))], "nobody", "bitsd")
+
+
+def shortened(spec):
+    """With the timeline of quick(): five runs of every scenario need hours otherwise."""
+    return {**spec, "timeline": {FULL_TIMELINE: QUICK_TIMELINE, FAIR_TIMELINE: QUICK_FAIR_TIMELINE}.get(
+        spec["timeline"], spec["timeline"])}
 
 
 def quick():
@@ -81,7 +90,7 @@ def is_bulk(spec):
 def is_emulated_as_asked(spec):
     """The issue's bars are for a plain line of 20 Mbit/s; the other lines are reported without."""
     return (spec["mbit"] == 20 and not spec["fq_codel"] and not spec["jitter_ms"] and not spec["loss_percent"] and
-            spec["timestamps"])
+            spec["timestamps"] and spec["priority"] in ("normal", "foreground"))
 
 
 # What is measured: name, key of the figure, unit, factor, which cells, must, aim, better

@@ -85,9 +85,10 @@ def figures(record):
     result = {"foreground_bytes": series.total(theirs, begin, end) if spec["foreground"] != "none" else None,
               "web_mean": statistics.mean(record["web"]) if record["web"] else None,
               "drops": series.drops.get(BACKGROUND, 0), "background_bytes": series.total(ours, start, stop)}
-    if spec["scheme"] != "nobody":
+    if spec["scheme"] != "nobody" and not spec["late_sec"]:
         result["alone"] = series.share(ours, start + SETTLE * 1e6, begin)
         result["q_alone"], result["q_alone_p95"] = delays(record, start + SETTLE * 1e6, begin)
+    if spec["scheme"] != "nobody":
         result["meanwhile"] = series.share(ours, begin + 2e6, end)
     if spec["foreground"] != "none":
         result["q_comp"], result["q_comp_p95"] = delays(record, begin + 2e6, end)
@@ -96,7 +97,8 @@ def figures(record):
         if moved:
             short, long = series.smooth(ours, MEAN_OF_YIELD), series.smooth(ours, MEAN_OF_REFILL)
             until = time_until(short[:moved[-1]], moved[0], lambda share: share < 0.1)
-            result["yield"] = math.inf if until is None else until
+            if not spec["late_sec"]:
+                result["yield"] = math.inf if until is None else until
             until = time_until(long, moved[-1], lambda share: share > 0.8)
             result["refill"] = math.inf if until is None else until
     if spec["instances"] == 2:

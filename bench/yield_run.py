@@ -59,14 +59,22 @@ def main():
     t0, started = time.monotonic(), actors.mono_usec()
     record = {"spec": spec, "start": started, "begin": started + int(begin * 1e6), "end": started + int(end * 1e6)}
     running = []
-    for n, (host, k) in enumerate(hosts.items()):
-        sleep_until(t0, 10 * n)  # the second instance comes ten seconds later
-        if spec["scheme"] != "nobody":
-            running.append(actors.start_background(spec["scheme"], spec, line, build, place, host, k, services[host], size))
+
+    def start_background():
+        for n, (host, k) in enumerate(hosts.items()):
+            sleep_until(t0, 10 * n)  # the second instance comes ten seconds later
+            if spec["scheme"] != "nobody":
+                running.append(actors.start_background(spec["scheme"], spec, line, build, place, host, k, services[host], size))
+
+    if not spec["late_sec"]:
+        start_background()
     watcher = Watcher(services["a"]) if services["a"] and spec["watch"] else None
     sleep_until(t0, begin)
     if spec["foreground"] != "none":
         foreground.start()
+    if spec["late_sec"]:
+        sleep_until(t0, begin + spec["late_sec"])
+        start_background()
     sleep_until(t0, end)
     foreground.stop()
     sleep_until(t0, stop)

@@ -11,7 +11,6 @@
 #define ALONE_ROUNDS 10  /* so many for who is paced */
 #define GROWTH_USEC 25e3 /* a round trip in which a window grows by a segment … */
 #define DECAY 0.05       /* … and loses so much of itself, with the queue at the target */
-#define SLOW_GOAL 1.5    /* of the target: beyond it the line is slow */
 #define DIP 0.35         /* of the target: so far the queue falls when the other drains */
 
 bool company_is_possible(const BwController *c)
@@ -21,17 +20,11 @@ bool company_is_possible(const BwController *c)
         return c->company_usec > 0 && (double) (c->now_usec - c->company_usec) < most_usec;
 }
 
-/* Where three packets are the target. */
-static bool is_slow(const BwController *c)
-{
-        return c->goal_usec >= SLOW_GOAL * c->target_usec;
-}
-
 /* A latecomer that is paced sees no more of the line than it had of it: nothing of that is missing,
  * and it is the whole of it. Then only the queue tells that somebody else is there. */
 static bool is_paced(const BwController *c)
 {
-        return controller_is_long_upload(c) && !is_slow(c);
+        return controller_is_long_upload(c) && !controller_is_slow_line(c);
 }
 
 static bool is_queue_ours(const BwController *c)
@@ -100,7 +93,8 @@ void company_part(BwController *c)
 /* On slow lines, where three packets are the target, its rule would let the queue grow too much. */
 bool company_rules(const BwController *c)
 {
-        return company_is_there(c) && c->queue_usec < 2 * c->goal_usec && !is_slow(c) &&
+        return company_is_there(c) && c->queue_usec < 2 * c->goal_usec &&
+               !controller_is_slow_line(c) &&
                c->window > controller_pipe_bytes(c, c->base_usec) / 4;
 }
 

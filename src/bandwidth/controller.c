@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "bandwidth/alone.h"
+#include "bandwidth/comeback.h"
 #include "bandwidth/controller_rules.h"
 #include "bandwidth/number.h"
 
@@ -16,10 +18,10 @@
 #define BLIND_USEC (300 * 1000)
 #define TICK_LEAST_USEC 1000
 #define TICK_MOST_USEC (2 * 1000 * 1000) /* a longer gap ends what the history says */
-#define UP_BACK_PART 2
-#define PACE_OF_WINDOW 1.25 /* a round trip: room for it to grow */
+#define PACE_OF_WINDOW 1.25              /* a round trip: room for it to grow */
 #define PACE_MOST_OF_LINE 1.05
 #define PACE_LEAST_OF_LINE 0.75
+#define PACE_LEAST_ALONE 0.95 /* what a DRAIN left of the line is wanted at once */
 #define GOAL_MOST_USEC 100e3
 #define MSS_DEFAULT 1448
 #define MSS_LEAST 256
@@ -67,7 +69,7 @@ static void begin_anew(BwController *c, const BwSample *s)
         c->loss_usec = c->grace_until_usec = c->settle_until_usec = 0;
         c->usual_queue_usec = 0;
         c->strong_usec = c->refill_until_usec = c->fresh_usec = c->company_usec = 0;
-        c->whole_usec = 0;
+        c->whole_usec = c->alone_usec = c->back_until_usec = 0;
         controller_forget_signs(c);
         c->state_usec = s->now_usec;
         if (c->path->join_usec > s->now_usec)
@@ -212,34 +214,27 @@ static void stand_still(BwController *c)
         c->settle_until_usec = c->now_usec + SETTLE_USEC;
 }
 
-/* A download's window opens segment by segment, an upload's comes in one burst, which a short queue
- * does not hold. */
-static double coming_back(const BwController *c)
-{
-        double pipe = controller_pipe_bytes(c, c->base_usec);
-
-        if (c->direction == BW_DOWN || c->base_usec < BW_LONG_BASE_USEC)
-                return pipe / 2;
-        return least(pipe / 2, most(pipe / UP_BACK_PART, START_SEGMENTS * c->mss));
-}
-
 static void move(BwController *c, uint64_t cap)
 {
-        bool is_settling = c->settle_until_usec > c->now_usec;
+        double room = cap == UINT64_MAX ? WINDOW_MOST : (double) cap * c->base_usec / 1e6;
+        bool is_settling;
+
+        if (comeback_awaits_sender(c))
+                c->settle_until_usec = c->now_usec + SETTLE_USEC;
+        is_settling = c->settle_until_usec > c->now_usec;
 
         /* A cap may have been next to nothing for a moment, while others were leaving. */
-        if ((c->decision.stall || (c->capped && cap == UINT64_MAX)) && c->state == BW_CRUISE) {
-                c->window = most(c->window, coming_back(c));
-                controller_refill(c);
-        }
+        if ((c->decision.stall || (c->capped && cap == UINT64_MAX)) && c->state == BW_CRUISE)
+                comeback_begin(c);
         /* Not all at once into what somebody else leaves: on a long line that is a long burst. */
         if (c->decision.stall && cap != UINT64_MAX && c->base_usec >= BW_LONG_BASE_USEC)
-                c->window = least(c->window, (double) cap * c->base_usec / 1e6 / 4);
+                c->window = least(c->window, room / 4);
         c->capped = cap != UINT64_MAX;
-        if (!is_settling)
+        if (room <= c->floor_bytes) /* a window that is all the cap's shows nothing */
+                stand_still(c);
+        else if (!is_settling)
                 controller_run_state(c);
-        if (cap != UINT64_MAX)
-                c->window = least(c->window, (double) cap * c->base_usec / 1e6);
+        c->window = least(c->window, room);
 }
 
 BwDecision controller_tick(BwController *c, const BwSample *s, uint64_t cap_bytes_per_sec,
@@ -271,6 +266,8 @@ BwDecision controller_tick(BwController *c, const BwSample *s, uint64_t cap_byte
 uint64_t controller_pace_bps(const BwController *c, uint64_t rtt_usec)
 {
         double bps = c->window * 1e6 / most(1, rtt_usec);
+        double part =
+                c->state == BW_CRUISE && alone_is_sure(c) ? PACE_LEAST_ALONE : PACE_LEAST_OF_LINE;
 
         if (c->decision.stall || c->decision.at_floor || rtt_usec == 0)
                 return UINT64_MAX;
@@ -278,7 +275,7 @@ uint64_t controller_pace_bps(const BwController *c, uint64_t rtt_usec)
                 bps *= PACE_OF_WINDOW;
         else /* as long as no queue stands the window knows better than what was seen so far */
                 bps = least(PACE_OF_WINDOW * bps, PACE_MOST_OF_LINE * most(c->capacity_bps, bps));
-        return (uint64_t) least(most(bps, PACE_LEAST_OF_LINE * c->capacity_bps), SPEED_MOST);
+        return (uint64_t) least(most(bps, part * c->capacity_bps), SPEED_MOST);
 }
 
 void controller_resume(BwController *c, uint64_t now_usec)

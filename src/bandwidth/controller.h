@@ -71,11 +71,13 @@ typedef struct BwController {
         uint64_t company_usec; /* when a queue last stood that our window does not explain; 0 never
                                 */
         uint64_t company_since_usec; /* and when such signs began */
+        uint64_t alone_usec;         /* the same, and nothing was seen of others; 0 it is not */
         uint64_t whole_usec;         /* since when the whole line is ours; 0 it is not */
         double usual_queue_usec;     /* mean of the last 0.3 s, or three rounds */
         uint64_t tame_usec;         /* in YIELD: since when the others keep a queue as ours; 0 no */
         uint64_t weak_usec;         /* since when little of it is, though a queue stands; 0 no */
         uint64_t refill_until_usec; /* the rate still shows the last DRAIN */
+        uint64_t back_until_usec;   /* how long a comeback may take; 0 there is none */
         uint64_t fresh_usec;        /* when the socket's round trip last changed */
         uint64_t calm_usec;         /* in YIELD: since when the queue is small; 0 it is not */
         uint64_t settle_until_usec; /* after a stall: samples are not believed; 0 they are */

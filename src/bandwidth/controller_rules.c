@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bandwidth/controller_rules.h"
 
+#include "bandwidth/alone.h"
+#include "bandwidth/comeback.h"
 #include "bandwidth/company.h"
 #include "bandwidth/number.h"
 
@@ -27,8 +29,8 @@
 #define FALL_ROUNDS 8
 #define DRAIN_LEAST_USEC 4.5e6
 #define DRAIN_BASES 90
-#define DRAIN_GOALS 2.5 /* how much of our part of the queue goes: all, and half of another's */
-#define TAME_GOALS 1.5  /* the queue of a scavenger is no longer */
+#define SLOW_GOAL 1.5  /* of the target: beyond it the line is slow */
+#define TAME_GOALS 1.5 /* the queue of a scavenger is no longer */
 #define JOIN_AGAIN_USEC (10 * 1000 * 1000)
 #define HOLD_AGAIN_USEC (5 * 1000 * 1000)
 #define SAME_YIELD_USEC (1000 * 1000)
@@ -56,6 +58,11 @@ double controller_pipe_bytes(const BwController *c, double usec)
 void controller_set_grace(BwController *c, double usec)
 {
         c->grace_until_usec = c->now_usec + (uint64_t) usec;
+}
+
+bool controller_is_slow_line(const BwController *c)
+{
+        return c->goal_usec >= SLOW_GOAL * c->target_usec;
 }
 
 bool controller_in_grace(const BwController *c)
@@ -105,15 +112,17 @@ static void enter_yield(BwController *c)
                         p->patience_usec = PATH_PATIENCE_MAX_USEC;
         }
         p->yield_usec = c->now_usec;
+        c->alone_usec = 0;
         c->window = c->floor_bytes;
 }
 
 static void enter_drain(BwController *c)
 {
         double full = least(c->window, controller_pipe_bytes(c, c->base_usec + c->goal_usec));
+        double taken = alone_drain_targets(c) * c->rate_bps * c->goal_usec / 1e6;
 
         c->window_before_drain = c->window;
-        c->window = most(c->floor_bytes, full - DRAIN_GOALS * c->rate_bps * c->goal_usec / 1e6);
+        c->window = most(c->floor_bytes, full - taken);
 }
 
 void controller_forget_signs(BwController *c)
@@ -163,7 +172,7 @@ static double lasting_queue_usec(const BwController *c)
 static double burst_usec(const BwController *c)
 {
         if (c->base_usec < BURSTY_USEC || c->capacity_bps <= 0 ||
-            c->window > controller_pipe_bytes(c, c->base_usec) / 2)
+            (c->window > controller_pipe_bytes(c, c->base_usec) / 2 && !comeback_is_under_way(c)))
                 return 0;
         return c->window / c->capacity_bps * 1e6 / 2;
 }
@@ -236,8 +245,12 @@ static double quiet_rounds(const BwController *c)
 /* Never far from what is really delivered. */
 static void bound_by_rate(BwController *c)
 {
+        double most_bytes = 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss;
+
+        if (comeback_is_under_way(c))
+                most_bytes = most(most_bytes, comeback_window_bytes(c));
         if (c->now_usec >= c->refill_until_usec)
-                c->window = least(c->window, 1.5 * c->rate_bps * c->rtt_usec / 1e6 + 8 * c->mss);
+                c->window = least(c->window, most_bytes);
 }
 
 /* What of a queue is none. On a long way an upload's data take longer than the handshake did. */
@@ -253,6 +266,8 @@ static void grow(BwController *c)
         double rounds = quiet_rounds(c),
                wait = is_upload_alone(c) ? QUIET_ROUNDS_LONG : QUIET_ROUNDS;
 
+        if (comeback_is_catching_up(c))
+                return;
         if (c->window > pipe / 4 && company_is_possible(c))
                 c->window += part * c->mss * most(0.1, 1 - c->queue_usec / c->goal_usec);
         else if (c->window < BW_NEAR_CAPACITY * pipe &&
@@ -265,7 +280,7 @@ static void grow(BwController *c)
                 c->window *= power(1 + least(0.10, 0.03 * (rounds - wait)), part);
         else
                 c->window += part * most(c->mss, 0.01 * c->window) *
-                             most(0.1, 1 - c->queue_usec / c->goal_usec);
+                             most(0.1, 1 - c->queue_usec / alone_queue_usec(c));
         bound_by_rate(c);
 }
 
@@ -279,7 +294,7 @@ static double kept_window(const BwController *c)
 
 static void shrink(BwController *c)
 {
-        double excess = least(0.5, c->queue_usec / c->goal_usec - 1), before = c->window;
+        double excess = least(0.5, c->queue_usec / alone_queue_usec(c) - 1), before = c->window;
 
         c->window -= controller_round_part(c) * c->window * excess;
         /* Feedback is a round or two old: a queue that is all our own goes without starving. */
@@ -405,6 +420,7 @@ static void run_cruise(BwController *c)
         else if (c->quiet_usec == 0)
                 c->quiet_usec = c->now_usec;
         company_note(c);
+        alone_note(c);
         if (c->lost && !controller_in_grace(c)) {
                 c->window *= 0.7;
                 controller_set_grace(c, c->rtt_usec);
@@ -412,7 +428,7 @@ static void run_cruise(BwController *c)
                 company_part(c);
                 bound_by_rate(c);
                 note_floor(c);
-        } else if (c->queue_usec < c->goal_usec + few_samples_usec(c)) {
+        } else if (c->queue_usec < alone_queue_usec(c) + few_samples_usec(c)) {
                 grow(c);
         } else if (!controller_in_grace(c)) {
                 shrink(c);
@@ -453,6 +469,10 @@ static void run_drain(BwController *c)
         learn_short_base(c);
         restored = least(c->window_before_drain,
                          least(controller_pipe_bytes(c, c->base_usec + c->goal_usec), 0.9 * pipe));
+        if (alone_is_sure(c)) /* nobody else fills what is empty now */
+                restored = most(restored,
+                                least(c->window_before_drain,
+                                      controller_pipe_bytes(c, c->base_usec + c->goal_usec / 2)));
         if (company_is_possible(c))
                 restored = least(restored, 0.9 * c->window_before_drain * c->base_usec /
                                                    (c->base_usec + c->goal_usec));

@@ -21,6 +21,8 @@ double controller_pipe_bytes(const BwController *c, double usec);
 /* The share of a round trip that this tick covers, at most 1. */
 double controller_round_part(const BwController *c);
 bool controller_in_grace(const BwController *c);
+/* Three packets are the target there. */
+bool controller_is_slow_line(const BwController *c);
 /* What an upload writes is paced, so that its round trips of now tell of the line, except single
  * ones, which are long when an acknowledgement came late; and on a long way they tell late. */
 bool controller_is_long_upload(const BwController *c);

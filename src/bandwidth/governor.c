@@ -17,7 +17,9 @@
 #define DUCK_MOST_USEC (2 * 1000 * 1000)
 #define DUCK_BASES 10
 #define DUCK_GAP_USEC (2 * 1000 * 1000)
-#define DUCK_GROWTH 1.15 /* per step: still taking off */
+#define DUCK_GAP_IDLE_USEC (800 * 1000) /* who fetches something each second finds the line free   \
+                                         */
+#define DUCK_GROWTH 1.15                /* per step: still taking off */
 #define LONG_BASE_USEC (50 * 1000)
 #define LONG_DUCK_USEC (4 * 1000 * 1000)
 #define TREND_LEAST_STEPS 5
@@ -33,6 +35,8 @@
 #define SHARE_PART 0.97
 #define SHARE_ROOM 1.1
 #define MORE 1.3
+#define RETURN_PART 0.01 /* of the capacity: a packet now and then */
+#define RETURN_WAIT 2    /* … after so small a part of the wait for others */
 #define QUIET_USEC (400 * 1000)
 #define QUIET_MOST_USEC (1000 * 1000)
 #define QUIET_BASES 4
@@ -88,7 +92,9 @@ static void enter_duck(Governor *g, uint64_t now_usec, uint64_t base_usec)
 
 static bool may_duck(const Governor *g, uint64_t now_usec)
 {
-        return g->duck_usec == 0 || now_usec - g->duck_usec > DUCK_GAP_USEC;
+        uint64_t gap = g->state == GOVERNOR_IDLE ? DUCK_GAP_IDLE_USEC : DUCK_GAP_USEC;
+
+        return g->duck_usec == 0 || now_usec - g->duck_usec > gap;
 }
 
 /* Mean of `steps` steps, of which the newest is `ago` steps old; 0 where nothing was seen. */
@@ -210,16 +216,23 @@ static void decide(Governor *g, uint64_t base_usec, double before_bps, double ne
         }
 }
 
-static uint64_t cap_of_state(const Governor *g)
+/* A stalled sender asks only after some tenths of a second whether it may send again. It may have a
+ * packet under way before it is known that the others have gone, so that it is there by then. */
+static bool is_nearly_idle(const Governor *g, uint64_t base_usec)
 {
-        double left;
+        return g->quiet_usec > 0 &&
+               g->now_usec - g->quiet_usec >= quiet_wait_usec(base_usec) / RETURN_WAIT;
+}
+
+static uint64_t cap_of_state(const Governor *g, uint64_t base_usec)
+{
+        double least_bps = is_nearly_idle(g, base_usec) ? RETURN_PART * capacity(g) : 0, left = 0;
 
         if (g->state == GOVERNOR_IDLE)
                 return UINT64_MAX;
-        if (g->state != GOVERNOR_SHARE)
-                return 0;
-        left = SHARE_PART * capacity(g) - SHARE_ROOM * peak(g, SHARE_PEAK_STEPS);
-        return left > 0 ? (uint64_t) left : 0;
+        if (g->state == GOVERNOR_SHARE)
+                left = SHARE_PART * capacity(g) - SHARE_ROOM * peak(g, SHARE_PEAK_STEPS);
+        return (uint64_t) most(left, least_bps);
 }
 
 static void begin_anew(Governor *g, uint64_t now_usec, uint64_t iface_bytes, uint64_t own_bytes)
@@ -271,7 +284,7 @@ uint64_t governor_step(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
         g->earlier_bytes = g->last_bytes;
         g->last_bytes = (total - own) * sec;
         decide(g, base_usec, before, most(0, total - own));
-        g->cap_bps = cap_of_state(g);
+        g->cap_bps = cap_of_state(g, base_usec);
         return g->cap_bps;
 }
 
@@ -293,7 +306,7 @@ uint64_t governor_glance(Governor *g, uint64_t now_usec, uint64_t iface_bytes,
                 return g->cap_bps;
         enter_duck(g, now_usec, base_usec);
         g->quiet_usec = 0;
-        return g->cap_bps = cap_of_state(g);
+        return g->cap_bps = cap_of_state(g, base_usec);
 }
 
 uint64_t governor_foreign_bps(const Governor *g)

@@ -19,27 +19,37 @@ typedef struct Rig {
         uint64_t cap;
         uint64_t foreign_queue_usec; /* of others */
         uint64_t foreign_bps;
+        uint64_t far_usec;     /* what the way has beyond BASE */
+        uint64_t sender_bytes; /* what it sends in a round trip; 0 all it may */
         bool sensor;
 } Rig;
 
-static void setup(Rig *r, BwDirection direction)
+static void setup_far(Rig *r, BwDirection direction, uint64_t far_usec)
 {
-        *r = (Rig){.cap = UINT64_MAX, .sensor = true};
+        *r = (Rig){.cap = UINT64_MAX, .sensor = true, .far_usec = far_usec};
         path_memory_init(&r->path);
         controller_init(&r->c, direction, &r->path, BW_TARGET_NORMAL_USEC);
         r->s = (BwSample){.now_usec = 100 * (uint64_t) SEC,
-                          .rtt_usec = BASE,
+                          .rtt_usec = BASE + far_usec,
                           .mss = MSS,
                           .has_timestamps = true};
         r->d = controller_tick(&r->c, &r->s, r->cap, r->sensor);
+}
+
+static void setup(Rig *r, BwDirection direction)
+{
+        setup_far(r, direction, 0);
 }
 
 static void tick(Rig *r)
 {
         double window = r->d.stall ? 0 : r->d.window_bytes, rate;
         double free_bps = LINE - (double) r->foreign_bps;
-        double rtt = BASE + (double) r->foreign_queue_usec, full = window * 1e6 / free_bps;
+        double rtt = (double) (BASE + r->far_usec + r->foreign_queue_usec), full;
 
+        if (r->sender_bytes > 0 && window > (double) r->sender_bytes)
+                window = (double) r->sender_bytes;
+        full = window * 1e6 / free_bps;
         if (full > rtt)
                 rtt = full;
         rate = window * 1e6 / rtt;
@@ -81,6 +91,89 @@ static void it_starts_with_ten_segments_and_grows_to_the_line(void **state)
         assert_in_range(controller_rate_bps(&r.c), LINE * 97 / 100, LINE * 101 / 100);
         assert_in_range(controller_queue_usec(&r.c), 2000, 8000);
         assert_in_range(controller_base_usec(&r.c), BASE, BASE + 500);
+}
+
+static void alone_for_a_while_it_wants_less_of_a_queue(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 2);
+        assert_in_range(controller_queue_usec(&r.c), 5500, 8000);
+        for (unsigned i = 0; i < 6; i++) { /* with a DRAIN among them */
+                run(&r, 1);
+                assert_in_range(controller_rate_bps(&r.c), LINE * 94 / 100, LINE * 101 / 100);
+        }
+        assert_in_range(controller_queue_usec(&r.c), 2500, 5000);
+        r.foreign_bps = LINE / 4; /* somebody has a part of it, and no queue */
+        run(&r, 1);
+        assert_in_range(controller_queue_usec(&r.c), 5500, 8500);
+}
+
+/* A sender that asks only after 0.7 s whether it may go on, and the round trip that this makes. */
+static void a_sender_that_comes_back_late_is_no_rival(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 4);
+        r.cap = 0;
+        run(&r, 2);
+        assert_true(r.d.stall);
+        r.cap = UINT64_MAX;
+        for (unsigned i = 0; i < 90; i++) {
+                r.s.now_usec += BW_TICK_USEC;
+                r.s.rtt_usec = 300000;
+                r.s.bytes += i == 70 ? 1152 : 0;
+                r.d = controller_tick(&r.c, &r.s, r.cap, r.sensor);
+                assert_int_equal(controller_state(&r.c), BW_CRUISE);
+                assert_false(r.d.stall);
+        }
+        run(&r, 1);
+        assert_int_equal(controller_state(&r.c), BW_CRUISE);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 90 / 100, LINE * 101 / 100);
+}
+
+/* The window of a long pipe is not opened further than a short queue bears while the sender still
+ * doubles, however long that takes. */
+static void the_window_waits_for_a_distant_sender_to_catch_up(void **state)
+{
+        double pipe = LINE / 10.0;
+        Rig r;
+
+        setup_far(&r, BW_DOWN, 80000);
+        run(&r, 12);
+        assert_in_range(controller_rate_bps(&r.c), LINE * 95 / 100, LINE * 101 / 100);
+        r.cap = 0;
+        run(&r, 2);
+        r.cap = UINT64_MAX;
+        r.sender_bytes = 10 * MSS; /* in a round trip */
+        run(&r, 1);
+        assert_in_range(r.d.window_bytes, pipe * 30 / 100, pipe * 40 / 100);
+        r.sender_bytes = 0;
+        run(&r, 1.5);
+        assert_true(r.d.window_bytes > 80 * pipe / 100);
+}
+
+/* Where the cap leaves next to nothing there is a packet under way and nothing to judge. */
+static void a_cap_of_a_packet_is_the_floor_and_no_rival(void **state)
+{
+        Rig r;
+
+        setup(&r, BW_DOWN);
+        run(&r, 4);
+        r.cap = LINE / 100;
+        r.foreign_queue_usec = 100000;
+        for (unsigned i = 0; i < 100; i++) {
+                tick(&r);
+                assert_int_equal(controller_state(&r.c), BW_CRUISE);
+                assert_false(r.d.stall);
+        }
+        assert_true(r.d.at_floor);
+        r.foreign_queue_usec = 0;
+        r.cap = UINT64_MAX;
+        run(&r, 0.3);
+        assert_true(r.d.window_bytes > LINE / 50 * 80 / 100);
 }
 
 /* One that ended; a round of silence; and the first bytes of the next one come back in a queue. The
@@ -313,7 +406,7 @@ static void a_cap_of_a_moment_does_not_cost_the_window(void **state)
         assert_int_equal(r.d.window_bytes, (uint32_t) (1.01 * MSS));
         r.cap = UINT64_MAX;
         tick(&r);
-        assert_in_range(r.d.window_bytes, LINE / 1000 * (BASE / 1000) / 2 - MSS, 40000);
+        assert_in_range(r.d.window_bytes, LINE / 1000 * (BASE / 1000) * 8 / 10, 45000);
 }
 
 static void in_company_it_grows_by_segments(void **state)
@@ -339,6 +432,7 @@ static void in_company_it_grows_by_segments(void **state)
 /* Somebody has 40 % of the line, and the queue reads exactly the target whatever we do. */
 static void join(Rig *r, uint32_t window)
 {
+        r->c.alone_usec = 0; /* his coming showed */
         r->foreign_bps = LINE * 4 / 10;
         r->foreign_queue_usec = BW_TARGET_NORMAL_USEC;
         r->c.window = r->d.window_bytes = window;
@@ -645,6 +739,10 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_starts_with_ten_segments_and_grows_to_the_line),
+                cmocka_unit_test(alone_for_a_while_it_wants_less_of_a_queue),
+                cmocka_unit_test(a_sender_that_comes_back_late_is_no_rival),
+                cmocka_unit_test(the_window_waits_for_a_distant_sender_to_catch_up),
+                cmocka_unit_test(a_cap_of_a_packet_is_the_floor_and_no_rival),
                 cmocka_unit_test(loss_ends_the_start),
                 cmocka_unit_test(loss_takes_three_tenths_once_a_round),
                 cmocka_unit_test(it_drains_now_and_then_and_comes_back),

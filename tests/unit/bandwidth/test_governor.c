@@ -64,6 +64,41 @@ static void a_newcomer_makes_it_duck_within_one_step(void **state)
         assert_int_equal(r.cap, 0);
 }
 
+/* Each time, though it ducked for the last fetch a second ago. */
+static void who_fetches_something_each_second_finds_the_line_free(void **state)
+{
+        Rig r;
+
+        setup(&r);
+        run(&r, 40, 0, LINE);
+        for (unsigned i = 0; i < 5; i++) {
+                run(&r, 2, LINE, LINE);
+                assert_int_equal(governor_state(&r.g), GOVERNOR_DUCK);
+                assert_int_equal(r.cap, 0);
+                run(&r, 8, 0, LINE);
+                assert_int_equal(governor_state(&r.g), GOVERNOR_IDLE);
+        }
+}
+
+/* A stalled sender needs time to notice that it may send: a packet, before the others are known to
+ * have gone; and nothing as soon as they are there again. */
+static void who_may_come_back_soon_has_a_packet_under_way(void **state)
+{
+        Rig r;
+
+        setup(&r);
+        run(&r, 40, 0, LINE);
+        run(&r, 20, LINE, LINE);
+        assert_int_equal(governor_state(&r.g), GOVERNOR_HOLD);
+        run(&r, 2, 0, LINE);
+        assert_int_equal(r.cap, 0);
+        run(&r, 1, 0, LINE);
+        assert_int_not_equal(governor_state(&r.g), GOVERNOR_IDLE);
+        assert_in_range(r.cap, LINE * 9 / 1000, LINE * 11 / 1000);
+        run(&r, 1, LINE, LINE);
+        assert_int_equal(r.cap, 0);
+}
+
 /* Ten packets, half of them before a step and half after it. */
 static void a_newcomer_between_two_steps_is_seen(void **state)
 {
@@ -276,7 +311,7 @@ static void random_steps_never_break_it(void **state)
                         break;
                 case GOVERNOR_DUCK:
                 case GOVERNOR_HOLD:
-                        assert_int_equal(cap, 0);
+                        assert_true(cap <= governor_capacity_bps(&g) / 100 + 1);
                         break;
                 default:
                         assert_true(cap <= 125000000000U);
@@ -301,6 +336,8 @@ int main(void)
                 cmocka_unit_test(alone_it_caps_nothing_and_learns_the_capacity),
                 cmocka_unit_test(a_newcomer_makes_it_duck_within_one_step),
                 cmocka_unit_test(a_newcomer_between_two_steps_is_seen),
+                cmocka_unit_test(who_fetches_something_each_second_finds_the_line_free),
+                cmocka_unit_test(who_may_come_back_soon_has_a_packet_under_way),
                 cmocka_unit_test(a_newcomer_is_seen_between_the_steps),
                 cmocka_unit_test(a_glance_bears_anything),
                 cmocka_unit_test(on_a_long_line_who_still_grows_keeps_it),

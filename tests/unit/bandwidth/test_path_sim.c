@@ -143,10 +143,15 @@ static Bars bars_of(const Cell *cell)
                 b.yield_sec = !is_shallow ? 1.3 : is_fast && cell->is_upload ? 12.5 : 11;
                 b.refill_sec = 13;
         }
-        if (is_long && cell->has_governor)
-                b.refill_sec = is_fast ? 5.5 : 4;
+        if (cell->has_governor) /* at once, but a distant sender comes by slow start */
+                b.refill_sec = !is_long ? 1.5 : is_fast ? 3.5 : 2.5;
+        if (is_fast && cell->is_upload && !is_long && !cell->has_governor)
+                b.refill_sec = 5;
+        if (!cell->is_upload)
+                b.queue_ms = 6;
         if (is_slow) { /* three packets are 18 ms, and a queue of 30 ms holds five */
                 b.queue_ms = 40;
+                b.refill_sec = 4;
                 b.alone = is_shallow && cell->base_usec > 1000 ? 70 : 95;
                 b.yield_sec = 1.2;
                 b.loss = cell->has_governor ? 5 : 17;
@@ -319,21 +324,33 @@ static void two_instances_share_fairly(void **state)
         assert_int_equal(misses, 0);
 }
 
-/* The larger target is the higher priority, also between hosts. */
-static void a_higher_priority_takes_the_line(void **state)
+/* The larger target is the higher priority, also between hosts: by so many times. */
+static void a_higher_priority_takes_more(void **state)
 {
+        static const struct {
+                uint32_t less_usec, more_usec;
+                double times;
+        } pairs[] = {
+                {BW_TARGET_LOW_USEC, BW_TARGET_HIGH_USEC, 4},
+                {BW_TARGET_NORMAL_USEC, BW_TARGET_HIGH_USEC, 2},
+                {BW_TARGET_LOW_USEC, BW_TARGET_NORMAL_USEC, 1.5},
+        };
         Cell cell = {.mbit = 20, .base_usec = 20000, .buffer_usec = 200000};
-        SimConfig k = config_of(&cell);
 
-        k.flows_len = 2;
-        k.flows[0].target_usec = BW_TARGET_LOW_USEC;
-        k.flows[1] = (SimFlowConfig){.kind = SIM_BACKGROUND,
-                                     .host = 1,
-                                     .start_sec = 5,
-                                     .stop_sec = 1000,
-                                     .target_usec = BW_TARGET_HIGH_USEC};
-        sim_run(&k, &with);
-        assert_true(sim_rate_bps(&with, 1, 30, 50) > 4 * sim_rate_bps(&with, 0, 30, 50));
+        for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+                SimConfig k = config_of(&cell);
+
+                k.flows_len = 2;
+                k.flows[0].target_usec = pairs[i].less_usec;
+                k.flows[1] = (SimFlowConfig){.kind = SIM_BACKGROUND,
+                                             .host = 1,
+                                             .start_sec = 5,
+                                             .stop_sec = 1000,
+                                             .target_usec = pairs[i].more_usec};
+                sim_run(&k, &with);
+                assert_true(sim_rate_bps(&with, 1, 30, 50) >
+                            pairs[i].times * sim_rate_bps(&with, 0, 30, 50));
+        }
 }
 
 static double web_sec(SimConfig *k, double background_from)
@@ -487,7 +504,7 @@ int main(void)
                 cmocka_unit_test(on_a_long_line_a_newcomer_finds_it_empty),
                 cmocka_unit_test(four_connections_are_no_more_aggressive_than_one),
                 cmocka_unit_test(two_instances_share_fairly),
-                cmocka_unit_test(a_higher_priority_takes_the_line),
+                cmocka_unit_test(a_higher_priority_takes_more),
                 cmocka_unit_test(small_fetches_hardly_notice),
                 cmocka_unit_test(a_constant_stream_keeps_its_packets),
                 cmocka_unit_test(a_long_upload_fills_the_line_whatever_single_round_trips_say),
