@@ -144,7 +144,7 @@ static Bars bars_of(const Cell *cell)
                 b.refill_sec = 13;
         }
         if (cell->has_governor) /* at once, but a distant sender comes by slow start */
-                b.refill_sec = !is_long ? 1.5 : is_fast ? 3.5 : 2.5;
+                b.refill_sec = !is_long ? 1.5 : is_fast ? 5.5 : 2.5;
         if (is_fast && cell->is_upload && !is_long && !cell->has_governor)
                 b.refill_sec = 5;
         if (!cell->is_upload)
