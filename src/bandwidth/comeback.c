@@ -22,7 +22,6 @@ static bool is_far_sender(const BwController *c)
 void comeback_begin(BwController *c)
 {
         double window = comeback_window_bytes(c);
-
         bool must_begin_anew = c->decision.stall && is_far_sender(c);
 
         c->window = must_begin_anew ? window : most(c->window, window);

@@ -17,9 +17,8 @@
 #define DUCK_MOST_USEC (2 * 1000 * 1000)
 #define DUCK_BASES 10
 #define DUCK_GAP_USEC (2 * 1000 * 1000)
-#define DUCK_GAP_IDLE_USEC                                                                         \
-        (800 * 1000)     /* who fetches something each second finds the line free                  \
-                          */
+/* Shorter than the second after which who fetches something now and then is there again. */
+#define DUCK_GAP_IDLE_USEC (800 * 1000)
 #define DUCK_GROWTH 1.15 /* per step: still taking off */
 #define LONG_BASE_USEC (50 * 1000)
 #define LONG_DUCK_USEC (4 * 1000 * 1000)
