@@ -5,6 +5,7 @@
 #include "bandwidth/comeback.h"
 #include "bandwidth/company.h"
 #include "bandwidth/number.h"
+#include "bandwidth/rival.h"
 
 #define GROWTH 1.5          /* per round, while far from the capacity */
 #define GROWTH_SMOOTHED 1.3 /* the same where the round trip is smoothed, so it shows late */
@@ -20,13 +21,6 @@
 #define RAMP_PART 0.25   /* of the pipe: where RAMP begins … */
 #define RAMP_LEAST 0.15  /* … and what it leaves, whatever the rate still shows */
 #define ALONE_USEC 20e6
-#define RIVAL_TARGETS 2.5
-#define RIVAL_LEAST_USEC 20e3
-#define RIVAL_MOST_USEC 100e3
-#define STRONG_PART 0.7 /* of the capacity: the line was ours */
-#define WEAK_PART 0.4
-#define FALL_USEC 1e6 /* from strong to weak in less: somebody took it from us */
-#define FALL_ROUNDS 8
 #define DRAIN_LEAST_USEC 4.5e6
 #define DRAIN_BASES 90
 #define SLOW_GOAL 1.5  /* of the target: beyond it the line is slow */
@@ -311,56 +305,6 @@ static void note_floor(BwController *c)
                 c->pushed_usec = c->now_usec;
 }
 
-/* How long a sign of somebody else must last. */
-static double patience_usec(const BwController *c)
-{
-        return least(RIVAL_MOST_USEC, most(RIVAL_LEAST_USEC, c->rtt_usec / 2));
-}
-
-/* The line was ours and, within a second, is not, although a queue stands: a newcomer pushes us
- * aside while it keeps the queue near the target. (Two of us part a line much more slowly, so each
- * takes the other for what it is.) */
-static bool was_pushed_aside(BwController *c)
-{
-        double recent = most(FALL_USEC, FALL_ROUNDS * c->rtt_usec);
-
-        if (c->rate_bps >= STRONG_PART * c->capacity_bps && !company_is_there(c))
-                c->strong_usec = c->now_usec;
-        if (c->now_usec < c->refill_until_usec || c->strong_usec == 0 ||
-            (double) (c->now_usec - c->strong_usec) > recent ||
-            c->rate_bps > WEAK_PART * c->capacity_bps || c->queue_usec < c->goal_usec / 2 ||
-            c->window > WEAK_PART * controller_pipe_bytes(c, c->rtt_usec)) {
-                c->weak_usec = 0;
-                return false;
-        }
-        if (c->weak_usec == 0)
-                c->weak_usec = c->now_usec;
-        return (double) (c->now_usec - c->weak_usec) >= patience_usec(c);
-}
-
-/* A queue that our window cannot explain, or one that stays when we have nearly gone. */
-static bool has_rival(BwController *c)
-{
-        if (controller_in_grace(c)) {
-                c->rival_usec = c->weak_usec = 0;
-                return false;
-        }
-        if (was_pushed_aside(c))
-                return true;
-        if (c->queue_usec <= c->goal_usec)
-                c->pushed_usec = 0;
-        if (c->pushed_usec > 0 && (double) (c->now_usec - c->pushed_usec) >= c->rtt_usec)
-                return true;
-        if (c->queue_usec <= RIVAL_TARGETS * c->goal_usec ||
-            c->own_queue_usec >= c->queue_usec / 2) {
-                c->rival_usec = 0;
-                return false;
-        }
-        if (c->rival_usec == 0)
-                c->rival_usec = c->now_usec;
-        return (double) (c->now_usec - c->rival_usec) >= patience_usec(c);
-}
-
 static bool is_drain_due(BwController *c)
 {
         PathMemory *p = c->path;
@@ -434,7 +378,7 @@ static void run_cruise(BwController *c)
                 shrink(c);
                 note_floor(c);
         }
-        if (has_rival(c))
+        if (rival_is_there(c))
                 controller_enter(c, BW_YIELD);
         else if (is_drain_due(c))
                 controller_enter(c, BW_DRAIN);
@@ -521,7 +465,7 @@ void controller_run_state(BwController *c)
                 run_start(c);
                 break;
         case BW_RAMP:
-                if (has_rival(c))
+                if (rival_is_there(c))
                         controller_enter(c, BW_YIELD);
                 else
                         run_start(c);
@@ -530,7 +474,7 @@ void controller_run_state(BwController *c)
                 run_cruise(c);
                 break;
         case BW_DRAIN:
-                if (has_rival(c))
+                if (rival_is_there(c))
                         controller_enter(c, BW_YIELD);
                 else
                         run_drain(c);
