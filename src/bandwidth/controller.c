@@ -23,6 +23,7 @@
 #define PACE_LEAST_OF_LINE 0.75
 #define PACE_LEAST_ALONE 0.95 /* what a DRAIN left of the line is wanted at once */
 #define GOAL_MOST_USEC 100e3
+#define CAP_SEGMENTS 2 /* fewer are no window */
 #define MSS_DEFAULT 1448
 #define MSS_LEAST 256
 #define MSS_MOST 65536
@@ -214,9 +215,22 @@ static void stand_still(BwController *c)
         c->settle_until_usec = c->now_usec + SETTLE_USEC;
 }
 
+/* The window that a cap leaves: what it lets through in a round trip. On a short way that is less
+ * than a segment; there the delay rules what is more. An upload is paced by the cap itself. */
+static double room_of_cap(const BwController *c, uint64_t cap)
+{
+        double bps = (double) cap, room = bps * c->base_usec / 1e6;
+
+        if (cap == UINT64_MAX)
+                return WINDOW_MOST;
+        if (c->direction == BW_UP && c->base_usec < BW_SHORT_USEC)
+                return room + bps * c->goal_usec / 2e6;
+        return most(room, least(CAP_SEGMENTS * c->mss, bps * c->goal_usec / 1e6));
+}
+
 static void move(BwController *c, uint64_t cap)
 {
-        double room = cap == UINT64_MAX ? WINDOW_MOST : (double) cap * c->base_usec / 1e6;
+        double room = room_of_cap(c, cap);
         bool is_settling;
 
         if (comeback_awaits_sender(c))
@@ -230,6 +244,7 @@ static void move(BwController *c, uint64_t cap)
         if (c->decision.stall && cap != UINT64_MAX && c->base_usec >= BW_LONG_BASE_USEC)
                 c->window = least(c->window, room / 4);
         c->capped = cap != UINT64_MAX;
+        c->cap_bps = (double) cap;
         if (room <= c->floor_bytes) /* a window that is all the cap's shows nothing */
                 stand_still(c);
         else if (!is_settling)
@@ -275,7 +290,8 @@ uint64_t controller_pace_bps(const BwController *c, uint64_t rtt_usec)
                 bps *= PACE_OF_WINDOW;
         else /* as long as no queue stands the window knows better than what was seen so far */
                 bps = least(PACE_OF_WINDOW * bps, PACE_MOST_OF_LINE * most(c->capacity_bps, bps));
-        return (uint64_t) least(most(bps, part * c->capacity_bps), SPEED_MOST);
+        bps = most(bps, part * c->capacity_bps);
+        return (uint64_t) least(c->capped ? least(bps, c->cap_bps) : bps, SPEED_MOST);
 }
 
 void controller_resume(BwController *c, uint64_t now_usec)

@@ -26,8 +26,10 @@
 #define FLOOR_EVERY_USEC (60 * USEC_PER_MSEC)
 /* A server that hears nothing at all for a minute or two gives up. One segment, and seldom: two in
  * the queue of somebody else are soon sent again by the kernel (tail loss probe), and each one that
- * is lost takes a third of the congestion window, which is then missing for seconds at the end. */
-#define STALL_EVERY_USEC USEC_PER_SEC
+ * is lost takes a third of the congestion window, which is then missing for seconds at the end. The
+ * first seconds are the worst: who comes overfills the queue once. (Some servers want 500 bytes a
+ * second on the average.) */
+#define STALL_EVERY_USEC (2500 * USEC_PER_MSEC)
 #define ROOM_SOONEST_USEC USEC_PER_MSEC
 #define ROOM_LATEST_USEC (3 * USEC_PER_MSEC)
 

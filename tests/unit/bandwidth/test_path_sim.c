@@ -383,22 +383,42 @@ static void small_fetches_hardly_notice(void **state)
         }
 }
 
-/* A call of 4 Mbit/s beside it keeps its packets, and the rest of the line is used. */
-static void a_constant_stream_keeps_its_packets(void **state)
+/* A stream of so many Mbit/s that wants no more: it keeps its packets, and the rest is used. */
+static void beside_a_stream(double mbit, uint32_t base_usec, bool is_upload, double used_part)
 {
-        Cell cell = {.mbit = 20, .base_usec = 20000, .buffer_usec = 200000, .has_governor = true};
+        Cell cell = {.mbit = 20,
+                     .base_usec = base_usec,
+                     .buffer_usec = 200000,
+                     .is_upload = is_upload,
+                     .has_governor = true};
         SimConfig k = config_of(&cell);
+        double rate = mbit * 125000, used;
 
+        k.is_paced = is_upload;
         k.flows_len = 2;
         k.flows[1] = (SimFlowConfig){
-                .kind = SIM_CONSTANT, .start_sec = 10, .stop_sec = 45, .rate_bps = 500000};
+                .kind = SIM_CONSTANT, .start_sec = 10, .stop_sec = 45, .rate_bps = (uint64_t) rate};
         sim_run(&k, &with);
+        used = sim_rate_bps(&with, 0, 15, 45) / ((double) k.rate_bps - rate);
         if (getenv("BW_SIM_PRINT"))
-                printf("# stream of 4 Mbit/s: lost %u packets, we use %.1f Mbit/s of 16\n",
-                       (unsigned) with.dropped[1], sim_rate_bps(&with, 0, 15, 45) * 8e-6);
+                printf("# %s %3u ms, stream of %2.0f Mbit/s: lost %u packets, we use %.0f %% of "
+                       "the rest\n",
+                       is_upload ? "up  " : "down", base_usec / 1000, mbit,
+                       (unsigned) with.dropped[1], used * 100);
         assert_int_equal(with.dropped[1], 0);
-        assert_true(sim_rate_bps(&with, 1, 12, 44) >= 499000);
-        assert_true(sim_rate_bps(&with, 0, 15, 45) >= 0.7 * 2000000);
+        assert_true(sim_rate_bps(&with, 1, 12, 44) >= 0.998 * rate);
+        assert_true(used >= used_part);
+}
+
+/* On ways so short that what may be sent in a round trip is less than a packet as well. */
+static void a_constant_stream_keeps_its_packets(void **state)
+{
+        static const uint32_t bases[] = {300, 1000, 20000, 100000};
+
+        for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+                for (int up = 0; up < 2; up++)
+                        for (double mbit = 4; mbit <= 10; mbit += 6)
+                                beside_a_stream(mbit, bases[i], up, 0.7);
 }
 
 /* A late acknowledgement is no queue, nor does what was seen until then bound an upload: on a long
