@@ -9,7 +9,8 @@
  * there is, so that the queue is longer than it reads. */
 #define QUEUE_DOWN 0.6
 #define QUEUE_DOWN_SHORT 0.45
-#define QUEUE_UP_SHORT 0.7        /* a smoothed round trip tells less */
+#define QUEUE_UP 0.85 /* a mean of round trips tells less */
+#define QUEUE_UP_SHORT 0.7
 #define DRAIN_TARGETS 1.5         /* our own queue, and somewhat more */
 #define DRAIN_TARGETS_COMPANY 2.5 /* all of it, and half of another's */
 
@@ -31,18 +32,24 @@ bool alone_is_sure(const BwController *c)
         return c->alone_usec > 0 && (double) (c->now_usec - c->alone_usec) >= SURE_USEC;
 }
 
-/* Without timestamps the round trip is an estimate, which a short queue would not show in. */
-double alone_queue_usec(const BwController *c)
+/* Without timestamps the round trip is an estimate, which a short queue would not show in; and a
+ * long upload is late to see that the line is empty. */
+static double wanted_part(const BwController *c)
 {
         bool is_short = c->base_usec < BW_SHORT_USEC;
 
-        if (!alone_is_sure(c) || controller_is_slow_line(c))
-                return c->goal_usec;
+        if (controller_is_slow_line(c) || controller_is_long_upload(c))
+                return 1;
         if (c->direction == BW_UP)
-                return is_short ? QUEUE_UP_SHORT * c->goal_usec : c->goal_usec;
+                return is_short ? QUEUE_UP_SHORT : QUEUE_UP;
         if (!c->last.has_timestamps)
-                return c->goal_usec;
-        return (is_short ? QUEUE_DOWN_SHORT : QUEUE_DOWN) * c->goal_usec;
+                return 1;
+        return is_short ? QUEUE_DOWN_SHORT : QUEUE_DOWN;
+}
+
+double alone_queue_usec(const BwController *c)
+{
+        return (alone_is_sure(c) ? wanted_part(c) : 1) * c->goal_usec;
 }
 
 double alone_drain_targets(const BwController *c)
