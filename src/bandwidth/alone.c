@@ -14,14 +14,28 @@
 #define DRAIN_TARGETS 1.5         /* our own queue, and somewhat more */
 #define DRAIN_TARGETS_COMPANY 2.5 /* all of it, and half of another's */
 
+/* Others' signs. With several connections each is the others' company; their sum tells. */
+static bool is_foreign(const BwController *c)
+{
+        if (path_memory_is_shared(c->path))
+                return false;
+        /* Longer than we let it become, and not by our doing. */
+        return company_is_possible(c) ||
+               (c->queue_usec >= c->goal_usec && c->own_queue_usec < c->queue_usec / 2);
+}
+
+static bool is_whole_line(const BwController *c)
+{
+        if (path_memory_is_shared(c->path))
+                return path_memory_whole_part(c->path) >= BW_NEAR_CAPACITY;
+        return c->rate_bps >= BW_NEAR_CAPACITY * c->capacity_bps;
+}
+
 void alone_note(BwController *c)
 {
         bool is_judged = c->now_usec >= c->refill_until_usec;
-        /* Longer than we let it become, and not by our doing. */
-        bool is_foreign = c->queue_usec >= c->goal_usec && c->own_queue_usec < c->queue_usec / 2;
 
-        if (company_is_possible(c) || c->lost || is_foreign ||
-            (is_judged && c->rate_bps < BW_NEAR_CAPACITY * c->capacity_bps))
+        if (c->lost || is_foreign(c) || (is_judged && !is_whole_line(c)))
                 c->alone_usec = 0;
         else if (c->alone_usec == 0 && is_judged)
                 c->alone_usec = c->now_usec;

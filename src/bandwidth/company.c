@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bandwidth/company.h"
 
+#include "bandwidth/alone.h"
 #include "bandwidth/controller_rules.h"
 #include "bandwidth/number.h"
 
@@ -11,6 +12,7 @@
 #define ALONE_ROUNDS 10  /* so many for who is paced */
 #define GROWTH_USEC 25e3 /* a round trip in which a window grows by a segment … */
 #define DECAY 0.05       /* … and loses so much of itself, with the queue at the target */
+#define RESTORED 0.9     /* of what fits, after a DRAIN */
 #define DIP 0.35         /* of the target: so far the queue falls when the other drains */
 
 bool company_is_possible(const BwController *c)
@@ -83,7 +85,8 @@ bool company_is_there(const BwController *c)
  * clock of milliseconds makes it do.) */
 void company_part(BwController *c)
 {
-        double fill = least(2, c->queue_usec / c->goal_usec), part = controller_round_part(c);
+        double fill = least(2, c->queue_usec / alone_queue_usec(c)),
+               part = controller_round_part(c);
         double rounds = c->rtt_usec / GROWTH_USEC;
 
         c->window += part * c->mss * least(1, rounds) * (2 - fill) -
@@ -96,6 +99,13 @@ bool company_rules(const BwController *c)
         return company_is_there(c) && c->queue_usec < 2 * c->goal_usec &&
                !controller_is_slow_line(c) &&
                c->window > controller_pipe_bytes(c, c->base_usec) / 4;
+}
+
+double company_restored_part(const BwController *c)
+{
+        if (alone_is_sure(c))
+                return (c->base_usec + c->goal_usec / 2) / (c->base_usec + c->goal_usec);
+        return RESTORED * c->base_usec / (c->base_usec + c->goal_usec);
 }
 
 /* The other one empties its part of the queue. Only when both do at the same time is the queue

@@ -15,5 +15,8 @@ bool company_is_there(const BwController *c);
 /* Whether company_part() sets the window in this tick, or the rules for one that is alone. */
 bool company_rules(const BwController *c);
 void company_part(BwController *c);
+/* What a DRAIN gives back of the window: a latecomer must see the line empty, unless all of us are
+ * connections of one path. */
+double company_restored_part(const BwController *c);
 /* The other one empties its part of the queue just now. */
 bool company_drains(const BwController *c);

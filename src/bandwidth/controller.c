@@ -157,6 +157,8 @@ static void learn_capacity(BwController *c)
         /* Bytes behind a hole arrive all at once when it fills. */
         if (c->rate_bps > 0 && c->rate_bps < SPEED_MOST && !blinded)
                 window_filter_add(&c->path->capacity, c->now_usec, c->rate_bps);
+        path_memory_add_rate(c->path, c->now_usec, c->rate_bps,
+                             !blinded && c->state != BW_START && c->state != BW_RAMP);
         c->capacity_bps = path_memory_capacity_bps(c->path);
 }
 

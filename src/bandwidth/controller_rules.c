@@ -315,7 +315,7 @@ static bool is_drain_due(BwController *c)
         if (c->now_usec >= p->next_drain_usec) {
                 p->drain_usec = c->now_usec;
                 p->next_drain_usec = c->now_usec + (uint64_t) period;
-        } else if (company_drains(c) && p->drain_usec > 0 &&
+        } else if (company_drains(c) && !alone_is_sure(c) && p->drain_usec > 0 &&
                    (double) (c->now_usec - p->drain_usec) > period / 2) {
                 p->drain_usec = c->now_usec;
                 p->next_drain_usec = c->now_usec + (uint64_t) (period - c->rtt_usec);
@@ -418,8 +418,7 @@ static void run_drain(BwController *c)
                                 least(c->window_before_drain,
                                       controller_pipe_bytes(c, c->base_usec + c->goal_usec / 2)));
         if (company_is_possible(c))
-                restored = least(restored, 0.9 * c->window_before_drain * c->base_usec /
-                                                   (c->base_usec + c->goal_usec));
+                restored = least(restored, c->window_before_drain * company_restored_part(c));
         c->window = most(c->window, restored);
         controller_set_grace(c, change_usec(c));
         controller_refill(c);

@@ -62,6 +62,7 @@ void path_memory_init(PathMemory *p)
         *p = (PathMemory){.hold_usec = PATH_HOLD_MIN_USEC, .patience_usec = PATH_PATIENCE_MIN_USEC};
         window_filter_init(&p->base, PATH_WINDOW_USEC, false);
         window_filter_init(&p->capacity, PATH_WINDOW_USEC, true);
+        window_filter_init(&p->whole, PATH_WINDOW_USEC, true);
 }
 
 double path_memory_base_usec(const PathMemory *p)
@@ -72,4 +73,33 @@ double path_memory_base_usec(const PathMemory *p)
 double path_memory_capacity_bps(const PathMemory *p)
 {
         return window_filter_get(&p->capacity, 0);
+}
+
+void path_memory_add_rate(PathMemory *p, uint64_t now_usec, double rate_bps, bool is_sure)
+{
+        if (now_usec != p->sum_usec) {
+                if (p->adding_len > 0 && !p->is_doubtful)
+                        window_filter_add(&p->whole, p->sum_usec, p->adding_bps);
+                p->sum_usec = now_usec;
+                p->sum_bps = p->adding_bps;
+                p->sum_len = p->adding_len;
+                p->adding_bps = 0;
+                p->adding_len = 0;
+                p->is_doubtful = false;
+        }
+        p->adding_bps += rate_bps;
+        p->adding_len++;
+        p->is_doubtful = p->is_doubtful || !is_sure;
+}
+
+bool path_memory_is_shared(const PathMemory *p)
+{
+        return p->sum_len > 1;
+}
+
+double path_memory_whole_part(const PathMemory *p)
+{
+        double whole = window_filter_get(&p->whole, 0);
+
+        return whole > 0 ? p->sum_bps / whole : 0;
 }

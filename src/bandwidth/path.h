@@ -44,8 +44,20 @@ typedef struct PathMemory {
         uint64_t yield_usec;    /* when one last stepped aside; 0 never */
         /* Connections of one path drain together, else none would see the queue empty. */
         uint64_t drain_usec, next_drain_usec;
+        /* What they have together: of the last whole tick, and what this one has added so far. */
+        WindowFilter whole; /* greatest, bytes/s */
+        uint64_t sum_usec;
+        double sum_bps, adding_bps;
+        unsigned sum_len, adding_len;
+        bool is_doubtful; /* what this one has added */
 } PathMemory;
 
 void path_memory_init(PathMemory *p);
+/* Each connection on each tick, all with the same time: what it has of the path. `is_sure`: neither
+ * what came behind a hole, nor of a connection that begins, whose mean is of a shorter time: with
+ * those, together they may seem to have more than the line is. */
+void path_memory_add_rate(PathMemory *p, uint64_t now_usec, double rate_bps, bool is_sure);
+bool path_memory_is_shared(const PathMemory *p);      /* by connections of ours */
+double path_memory_whole_part(const PathMemory *p);   /* what they have now of the most they had */
 double path_memory_base_usec(const PathMemory *p);    /* 0 while unknown */
 double path_memory_capacity_bps(const PathMemory *p); /* bytes/s; 0 while unknown */

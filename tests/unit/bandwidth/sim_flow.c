@@ -25,11 +25,10 @@ void sim_flow_init(Sim *s, SimFlow *f, unsigned number)
         f->arrived = calloc(SIM_RING, sizeof(*f->arrived));
         if (!f->txs || !f->retries || !f->sizes || !f->arrived)
                 abort();
-        path_memory_init(&f->path);
         if (f->config->kind == SIM_BACKGROUND) {
                 SimHost *h = &s->hosts[f->config->host];
 
-                controller_init(&f->controller, s->config->is_upload ? BW_UP : BW_DOWN, &f->path,
+                controller_init(&f->controller, s->config->is_upload ? BW_UP : BW_DOWN, &h->path,
                                 f->config->target_usec);
                 share_node_init(&f->job, true);
                 share_node_init(&f->share, false);

@@ -80,7 +80,6 @@ typedef struct SimFlow {
 
         /* Of SIM_BACKGROUND. */
         BwController controller;
-        PathMemory path;
         BwDecision decision;
         uint64_t write_limit, floor_write_usec;
         uint64_t fragment_bytes, fragment_end; /* of uploads: the next one waits for an answer */
@@ -95,6 +94,7 @@ typedef struct SimFlow {
 
 typedef struct SimHost {
         uint64_t iface_bytes;
+        PathMemory path; /* all connections of a host have the same server */
         BwGroup group;
         Governor governor;
         ShareTree tree;

@@ -8,6 +8,7 @@
 
 void sim_host_init(SimHost *h)
 {
+        path_memory_init(&h->path);
         bw_group_init(&h->group);
         governor_init(&h->governor);
         share_tree_init(&h->tree);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "bandwidth/alone.h"
 #include "bandwidth/group.h"
 #include "controller_rig.h"
 
@@ -250,6 +251,34 @@ static void who_is_no_sensor_stalls_in_yield(void **state)
         assert_in_range(controller_rate_bps(&r.c), LINE * 9 / 10, LINE * 101 / 100);
 }
 
+/* Each has half of the line and is company for the other; together they are alone, until somebody
+ * else has a part of it. */
+static void two_connections_of_a_path_are_alone_together(void **state)
+{
+        static Rig r[2];
+
+        rig_setup(&r[0], BW_DOWN);
+        rig_run(&r[0], 3);
+        assert_true(alone_is_sure(&r[0].c));
+        r[0].c.window = r[0].d.window_bytes = LINE / 1000 * 25 / 2;
+        r[0].foreign_bps = LINE / 2;
+        rig_run(&r[0], 0.3);
+        rig_setup(&r[1], BW_DOWN);
+        r[1].c.path = &r[0].path;
+        r[1].s.now_usec = r[0].s.now_usec;
+        for (unsigned t = 0; t < 600; t++)
+                for (unsigned i = 0; i < 2; i++) {
+                        if (t == 0)
+                                r[i].c.window = r[i].d.window_bytes = LINE / 1000 * 25 / 2;
+                        r[i].foreign_bps = t < 500 ? LINE / 2 : LINE * 65 / 100;
+                        rig_tick(&r[i]);
+                        if (t == 499)
+                                assert_true(alone_is_sure(&r[i].c));
+                        if (t >= 550)
+                                assert_false(alone_is_sure(&r[i].c));
+                }
+}
+
 /* Three connections that yield: one feels, the others stall, the place goes round, and when the
  * line is free all come back at once. */
 static void a_group_has_one_sensor(void **state)
@@ -311,6 +340,7 @@ int main(void)
                 cmocka_unit_test(who_has_the_whole_line_has_no_company),
                 cmocka_unit_test(company_that_comes_back_from_a_drain_does_not_push_us_aside),
                 cmocka_unit_test(who_is_no_sensor_stalls_in_yield),
+                cmocka_unit_test(two_connections_of_a_path_are_alone_together),
                 cmocka_unit_test(a_group_has_one_sensor),
         };
 

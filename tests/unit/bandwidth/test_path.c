@@ -78,6 +78,31 @@ static void add(History *h, uint64_t usec, uint64_t bytes, double rtt, double wi
                                .usec = usec, .bytes = bytes, .rtt_usec = rtt, .window = window});
 }
 
+/* Ticks of three, then of one that is left; what is doubtful counts, but is not learnt. */
+static void connections_of_a_path_are_added_up(void **state)
+{
+        PathMemory p;
+
+        path_memory_init(&p);
+        assert_false(path_memory_is_shared(&p));
+        assert_true(path_memory_whole_part(&p) == 0);
+        for (uint64_t now = 10; now <= 30; now += 10)
+                for (unsigned i = 1; i <= 3; i++)
+                        path_memory_add_rate(&p, now, 100.0 * i, true);
+        assert_true(path_memory_is_shared(&p));
+        assert_true(path_memory_whole_part(&p) == 1);
+        for (uint64_t now = 40; now <= 60; now += 10)
+                path_memory_add_rate(&p, now, 150, true);
+        assert_false(path_memory_is_shared(&p));
+        assert_true(path_memory_whole_part(&p) == 0.25);
+        path_memory_add_rate(&p, 70, 4800, true);
+        path_memory_add_rate(&p, 70, 200, false);
+        path_memory_add_rate(&p, 80, 300, true);
+        assert_true(path_memory_whole_part(&p) > 1);
+        path_memory_add_rate(&p, 90, 300, true);
+        assert_true(path_memory_whole_part(&p) == 0.5);
+}
+
 static void history_answers_for_its_windows(void **state)
 {
         static History h;
@@ -127,6 +152,7 @@ int main(void)
                 cmocka_unit_test(a_clock_that_goes_back_starts_anew),
                 cmocka_unit_test(a_window_of_nothing_still_holds_the_last),
                 cmocka_unit_test(a_new_path_is_unknown_and_holds_one_second),
+                cmocka_unit_test(connections_of_a_path_are_added_up),
                 cmocka_unit_test(history_answers_for_its_windows),
                 cmocka_unit_test(history_says_no_rate_from_too_short_a_time),
                 cmocka_unit_test(history_forgets_the_oldest_when_full),

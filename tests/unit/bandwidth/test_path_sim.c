@@ -257,14 +257,16 @@ static void on_a_long_line_a_newcomer_finds_it_empty(void **state)
 
 static void four_connections_are_no_more_aggressive_than_one(void **state)
 {
-        for (unsigned i = 0; i < 4; i++) {
+        for (unsigned i = 0; i < 8; i++) {
                 Cell cell = {.mbit = 20,
                              .base_usec = 20000,
                              .buffer_usec = i % 2 ? 30000 : 200000,
-                             .has_governor = i >= 2};
+                             .has_governor = i / 2 % 2,
+                             .is_upload = i / 4};
                 SimConfig k = config_of(&cell);
                 double loss, sum = 0;
 
+                k.is_paced = cell.is_upload;
                 k.flows_len = 5;
                 for (unsigned c = 1; c < 4; c++)
                         k.flows[c] = (SimFlowConfig){
@@ -282,9 +284,10 @@ static void four_connections_are_no_more_aggressive_than_one(void **state)
                 for (unsigned c = 0; c < 4; c++)
                         sum += sim_rate_bps(&with, c, 6, 12);
                 if (getenv("BW_SIM_PRINT"))
-                        printf("# four connections: alone %.1f %%, queue %.1f ms, loss %.1f %%\n",
-                               100 * sum / (double) k.rate_bps, sim_queue_usec(&with, 6, 12) / 1000,
-                               loss);
+                        printf("# four connections %s: alone %.1f %%, queue %.1f ms, loss %.1f "
+                               "%%\n",
+                               cell.is_upload ? "up" : "down", 100 * sum / (double) k.rate_bps,
+                               sim_queue_usec(&with, 6, 12) / 1000, loss);
                 assert_true(sum >= 0.95 * (double) k.rate_bps);
                 assert_true(loss <= 5);
         }
