@@ -380,7 +380,7 @@ static void run_cruise(BwController *c)
         }
         if (rival_is_there(c))
                 controller_enter(c, BW_YIELD);
-        else if (is_drain_due(c))
+        else if (!comeback_is_under_way(c) && is_drain_due(c))
                 controller_enter(c, BW_DRAIN);
 }
 

@@ -31,6 +31,8 @@
 #define ELASTIC_PART 0.7
 #define HOLD_PART 0.5
 #define PEAK_STEPS 4 /* 350 ms */
+/* BBR is silent for 0.2 s and a round trip or two, now and then: that is no reason to share. */
+#define PEAK_STEPS_LONG 7
 #define SHARE_PEAK_STEPS 5
 #define SHARE_PART 0.97
 #define SHARE_ROOM 1.1
@@ -41,9 +43,9 @@
 #define QUIET_MOST_USEC (1000 * 1000)
 #define QUIET_BASES 4
 
-void governor_init(Governor *g)
+void governor_init(Governor *g, bool is_upload)
 {
-        *g = (Governor){.cap_bps = UINT64_MAX};
+        *g = (Governor){.cap_bps = UINT64_MAX, .is_upload = is_upload};
         window_filter_init(&g->capacity, PATH_WINDOW_USEC, true);
 }
 
@@ -175,6 +177,13 @@ static bool is_newcomer(const Governor *g, double bytes)
         return bytes > (FIRST_PART * threshold(g) + 2 * before) * GOVERNOR_STEP_USEC / 1e6;
 }
 
+static bool wants_little(const Governor *g, uint64_t base_usec)
+{
+        unsigned steps = base_usec < LONG_BASE_USEC ? PEAK_STEPS : PEAK_STEPS_LONG;
+
+        return peak(g, steps) < HOLD_PART * capacity(g) && !is_rising(g, base_usec);
+}
+
 static void decide(Governor *g, uint64_t base_usec, double before_bps, double newest_bps)
 {
         bool somebody = g->foreign_bps > threshold(g) || newest_bps > FIRST_PART * threshold(g) ||
@@ -201,7 +210,7 @@ static void decide(Governor *g, uint64_t base_usec, double before_bps, double ne
                 end_duck(g, base_usec, before_bps);
                 break;
         case GOVERNOR_HOLD:
-                if (peak(g, PEAK_STEPS) < HOLD_PART * capacity(g) && !is_rising(g, base_usec)) {
+                if (wants_little(g, base_usec)) {
                         g->shared_bps = mean_seen(g, 0, trend_steps(base_usec));
                         enter(g, GOVERNOR_SHARE);
                 }
@@ -216,11 +225,12 @@ static void decide(Governor *g, uint64_t base_usec, double before_bps, double ne
         }
 }
 
-/* A stalled sender asks only after some tenths of a second whether it may send again. It may have a
- * packet under way before it is known that the others have gone, so that it is there by then. */
+/* A stalled distant sender asks only after some tenths of a second whether it may send again. It
+ * may have a packet under way before it is known that the others have gone, so that it is there by
+ * then. */
 static bool is_nearly_idle(const Governor *g, uint64_t base_usec)
 {
-        return g->quiet_usec > 0 &&
+        return !g->is_upload && g->quiet_usec > 0 &&
                g->now_usec - g->quiet_usec >= quiet_wait_usec(base_usec) / RETURN_WAIT;
 }
 

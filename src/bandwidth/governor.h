@@ -21,6 +21,7 @@ typedef enum GovernorState {
 
 typedef struct Governor {
         GovernorState state;
+        bool is_upload;
         WindowFilter capacity; /* bytes/s */
         double told_bps;       /* the same by the administrator; 0 learn it */
         bool has_step;
@@ -42,7 +43,8 @@ typedef struct Governor {
         uint64_t cap_bps;
 } Governor;
 
-void governor_init(Governor *g);
+/* `is_upload`: the senders are ours, and begin as soon as they may. */
+void governor_init(Governor *g, bool is_upload);
 /* Every 100 ms: the interface's byte counter, the wire bytes of our background connections so far
  * (what went away with closed connections included), and the least round trip among them (0 =
  * unknown). Returns the cap on the sum of our background rates in bytes/s: UINT64_MAX none, 0

@@ -22,7 +22,7 @@ int pace_line_new(const Iface *iface, const TransferConfig *config, PaceLine **r
         list_init(&l->link);
         list_init(&l->paths);
         for (size_t d = 0; d < 2; d++) {
-                governor_init(&l->governor[d]);
+                governor_init(&l->governor[d], d == BW_UP);
                 bw_group_init(&l->group[d]);
                 l->cap_bps[d] = UINT64_MAX;
         }

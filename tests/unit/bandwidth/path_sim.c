@@ -171,7 +171,7 @@ void sim_run(const SimConfig *config, SimResult *ret)
         s->random = config->seed;
         s->next_timer_usec = 1000;
         for (size_t i = 0; i < SIM_HOSTS; i++)
-                sim_host_init(&s->hosts[i]);
+                sim_host_init(&s->hosts[i], config->is_upload);
         for (size_t i = 0; i < config->flows_len; i++)
                 sim_flow_init(s, &s->flows[i], (unsigned) i);
         while ((double) s->now_usec < config->end_sec * 1e6)

@@ -131,5 +131,5 @@ void sim_control_timeout(SimFlow *f);
 bool sim_control_is_paced(const SimFlow *f);
 void sim_control_pace(SimFlow *f);
 
-void sim_host_init(SimHost *h);
+void sim_host_init(SimHost *h, bool is_upload);
 void sim_host_tick(Sim *s, SimHost *h, unsigned number);

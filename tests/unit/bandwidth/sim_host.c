@@ -6,11 +6,11 @@
 
 #define LONG_RTT_TICKS 64
 
-void sim_host_init(SimHost *h)
+void sim_host_init(SimHost *h, bool is_upload)
 {
         path_memory_init(&h->path);
         bw_group_init(&h->group);
-        governor_init(&h->governor);
+        governor_init(&h->governor, is_upload);
         share_tree_init(&h->tree);
         h->cap_bps = UINT64_MAX;
 }

@@ -200,6 +200,25 @@ static void after_the_settling_time_a_queue_is_a_queue(void **state)
         assert_true(rig_until(&r, BW_YIELD, 1) <= 0.4);
 }
 
+/* What comes first after a stall is next to nothing, and a DRAIN would keep it so. */
+static void who_comes_back_does_not_drain(void **state)
+{
+        Rig r;
+
+        rig_setup(&r, BW_UP);
+        rig_run(&r, 3);
+        r.cap = 0;
+        while (r.s.now_usec + SEC / 4 < r.path.next_drain_usec)
+                rig_tick(&r);
+        r.cap = UINT64_MAX;
+        for (unsigned t = 0; t < 100; t++) {
+                rig_tick(&r);
+                assert_int_not_equal(controller_state(&r.c), BW_DRAIN);
+        }
+        assert_true(controller_rate_bps(&r.c) > LINE * 8 / 10);
+        rig_until(&r, BW_DRAIN, 1);
+}
+
 static void a_cap_bounds_the_window(void **state)
 {
         Rig r;
@@ -391,6 +410,7 @@ int main(void)
                 cmocka_unit_test(it_drains_now_and_then_and_comes_back),
                 cmocka_unit_test(a_cap_of_nothing_stalls_and_freezes),
                 cmocka_unit_test(after_the_settling_time_a_queue_is_a_queue),
+                cmocka_unit_test(who_comes_back_does_not_drain),
                 cmocka_unit_test(a_cap_bounds_the_window),
                 cmocka_unit_test(a_cap_of_a_moment_does_not_cost_the_window),
                 cmocka_unit_test(an_upload_at_the_floor_is_not_idle),

@@ -22,7 +22,7 @@ typedef struct Rig {
 static void setup(Rig *r)
 {
         *r = (Rig){.now = 1000000, .base_usec = 20000};
-        governor_init(&r->g);
+        governor_init(&r->g, false);
         r->cap = governor_step(&r->g, r->now, 0, 0, 20000);
 }
 
@@ -97,6 +97,21 @@ static void who_may_come_back_soon_has_a_packet_under_way(void **state)
         assert_in_range(r.cap, LINE * 9 / 1000, LINE * 11 / 1000);
         run(&r, 1, LINE, LINE);
         assert_int_equal(r.cap, 0);
+}
+
+/* And the more so when the sender is ours. */
+static void who_sends_himself_waits_until_the_others_have_gone(void **state)
+{
+        Rig r;
+
+        setup(&r);
+        r.g.is_upload = true;
+        run(&r, 40, 0, LINE);
+        run(&r, 20, LINE, LINE);
+        run(&r, 4, 0, LINE);
+        assert_int_equal(r.cap, 0);
+        run(&r, 1, 0, LINE);
+        assert_true(r.cap == UINT64_MAX);
 }
 
 /* Ten packets, half of them before a step and half after it. */
@@ -198,6 +213,26 @@ static void on_a_long_line_who_takes_what_we_leave_gets_more(void **state)
         assert_int_equal(governor_state(&r.g), GOVERNOR_DUCK);
 }
 
+/* BBR's look at the empty line: 0.2 s, and what a round trip takes before and after. */
+static void on_a_long_line_a_silence_is_no_end(void **state)
+{
+        static const uint64_t bases[] = {20000, 100000};
+
+        for (unsigned i = 0; i < 2; i++) {
+                Rig r;
+
+                setup(&r);
+                r.base_usec = bases[i];
+                run(&r, 40, 0, LINE);
+                run(&r, 45, LINE, LINE);
+                assert_int_equal(governor_state(&r.g), GOVERNOR_HOLD);
+                run(&r, 5, LINE * 4 / 100, LINE);
+                assert_int_equal(governor_state(&r.g), i ? GOVERNOR_HOLD : GOVERNOR_SHARE);
+                run(&r, 3, LINE * 4 / 100, LINE);
+                assert_int_equal(governor_state(&r.g), GOVERNOR_SHARE);
+        }
+}
+
 static void an_elastic_newcomer_keeps_the_line(void **state)
 {
         Rig r;
@@ -294,7 +329,7 @@ static void random_steps_never_break_it(void **state)
         Governor g;
         uint64_t now = 0, iface = 0, own = 0;
 
-        governor_init(&g);
+        governor_init(&g, false);
         for (unsigned i = 0; i < 200000; i++) {
                 uint64_t cap;
 
@@ -342,6 +377,8 @@ int main(void)
                 cmocka_unit_test(a_glance_bears_anything),
                 cmocka_unit_test(on_a_long_line_who_still_grows_keeps_it),
                 cmocka_unit_test(on_a_long_line_who_takes_what_we_leave_gets_more),
+                cmocka_unit_test(on_a_long_line_a_silence_is_no_end),
+                cmocka_unit_test(who_sends_himself_waits_until_the_others_have_gone),
                 cmocka_unit_test(an_elastic_newcomer_keeps_the_line),
                 cmocka_unit_test(a_modest_newcomer_leaves_the_rest_to_us),
                 cmocka_unit_test(it_is_over_when_nobody_was_there_for_a_while),

@@ -31,7 +31,7 @@ static int set_up(void **state)
         static Rig rig;
 
         rig = (Rig){.look.now_usec = 1000 * USEC_PER_SEC, .look.total_bytes = {7777, 0}};
-        governor_init(&rig.governor);
+        governor_init(&rig.governor, false);
         *state = &rig;
         return 0;
 }
