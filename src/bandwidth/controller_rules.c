@@ -16,6 +16,7 @@
 #define QUIET_ROUNDS 2
 #define QUIET_ROUNDS_LONG 4
 #define EXTRA_USEC 20e3 /* what a change of the window needs beyond its rounds */
+#define PAIR_SEGMENTS 2 /* are acknowledged together */
 #define FEW_PART 0.25
 #define BURSTY_USEC 30e3 /* beyond this base a small window comes as a burst in an empty pipe */
 #define RAMP_PART 0.25   /* of the pipe: where RAMP begins … */
@@ -155,10 +156,13 @@ static bool is_upload_alone(const BwController *c)
                (c->company_usec == 0 || (double) (c->now_usec - c->company_usec) > ALONE_USEC);
 }
 
-/* A queue that a long upload sees for half a round. */
+/* A queue that a long upload sees for half a round. An acknowledgement waits for the second segment
+ * of its pair, which a slow one sends much later: that is none. */
 static double lasting_queue_usec(const BwController *c)
 {
-        return history_min_rtt(&c->history, c->rtt_usec / 2) - c->base_usec;
+        double pair = c->rate_bps > 0 ? PAIR_SEGMENTS * c->mss / c->rate_bps * 1e6 : 0;
+
+        return history_min_rtt(&c->history, c->rtt_usec / 2) - c->base_usec - pair;
 }
 
 /* What leaves in a burst waits for itself: half of it on the average, though the queue does not

@@ -108,6 +108,21 @@ static void the_first_round_of_a_fragment_is_not_judged(void **state)
         assert_true(after_a_gap(false) < 95);
 }
 
+/* While little is sent a pair of segments takes long to leave, and its acknowledgement as long to
+ * come. */
+static void an_acknowledgement_that_waits_for_its_pair_is_no_queue(void **state)
+{
+        Rig r;
+
+        rig_setup_far(&r, BW_UP, 80000);
+        for (unsigned t = 0; r.d.window_bytes < LINE / 20; t++) {
+                assert_int_equal(controller_state(&r.c), BW_START);
+                assert_true(t < 400);
+                r.foreign_queue_usec = t % 11 < 7 ? 2 * MSS * 100000 / r.d.window_bytes : 0;
+                rig_tick(&r);
+        }
+}
+
 static void loss_ends_the_start(void **state)
 {
         Rig r;
@@ -405,6 +420,7 @@ int main(void)
                 cmocka_unit_test(the_window_waits_for_a_distant_sender_to_catch_up),
                 cmocka_unit_test(a_cap_of_a_packet_is_the_floor_and_no_rival),
                 cmocka_unit_test(the_first_round_of_a_fragment_is_not_judged),
+                cmocka_unit_test(an_acknowledgement_that_waits_for_its_pair_is_no_queue),
                 cmocka_unit_test(loss_ends_the_start),
                 cmocka_unit_test(loss_takes_three_tenths_once_a_round),
                 cmocka_unit_test(it_drains_now_and_then_and_comes_back),
