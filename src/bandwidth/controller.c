@@ -39,6 +39,7 @@ void controller_init(BwController *c, BwDirection direction, PathMemory *path, u
                 .target_usec = target_usec > 0 ? target_usec : BW_TARGET_NORMAL_USEC,
                 .mss = MSS_DEFAULT,
                 .window = START_SEGMENTS * MSS_DEFAULT,
+                .cap_bps = UINT64_MAX,
         };
         c->decision.window_bytes = (uint32_t) c->window;
 }
@@ -240,13 +241,13 @@ static void move(BwController *c, uint64_t cap)
         is_settling = c->settle_until_usec > c->now_usec;
 
         /* A cap may have been next to nothing for a moment, while others were leaving. */
-        if ((c->decision.stall || (c->capped && cap == UINT64_MAX)) && c->state == BW_CRUISE)
+        if ((c->decision.stall || (c->cap_bps != UINT64_MAX && cap == UINT64_MAX)) &&
+            c->state == BW_CRUISE)
                 comeback_begin(c);
         /* Not all at once into what somebody else leaves: on a long line that is a long burst. */
         if (c->decision.stall && cap != UINT64_MAX && c->base_usec >= BW_LONG_BASE_USEC)
                 c->window = least(c->window, room / 4);
-        c->capped = cap != UINT64_MAX;
-        c->cap_bps = (double) cap;
+        c->cap_bps = cap;
         if (room <= c->floor_bytes) /* a window that is all the cap's shows nothing */
                 stand_still(c);
         else if (!is_settling)
@@ -292,8 +293,8 @@ uint64_t controller_pace_bps(const BwController *c, uint64_t rtt_usec)
                 bps *= PACE_OF_WINDOW;
         else /* as long as no queue stands the window knows better than what was seen so far */
                 bps = least(PACE_OF_WINDOW * bps, PACE_MOST_OF_LINE * most(c->capacity_bps, bps));
-        bps = most(bps, part * c->capacity_bps);
-        return (uint64_t) least(c->capped ? least(bps, c->cap_bps) : bps, SPEED_MOST);
+        bps = least(most(bps, part * c->capacity_bps), (double) c->cap_bps);
+        return (uint64_t) least(bps, SPEED_MOST);
 }
 
 void controller_resume(BwController *c, uint64_t now_usec)

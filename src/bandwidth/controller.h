@@ -57,9 +57,8 @@ typedef struct BwController {
         double own_queue_usec;
         double rate_bps, capacity_bps, goal_usec;
         double floor_bytes;
-        bool lost;      /* in this tick */
-        bool capped;    /* in the last one … */
-        double cap_bps; /* … by so much */
+        bool lost;        /* in this tick */
+        uint64_t cap_bps; /* of the last one; UINT64_MAX none */
 
         uint64_t loss_usec;        /* of the last loss; 0 none */
         uint64_t grace_until_usec; /* reactions to our own last step are not ours to judge */
